@@ -27,8 +27,8 @@ class Rule:
     one dtype, numbers included. `latex` and `text` are operators: they stand before the parenthesis.
 
     `kinks` are expressions in the arguments that vanish where the first or second derivative jumps; differences skip
-    points near them. Inside `domain`, an open interval, the function is real and otherwise smooth. An `internal`
-    function appears in derivatives only; a cell cannot call it.
+    points near them. Where all arguments lie inside `domain`, an open interval, the function is real and otherwise
+    smooth. An `internal` function cannot be called in a cell: it stands in derivatives, or for the operator `**`.
     """
 
     name: str
@@ -77,9 +77,11 @@ def _binary(
     *,
     numpy: str,
     latex: str | None = None,
+    kinks: tuple[str, ...] = ("a - b",),
+    domain: tuple[float, float] = (-inf, inf),
     internal: bool = False,
 ) -> Rule:
-    """A function of two arguments a and b with a kink where they are equal."""
+    """A function of two arguments a and b, most of which have a kink where these are equal."""
     return Rule(
         name=name,
         arguments=("a", "b"),
@@ -89,7 +91,8 @@ def _binary(
         scalar=name,
         latex=latex or _operator(name),
         text=name,
-        kinks=("a - b",),
+        kinks=kinks,
+        domain=domain,
         internal=internal,
     )
 
@@ -123,6 +126,24 @@ _ROWS = (
     # 1 where a > b, else 0; NaN if either is NaN.
     _binary("greater", ("0", "0"), numpy="functions.greater({0}, {1})", internal=True),
     _unary("sign", "0", numpy="np.sign({0})", kinks=("x",), internal=True),
+    # a**b with an exponent that is no number; its derivative by b is 0 at a = 0 < b.
+    _binary(
+        "power",
+        ("b * power(a, b - 1)", "xlogy(y, a)"),
+        numpy="np.power({0}, {1})",
+        kinks=(),
+        domain=(0.0, inf),
+        internal=True,
+    ),
+    # a log(b), and 0 where a is 0.
+    _binary(
+        "xlogy",
+        ("log(b)", "a / b"),
+        numpy="functions.xlogy({0}, {1})",
+        kinks=(),
+        domain=(0.0, inf),
+        internal=True,
+    ),
     # The standard normal distribution and its density, and 2 / sqrt(pi) exp(-x**2): functions of their own, because
     # their constants are irrational and their tails need care.
     _unary("normal_cdf", "normal_density(x)", latex=r"\Phi", text="Φ", internal=True),

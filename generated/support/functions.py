@@ -82,6 +82,12 @@ def greater(a: np.ndarray | float, b: np.ndarray | float) -> np.ndarray:
     return np.where(unordered, np.nan, np.greater(a, b)).astype(np.result_type(a, b))
 
 
+@np.errstate(divide="ignore", invalid="ignore")
+def xlogy(a: np.ndarray | float, b: np.ndarray | float) -> np.ndarray:
+    """a log(b), and 0 where a is 0 and b is a number."""
+    return np.where(np.equal(a, 0) & ~np.isnan(b), 0, a * np.log(b))
+
+
 def _each(function: Callable[[float], float], x: np.ndarray) -> np.ndarray:
     """`function` of each element, in double precision, back in the dtype of x."""
     return np.vectorize(function, otypes=[np.float64])(x).astype(np.asarray(x).dtype)

@@ -151,6 +151,18 @@ def sign(x):
 
 
 @_compiled
+def power(a, b):
+    """a**b; NaN where a < 0 and b is no integer."""
+    return math.pow(a, b)
+
+
+@_compiled
+def xlogy(a, b):
+    """a log(b), and 0 where a is 0 and b is a number."""
+    return a if a == type(a)(0) and b == b else a * math.log(b)
+
+
+@_compiled
 def normal_cdf(x):
     """Φ(x) = erfc(-x / sqrt(2)) / 2: the complement keeps the digits of the lower tail."""
     return type(x)(0.5) * math.erfc(type(x)(-math.sqrt(0.5)) * x)
