@@ -1,0 +1,254 @@
+"""Checks of the arrays that a caller hands to a generated module, before any work is done on them.
+
+Each function raises TypeError for what is no plain array or of another dtype, and ValueError for another rank or
+size, with one line such as
+
+    lstm.forward: x: expected float32 array of shape (T, B, input_size=3), received float64 array of shape (5, 2, 3)
+
+`where` is the function of the module that was called. Nothing is cast silently and no argument is written to.
+Non-contiguous arrays are accepted. What comes back is as kernels read it (`expected.contiguous`), and may be the
+caller's own array.
+
+`sizes` maps the name of a dimension to its size, as `param_sizes` and then `complete_sizes` find them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from generated.support.expected import INTEGER, REAL, Array, Dtype, Expected, Shape, contiguous, describe, integer
+from generated.support.signature import Signature
+
+Sizes = Mapping[str, int]
+Fields = Sequence[tuple[str, str]]
+
+
+def param_sizes(signature: Signature, params: object, where: str) -> tuple[dict[str, int], Dtype]:
+    """The sizes that the parameters' shapes state, and the one dtype of all of them.
+
+    `params` is the NamedTuple that `init` returns, or one with the same fields. A scalar parameter may be a NumPy
+    scalar, since arithmetic on arrays of shape () makes such. A cell without parameters computes in float64.
+    """
+    place = f"{signature.cell}.{where}: params"
+    values = _named(params, tuple(name for name, _ in signature.params), place, "Params")
+    arrays = []
+    for (name, dimensions), value in zip(signature.params, values, strict=True):
+        expected = Expected(f"{place}.{name}", REAL, _axes({}, *dimensions))
+        arrays.append(expected.check(np.asarray(value) if isinstance(value, np.generic) else value))
+    dtype = arrays[0].dtype if arrays else np.dtype(np.float64)
+
+    sizes: dict[str, int] = {}
+    origin: dict[str, str] = {}
+    for (name, dimensions), array in zip(signature.params, arrays, strict=True):
+        for dimension, size in zip(dimensions, array.shape, strict=True):
+            sizes.setdefault(dimension, size)
+            origin.setdefault(dimension, name)
+        expected = Expected(f"{place}.{name}", (dtype,), _axes(sizes, *dimensions))
+        if array.dtype != dtype:
+            raise TypeError(f"{expected.message(array)}: params.{signature.params[0][0]} is {dtype.name}")
+        for dimension, size in zip(dimensions, array.shape, strict=True):
+            if size != sizes[dimension]:
+                found = f"{dimension} is {sizes[dimension]} in params.{origin[dimension]}"
+                raise ValueError(f"{expected.message(array)}: {found}")
+            if size < 1:
+                raise ValueError(f"{place}.{name}: expected {dimension} of at least 1, received {describe(array)}")
+    return sizes, dtype
+
+
+def complete_sizes(signature: Signature, inputs: Sequence[Array], sizes: Sizes) -> dict[str, int]:
+    """`sizes` with those that no parameter states taken from the checked `inputs`, whose last axis is the size."""
+    found = {dimension: array.shape[-1] for (_, dimension), array in zip(signature.inputs, inputs, strict=True)}
+    return found | dict(sizes)
+
+
+def check_batch(signature: Signature, batch: object, where: str) -> int:
+    """The number of sequences, at least 0, as a Python integer."""
+    return integer(batch, f"{signature.cell}.{where}: batch", least=0)
+
+
+def check_inputs(
+    signature: Signature, x: object, sizes: Sizes, dtype: Dtype, where: str
+) -> tuple[tuple[Array, ...], int, int]:
+    """The inputs (T, B, size) of a whole sequence, T and B; both may be 0.
+
+    `x` is the array itself where the cell has one input, else a tuple or NamedTuple of arrays in the order of inputs.
+    """
+    arrays, (steps, batch) = _inputs(signature, x, sizes, dtype, where, ("T", "B"))
+    return arrays, steps, batch
+
+
+def check_step_inputs(
+    signature: Signature, x: object, sizes: Sizes, dtype: Dtype, where: str
+) -> tuple[tuple[Array, ...], int]:
+    """The inputs (B, size) of one step, and B, which may be 0; `x` as for `check_inputs`."""
+    arrays, (batch,) = _inputs(signature, x, sizes, dtype, where, ("B",))
+    return arrays, batch
+
+
+def check_state(
+    signature: Signature, state: object, sizes: Sizes, batch: int, dtype: Dtype, where: str
+) -> tuple[Array, ...]:
+    """The state (B, size) of each state variable; for None new arrays filled with the cell's start values.
+
+    `state` is the NamedTuple that `init_state`, `forward` or `step` returns, or one with the same fields.
+    """
+    place = f"{signature.cell}.{where}: state"
+    reason = "the state must be of the same batch as the input"
+    expected = [
+        Expected(f"{place}.{name}", (dtype,), (("B", batch), *_axes(sizes, size)), reason)
+        for name, size in signature.states
+    ]
+    if state is None:
+        return tuple(each.filled(value) for each, value in zip(expected, signature.initial, strict=True))
+    values = _named(state, tuple(name for name, _ in signature.states), place, "State")
+    return tuple(contiguous(each.check(value)) for each, value in zip(expected, values, strict=True))
+
+
+def check_lengths(signature: Signature, lengths: object, steps: int, batch: int, where: str) -> Array:
+    """The lengths (B,) as int64, each from 0 to `steps` (T); all T for None. Any integer dtype is accepted."""
+    if lengths is None:
+        return np.full(batch, steps, dtype=np.int64)
+    place = f"{signature.cell}.{where}: lengths"
+    array = Expected(place, INTEGER, (("B", batch),)).check(lengths)
+    _refuse_first((array < 0) | (array > steps), array, f"{place}: expected lengths from 0 to T={steps}")
+    return array.astype(np.int64, order="C")
+
+
+def check_errors(
+    signature: Signature,
+    dy: object,
+    dstate: object,
+    sizes: Sizes,
+    steps: int,
+    batch: int,
+    dtype: Dtype,
+    where: str,
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """The errors dJ/dy (T, B, size) of each output and dJ/dstate (B, size) of each last state; zeros where None.
+
+    `dy` is an array where the cell has one output, else a tuple or NamedTuple in the order of outputs; `dstate` is a
+    NamedTuple with the fields of the state. Their entries may be None. Without a loss in the cell file at least one
+    error must be given, else ValueError.
+    """
+    place = f"{signature.cell}.{where}"
+    outputs = (None,) * len(signature.outputs) if dy is None else _several(dy, signature.outputs, f"{place}: dy")
+    states: tuple[object, ...] = (None,) * len(signature.states)
+    if dstate is not None:
+        states = _named(dstate, tuple(name for name, _ in signature.states), f"{place}: dstate", "State")
+    if not signature.loss and all(error is None for error in (*outputs, *states)):
+        raise ValueError(f"{place}: no error to propagate: give dy, dstate or both")
+
+    at_steps: Shape = (("T", steps), ("B", batch))
+    return (
+        tuple(
+            _error(value, Expected(path, (dtype,), (*at_steps, *_axes(sizes, size))))
+            for value, (path, size) in zip(outputs, _paths(f"{place}: dy", signature.outputs), strict=True)
+        ),
+        tuple(
+            _error(value, Expected(f"{place}: dstate.{name}", (dtype,), (("B", batch), *_axes(sizes, size))))
+            for value, (name, size) in zip(states, signature.states, strict=True)
+        ),
+    )
+
+
+def check_target(
+    signature: Signature, target: object, size: int, steps: int, batch: int, dtype: Dtype, where: str
+) -> Array:
+    """The target of the cell's loss, which reads `size` units.
+
+    For softmax_cross_entropy ids (T, B) of any integer dtype in [0, size), returned as int64 (also where the weight
+    is 0), or distributions (T, B, size) of `dtype`; for mse values (T, B, size) of `dtype`.
+    """
+    place = f"{signature.cell}.{where}: target"
+    rows: Shape = (("T", steps), ("B", batch))
+    values = Expected(place, (dtype,), (*rows, (signature.outputs[0][1], size)))
+    if signature.loss == "mse":
+        return contiguous(values.check(target))
+    ids = Expected(place, INTEGER, rows)
+    if not isinstance(target, np.ndarray) or (target.dtype.kind not in "iu" and target.dtype != dtype):
+        raise TypeError(f"{place}: expected {ids} or {values}, received {describe(target)}")
+    if target.dtype == dtype:
+        return contiguous(values.check(target))
+    array = ids.check(target)
+    _refuse_first((array < 0) | (array >= size), array, f"{place}: expected ids from 0 to {size - 1}")
+    return array.astype(np.int64, order="C")
+
+
+def check_weight(signature: Signature, weight: object, steps: int, batch: int, dtype: Dtype, where: str) -> Array:
+    """The weights (T, B) of the losses, finite and not negative; all 1 for None."""
+    place = f"{signature.cell}.{where}: weight"
+    expected = Expected(place, (dtype,), (("T", steps), ("B", batch)))
+    if weight is None:
+        return expected.filled(1.0)
+    array = expected.check(weight)
+    _refuse_first(~((array >= 0.0) & (array < np.inf)), array, f"{place}: expected finite weights of at least 0")
+    return contiguous(array)
+
+
+def _axes(sizes: Sizes, *dimensions: str) -> Shape:
+    """The axes of these dimensions, of unknown size where `sizes` has none."""
+    return tuple((dimension, sizes.get(dimension)) for dimension in dimensions)
+
+
+def _paths(place: str, fields: Fields) -> Iterator[tuple[str, str]]:
+    """For each field its place in messages, which is `place` itself for a single field, and its dimension."""
+    for name, size in fields:
+        yield (place if len(fields) == 1 else f"{place}.{name}"), size
+
+
+def _inputs(
+    signature: Signature, x: object, sizes: Sizes, dtype: Dtype, where: str, leading: tuple[str, ...]
+) -> tuple[tuple[Array, ...], tuple[int, ...]]:
+    """The inputs, and the sizes of their `leading` axes, which the first input states for all."""
+    place = f"{signature.cell}.{where}: x"
+    values = _several(x, signature.inputs, place)
+    rows: Shape = tuple((axis, None) for axis in leading)
+    known = dict(sizes)
+    arrays = []
+    for value, (path, size) in zip(values, _paths(place, signature.inputs), strict=True):
+        array = Expected(path, (dtype,), (*rows, *_axes(known, size))).check(value)
+        if array.shape[-1] < 1:
+            raise ValueError(f"{path}: expected {size} of at least 1, received {describe(array)}")
+        rows = tuple(zip(leading, array.shape[:-1], strict=True))
+        known[size] = array.shape[-1]
+        arrays.append(contiguous(array))
+    return tuple(arrays), arrays[0].shape[:-1]
+
+
+def _several(value: object, fields: Fields, place: str) -> tuple[object, ...]:
+    """`value` as a tuple with one entry for each field: itself for one field, else the entries of a tuple."""
+    if len(fields) == 1:
+        return (value,)
+    names = tuple(name for name, _ in fields)
+    if isinstance(value, tuple) and len(value) == len(names) and getattr(value, "_fields", names) == names:
+        return value
+    order = f"a tuple of {len(names)} arrays in the order ({', '.join(names)})"
+    raise TypeError(f"{place}: expected {order}, received {describe(value)}")
+
+
+def _named(value: object, names: tuple[str, ...], place: str, kind: str) -> tuple[object, ...]:
+    """The entries of a NamedTuple whose fields are `names`. A plain tuple is refused: its order could be another."""
+    if isinstance(value, tuple) and len(value) == len(names) and getattr(value, "_fields", ()) == names:
+        return value
+    message = f"{place}: expected {kind} with fields ({', '.join(names)}), received {describe(value)}"
+    fields = getattr(value, "_fields", None)
+    if fields is not None:
+        missing = ", ".join(name for name in names if name not in fields)
+        unknown = ", ".join(name for name in fields if name not in names)
+        message += f": missing are ({missing}), unknown are ({unknown})"
+    raise TypeError(message)
+
+
+def _error(value: object, expected: Expected) -> Array:
+    """One error from outside: zeros where there is none."""
+    return expected.filled(0.0) if value is None else contiguous(expected.check(value))
+
+
+def _refuse_first(bad: Array, array: Array, message: str) -> None:
+    """Raise ValueError naming the first entry of `array` for which `bad` holds, if there is one."""
+    places = np.argwhere(bad)
+    if len(places):
+        first = tuple(int(index) for index in places[0])
+        raise ValueError(f"{message}, received {array[first]} at [{', '.join(map(str, first))}]")

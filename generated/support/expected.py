@@ -1,0 +1,130 @@
+"""What one array of a caller must be, and the message that says so where it is something else."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Any, SupportsIndex, TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Dtype = np.dtype[Any]
+Shape = tuple[tuple[str, int | None], ...]
+
+REAL: tuple[Dtype, ...] = (np.dtype(np.float32), np.dtype(np.float64))
+INTEGER: tuple[Dtype, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """An array that a caller must hand in.
+
+    `place` opens every message: "lstm.forward: x". `dtypes` are the dtypes allowed, `INTEGER` any integer. `shape`
+    has for each axis its name and its size, or None where any size will do. `reason` says where sizes come from, for
+    the message about another shape.
+    """
+
+    place: str
+    dtypes: tuple[Dtype, ...]
+    shape: Shape
+    reason: str = ""
+
+    def __str__(self) -> str:
+        names = " or ".join(dtype.name for dtype in self.dtypes) or "integer"
+        return f"{names} array of shape {shape_text(self.shape)}"
+
+    def check(self, value: object) -> Array:
+        """`value`, if it is such an array; else TypeError (no plain array, dtype) or ValueError (rank, size)."""
+        if not is_plain(value) or not self._allows(value.dtype):
+            raise TypeError(self.message(value) + _hint(value))
+        if value.ndim != len(self.shape) or any(
+            wanted not in (None, size) for size, (_, wanted) in zip(value.shape, self.shape, strict=True)
+        ):
+            raise ValueError(self.message(value) + (f": {self.reason}" if self.reason else ""))
+        return value
+
+    def filled(self, number: float) -> Array:
+        """A new array of this shape and of the first of `dtypes`; ValueError where a size is unknown."""
+        sizes = [size for _, size in self.shape if size is not None]
+        if len(sizes) < len(self.shape):
+            raise ValueError(
+                f"{self.place}: no array given states the sizes of {shape_text(self.shape)}: give this one"
+            )
+        return np.full(sizes, number, dtype=self.dtypes[0])
+
+    def message(self, value: object) -> str:
+        """The one line "PLACE: expected ..., received ..."."""
+        return f"{self.place}: expected {self}, received {describe(value)}"
+
+    def _allows(self, dtype: Dtype) -> bool:
+        return dtype in self.dtypes if self.dtypes else dtype.kind in "iu"
+
+
+def is_plain(value: object) -> TypeGuard[Array]:
+    """Whether `value` is an ordinary array, or one on disk (memmap).
+
+    Other subclasses, such as masked arrays and matrices, calculate by rules of their own.
+    """
+    return type(value) in (np.ndarray, np.memmap)
+
+
+def integer(value: object, place: str, least: int) -> int:
+    """`value` as a Python integer; TypeError where it is none, as Booleans and floats, ValueError below `least`."""
+    expected = f"{place}: expected an integer of at least {least}, received"
+    if isinstance(value, bool | np.bool_ | np.ndarray) or not isinstance(value, SupportsIndex):
+        raise TypeError(f"{expected} {describe(value)}")
+    number = operator.index(value)
+    if number < least:
+        raise ValueError(f"{expected} {number}")
+    return number
+
+
+def contiguous(array: Array) -> Array:
+    """`array` as kernels read it: C-contiguous, aligned, writeable and of the base class; itself if it already is.
+
+    Kernels write to no input; but they are compiled for arrays of one type, and Numba counts read-only as another.
+    """
+    return np.require(np.asarray(array), requirements=("C", "A", "W"))
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as messages write it: "(T=5, B, input_size=3)"."""
+    axes = [name if size is None else f"{name}={size}" for name, size in shape]
+    return f"({axes[0]},)" if len(axes) == 1 else f"({', '.join(axes)})"
+
+
+def describe(value: object) -> str:
+    """What came, for messages: "float64 array of shape (5, 2, 3)", "a list"."""
+    if value is None or isinstance(value, bool | float):
+        return repr(value)
+    if isinstance(value, np.ndarray):
+        order = "" if value.dtype.isnative else " in foreign byte order"
+        array = f"{value.dtype.name} array of shape {value.shape}{order}"
+        return array if is_plain(value) else f"{_type_name(value)}, {array}"
+    fields = getattr(value, "_fields", None)
+    if isinstance(value, tuple) and fields is not None:
+        return f"{type(value).__name__} with fields ({', '.join(fields)})"
+    if isinstance(value, tuple):
+        return f"a plain tuple of {len(value)}"
+    article = "an" if _type_name(value)[0] in "aeiou" else "a"
+    return f"{article} {_type_name(value)}"
+
+
+def _type_name(value: object) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _hint(value: object) -> str:
+    """How to turn `value` into the array that was expected, where that is known."""
+    if isinstance(value, np.ma.MaskedArray):
+        return ": its mask would be ignored; fill it first, and mask by lengths or weight"
+    if isinstance(value, np.ndarray):
+        return "" if is_plain(value) else ": give a plain array, np.asarray(...)"
+    if value is None:
+        return ""
+    if type(value).__module__.partition(".")[0] == "torch":
+        return ": give a NumPy array, tensor.detach().cpu().numpy()"
+    return ": give a NumPy array, np.array(..., dtype=...)"
