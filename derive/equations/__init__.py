@@ -1,0 +1,46 @@
+"""Text -> typed equations: the language of cells."""
+
+from derive.equations.model import (
+    Call,
+    Dimension,
+    Equation,
+    Equations,
+    Expression,
+    Init,
+    Kind,
+    Loss,
+    MatrixProduct,
+    Negation,
+    Number,
+    Occurrence,
+    Operation,
+    Role,
+    Symbol,
+    occurrences,
+    walk,
+)
+from derive.equations.read import load, names, parse, parse_expression
+
+__all__ = [
+    "Call",
+    "Dimension",
+    "Equation",
+    "Equations",
+    "Expression",
+    "Init",
+    "Kind",
+    "Loss",
+    "MatrixProduct",
+    "Negation",
+    "Number",
+    "Occurrence",
+    "Operation",
+    "Role",
+    "Symbol",
+    "load",
+    "names",
+    "occurrences",
+    "parse",
+    "parse_expression",
+    "walk",
+]
