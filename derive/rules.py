@@ -107,7 +107,7 @@ _ROWS = (
     _unary("sigmoid", "y * (1 - y)", latex=r"\sigma", text="σ"),
     _unary("relu", "greater(y, 0)", numpy="np.maximum({0}, 0)", kinks=("x",)),
     _unary("leaky_relu", "0.01 + 0.99 * greater(y, 0)", kinks=("x",)),
-    _unary("softplus", "sigmoid(x)", numpy="np.logaddexp(0, {0})"),
+    _unary("softplus", "sigmoid(x)"),
     _unary("softsign", "(1 / (1 + abs(x)))**2", kinks=("x",)),
     _unary("elu", "1 + minimum(y, 0)", kinks=("x",)),
     _unary("gelu", "normal_cdf(x) + x * normal_density(x)"),

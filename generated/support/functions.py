@@ -1,9 +1,9 @@
 """Elementary functions of NumPy arrays that NumPy itself lacks, in the array's own dtype, float32 or float64.
 
 NaN goes through. No function overflows at any finite argument, raises a warning, or writes to its argument; infinite
-arguments give the limit. Within the range of normal numbers the result is within 4 ulp of the true value, except
-`gelu`, `normal_cdf`, `normal_density` and `erf_derivative`, whose bound of 4 + 2 x**2 ulp is their own condition:
-a change of x in its last digit changes them by as much.
+arguments give the limit. Where the result is a normal number, and for `silu` the sigmoid too, it is within 4 ulp of the
+true value, except for `gelu`, `normal_cdf`, `normal_density` and `erf_derivative`, whose bound of 4 + 2 x**2 ulp is
+their own condition: a change of x in its last digit changes them by as much.
 """
 
 from __future__ import annotations
@@ -28,6 +28,11 @@ def leaky_relu(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0.01 * x)
 
 
+def softplus(x: np.ndarray) -> np.ndarray:
+    """log(1 + exp(x)), by exp(-|x|), which cannot overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
 def softsign(x: np.ndarray) -> np.ndarray:
     """x / (1 + |x|); the cut at 1e30, where the result is 1 in both dtypes, is for infinite x."""
     x = np.clip(x, -1e30, 1e30)
@@ -50,8 +55,8 @@ def silu(x: np.ndarray) -> np.ndarray:
 
 
 def hard_sigmoid(x: np.ndarray) -> np.ndarray:
-    """x / 6 + 1/2, cut at 0 and 1."""
-    return np.clip(x / 6 + 0.5, 0, 1)
+    """x / 6 + 1/2, cut at 0 and 1; the sum x + 3 is exact near -3, where x / 6 + 1/2 would cancel."""
+    return np.clip((x + 3) / 6, 0, 1)
 
 
 def erf(x: np.ndarray) -> np.ndarray:

@@ -76,8 +76,8 @@ def silu(x):
 
 @_compiled
 def hard_sigmoid(x):
-    """x / 6 + 1/2, cut at 0 and 1."""
-    return minimum(maximum(x / type(x)(6) + type(x)(0.5), type(x)(0)), type(x)(1))
+    """x / 6 + 1/2, cut at 0 and 1; the sum x + 3 is exact near -3, where x / 6 + 1/2 would cancel."""
+    return minimum(maximum((x + type(x)(3)) / type(x)(6), type(x)(0)), type(x)(1))
 
 
 @_compiled
