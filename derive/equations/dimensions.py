@@ -115,7 +115,7 @@ def _unify_given(document: Document, names: Names, classes: _Classes) -> None:
 def _titles(document: Document, names: Names, classes: _Classes) -> dict[Axis, tuple[str, ...]]:
     """What each class is called, in the order of `init`'s arguments: input, hidden, others by first use."""
     called: dict[Axis, list[str]] = {}
-    for axis, title in _reserved(names, classes):
+    for axis, title in _reserved(document, names, classes):
         called.setdefault(classes.root(axis), []).append(title)
     reserved = {root: tuple(titles) for root, titles in called.items()}
     for name, title in document.dimensions.items():
@@ -138,13 +138,18 @@ def _rank(titles: tuple[str, ...]) -> int:
     return 0 if "input_size" in titles else 1 if "hidden_size" in titles else 2
 
 
-def _reserved(names: Names, classes: _Classes) -> Iterator[tuple[Axis, str]]:
-    """The names that follow from what a vector is: of inputs, of the recurrent output, of a readout."""
+def _reserved(document: Document, names: Names, classes: _Classes) -> Iterator[tuple[Axis, str]]:
+    """The names that follow from what a vector is: of inputs, of the recurrent output, of a readout.
+
+    Where no variable is a state, whether the output is hidden or a readout is for [dimensions] to say.
+    """
     for position, name in enumerate(names.of(Role.INPUT)):
         yield (name, 0), f"{name}_size" if position else "input_size"
     output = (names.outputs[0], 0)
     variables = [name for name in names.states if names.roles[name] is Role.VARIABLE]
-    if not variables or _holds_state(names, classes, output):
+    if not variables:
+        yield output, document.dimensions.get(names.outputs[0], "hidden_size")
+    elif _holds_state(names, classes, output):
         yield output, "hidden_size"
     else:
         yield (variables[-1], 0), "hidden_size"
