@@ -12,7 +12,15 @@ import pytest
 from derive.definitions import evaluate
 from derive.rules import RULES
 from generated.support import functions, scalar
-from tests.rules.rows import BINARY, UNARY, kernel_form, numpy_form
+from tests.rules.rows import (
+    BINARY,
+    UNARY,
+    exact_derivatives,
+    kernel_derivatives,
+    kernel_form,
+    numpy_derivatives,
+    numpy_form,
+)
 
 DTYPES = [np.float32, np.float64]
 FORMS = {"numpy": numpy_form, "kernel": kernel_form}
@@ -87,6 +95,24 @@ def test_extreme_arguments(rule, dtype, form):
         rounding = 4 * float(np.finfo(dtype).eps)
         tiny = 2 * float(np.finfo(dtype).smallest_subnormal)
         assert got == expected or math.isclose(got, expected, rel_tol=rounding, abs_tol=tiny), x
+
+
+@pytest.mark.parametrize("rule", UNARY, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("derivatives", [numpy_derivatives, kernel_derivatives])
+def test_derivatives_at_extreme_arguments(rule, dtype, derivatives):
+    """The derivative column, too, neither overflows nor becomes NaN where the true derivative does not."""
+    largest = float(np.finfo(dtype).max)
+    for x in [dtype(sign * size) for size in EXTREMES for sign in (1, -1)]:
+        if not rule.domain[0] < x < rule.domain[1]:
+            continue
+        with mpmath.workdps(50):
+            (exact,) = exact_derivatives(rule, mpmath.mpf(float(x)))
+        with silence(rule.name):
+            (got,) = derivatives(rule, x)
+        expected = math.copysign(math.inf, exact) if abs(exact) > largest else float(exact)
+        tolerance = 8 * float(np.finfo(dtype).eps)
+        assert got == expected or math.isclose(got, expected, rel_tol=tolerance, abs_tol=tolerance), x
 
 
 INF, NAN = math.inf, math.nan
