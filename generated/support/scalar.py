@@ -12,7 +12,7 @@ import math
 
 import numba
 
-# The error model makes x / 0 infinite or NaN instead of an exception, and spares the loop a branch.
+# The error model of NumPy spares every division a test for zero and the loop a branch.
 _compiled = numba.njit(cache=True, error_model="numpy")
 
 
