@@ -1,0 +1,262 @@
+"""The computational graph of one step: an edge for every occurrence, with its immediate partial.
+
+An edge differentiates one occurrence of a variable in the text of an equation and holds everything else fixed, the
+variable's other occurrences included. Each occurrence is a symbol of its own before SymPy sees it; occurrences are
+identified only after differentiation.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import networkx as nx
+import sympy
+
+from derive.elementary import (
+    Elementary,
+    OccurrenceSymbol,
+    ProductSymbol,
+    apply_operator,
+    elementary,
+    expand_slopes,
+    identify,
+    number,
+    occurrence_symbol,
+    value,
+)
+from derive.equations.model import (
+    Call,
+    Equation,
+    Equations,
+    Expression,
+    MatrixProduct,
+    Negation,
+    Number,
+    Occurrence,
+    Operation,
+    Role,
+    occurrences,
+)
+
+LOSS = "J"
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A matrix-vector product of the text: `symbol = matrix @ operand`, or with the transposed matrix.
+
+    `operand` is an expression over occurrences and inner products; `within` is the product whose operand holds this
+    one, None where the equation itself does.
+    """
+
+    symbol: ProductSymbol
+    matrix: Occurrence
+    transposed: bool
+    operand: sympy.Expr
+    within: ProductSymbol | None
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """An equation for SymPy: `target = expression` over occurrences and products."""
+
+    equation: Equation
+    expression: sympy.Expr
+    products: tuple[Product, ...]
+
+    @property
+    def target(self) -> str:
+        """The variable that is assigned."""
+        return self.equation.target
+
+
+@dataclass(frozen=True, slots=True)
+class Diagonal:
+    """An element-wise factor of an immediate partial.
+
+    `primed` leaves slopes as they are, tanh'(c); `expression` writes them in forward values, 1 - z**2. Values stand at
+    the step of the edge's target.
+    """
+
+    expression: sympy.Expr
+    primed: sympy.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A matrix factor: the adjoint passes through `matrix` transposed (or as it is, where the text transposes it)."""
+
+    product: ProductSymbol
+    matrix: str
+    transposed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """The last factor of a matrix parameter's edge: the outer product of the adjoint and `operand`.
+
+    `M @ v` adds the adjoint times vᵀ, `transpose(M) @ v` adds v times the adjoint transposed.
+    """
+
+    product: ProductSymbol
+    operand: sympy.Expr
+    transposed: bool
+
+
+Factor = Diagonal | Transfer | Outer
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One occurrence of `source` in the equation of `target`.
+
+    `lag` is 1 where the equation reads source[t-1]: the edge then leads from source(t) to target(t+1). `partial` holds
+    the factors of the immediate partial in the order in which they meet the adjoint of the target. The edge from an
+    output or the variable of the loss to `J` has no factors: its term is the error itself.
+    """
+
+    source: str
+    target: str
+    lag: int
+    occurrence: int
+    count: int
+    partial: tuple[Factor, ...]
+
+    @property
+    def crosses_step(self) -> bool:
+        """Whether the edge leads from step t to step t+1."""
+        return self.lag == 1
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All edges of one step. Nodes are the names of the cell and `J`, the loss."""
+
+    equations: Equations
+    formulas: tuple[Formula, ...]
+    edges: tuple[Edge, ...]
+
+    @cached_property
+    def _leaving(self) -> Mapping[str, tuple[Edge, ...]]:
+        leaving: dict[str, list[Edge]] = {name: [] for name in self.equations.symbols}
+        for edge in self.edges:
+            leaving[edge.source].append(edge)
+        return {name: tuple(edges) for name, edges in leaving.items()}
+
+    def edges_from(self, name: str) -> tuple[Edge, ...]:
+        """The edges that leave `name`: those inside the step first, then those across, each in order of evaluation."""
+        return tuple(sorted(self._leaving[name], key=lambda edge: edge.lag))
+
+    @cached_property
+    def products(self) -> Mapping[ProductSymbol, Product]:
+        """Every product of the cell by its symbol, in the order of the text."""
+        return {product.symbol: product for formula in self.formulas for product in formula.products}
+
+    @cached_property
+    def step(self) -> nx.MultiDiGraph:
+        """One step as a NetworkX graph; each edge carries its `lag` and, as `edge`, the Edge."""
+        graph = nx.MultiDiGraph()
+        graph.add_nodes_from(self.equations.symbols)
+        graph.add_node(LOSS)
+        for edge in self.edges:
+            graph.add_edge(edge.source, edge.target, lag=edge.lag, edge=edge)
+        return graph
+
+    @cached_property
+    def window(self) -> nx.MultiDiGraph:
+        """The steps t and t+1 unrolled: nodes are (name, step) with step 0 or 1, timeless names are left out."""
+        graph = nx.MultiDiGraph()
+        timed = [name for name, symbol in self.equations.symbols.items() if not symbol.timeless]
+        for step in (0, 1):
+            graph.add_nodes_from((name, step) for name in (*timed, LOSS))
+        for step in (0, 1):
+            for edge in self.edges:
+                if not self.equations.symbols[edge.source].timeless and step + edge.lag <= 1:
+                    graph.add_edge((edge.source, step), (edge.target, step + edge.lag), edge=edge)
+        return graph
+
+
+def wire(equations: Equations) -> Graph:
+    """Build the graph of one step from the typed equations."""
+    numbering = itertools.count(1)
+    formulas = tuple(_formula(equation, numbering) for equation in equations.equations)
+    named = {
+        identify(formula.expression): value(formula.target)
+        for formula in formulas
+        if isinstance(formula.expression, Elementary)
+    }
+    edges = [edge for formula in formulas for edge in _edges_into(formula, equations, named)]
+    judged = (equations.loss.variable,) if equations.loss else equations.outputs
+    edges.extend(Edge(name, LOSS, 0, 1, 1, ()) for name in judged)
+    return Graph(equations, formulas, tuple(edges))
+
+
+def _formula(equation: Equation, numbering: Iterator[int]) -> Formula:
+    """Translate one equation; products become symbols numbered in the order of the text."""
+    products: list[Product] = []
+
+    def translate(expression: Expression, within: ProductSymbol | None) -> sympy.Expr:
+        match expression:
+            case Number(fraction, _):
+                return number(fraction)
+            case Occurrence():
+                return occurrence_symbol(expression)
+            case Negation(operand):
+                return -translate(operand, within)
+            case Operation(operator, left, right):
+                return apply_operator(operator, translate(left, within), translate(right, within))
+            case Call(function, arguments):
+                return elementary(function)(*(translate(argument, within) for argument in arguments))
+            case MatrixProduct(matrix, transposed, operand):
+                symbol = ProductSymbol(f"@{next(numbering)}")
+                products.append(Product(symbol, matrix, transposed, translate(operand, symbol), within))
+                return symbol
+
+    expression = translate(equation.expression, None)
+    products.sort(key=lambda product: product.symbol.number)
+    return Formula(equation, expression, tuple(products))
+
+
+def _edges_into(formula: Formula, equations: Equations, named: Mapping[sympy.Expr, sympy.Expr]) -> Iterator[Edge]:
+    """One edge for every occurrence in the equation, in the order of the text; constants have none."""
+    standing = occurrences(formula.equation.expression)
+    products = {product.symbol: product for product in formula.products}
+    of_matrix = {product.matrix: product for product in formula.products}
+
+    def holder(symbol: sympy.Symbol) -> ProductSymbol | None:
+        return next((key for key, product in products.items() if symbol in product.operand.free_symbols), None)
+
+    def diagonal(within: ProductSymbol | None, by: sympy.Symbol) -> Diagonal:
+        expression = products[within].operand if within else formula.expression
+        primed = identify(expression.diff(by))
+        return Diagonal(expand_slopes(primed, named), primed)
+
+    def chain(within: ProductSymbol | None) -> tuple[Factor, ...]:
+        """The factors from the target's adjoint down to the operand of the product `within`."""
+        if within is None:
+            return ()
+        product = products[within]
+        transfer = Transfer(product.symbol, product.matrix.name, product.transposed)
+        return (*chain(product.within), diagonal(product.within, product.symbol), transfer)
+
+    for occurrence in standing:
+        if equations.symbols[occurrence.name].role is Role.CONSTANT:
+            continue
+        if occurrence in of_matrix:
+            product = of_matrix[occurrence]
+            last: Factor = Outer(product.symbol, identify(product.operand), product.transposed)
+            partial = (*chain(product.within), diagonal(product.within, product.symbol), last)
+        else:
+            symbol = occurrence_symbol(occurrence)
+            within = holder(symbol)
+            partial = (*chain(within), diagonal(within, symbol))
+        count = sum((other.name, other.lag) == (occurrence.name, occurrence.lag) for other in standing)
+        yield Edge(occurrence.name, formula.target, occurrence.lag, occurrence.index, count, _without_ones(partial))
+
+
+def _without_ones(partial: tuple[Factor, ...]) -> tuple[Factor, ...]:
+    """Drop element-wise factors that are 1."""
+    return tuple(factor for factor in partial if not (isinstance(factor, Diagonal) and factor.expression == 1))
