@@ -54,8 +54,8 @@ def clip_by_value(grads: G, limit: float) -> G:
 
 def global_norm(arrays: tuple[Array, ...]) -> float:
     """The L2 norm of all entries of `arrays` together, in float64; entries are scaled first, so that no square
-    overflows or vanishes. 0 for no entries; NaN or infinite where an entry is."""
-    largest = max((float(np.max(np.abs(array), initial=0.0)) for array in arrays), default=0.0, key=_nan_last)
+    overflows or vanishes. 0 for no arrays; NaN or infinite where an entry is."""
+    largest = max((float(np.max(np.abs(array))) for array in arrays), default=0.0, key=_nan_last)
     if largest == 0.0 or not math.isfinite(largest):
         return largest
     return largest * math.sqrt(

@@ -82,8 +82,7 @@ def _rows(o: Array, target: Array, weight: Array) -> tuple[Array, Array, Array]:
     """The N rows of non-zero weight: `o` (N, O), `target` (N,) or (N, O), and weight / sum of weight (N,)."""
     counted = weight != 0.0
     share = weight[counted].astype(np.float64)
-    if share.size:
-        share /= np.sum(share)
+    share /= np.sum(share)
     wanted = target[counted]
     if wanted.ndim == 2:
         wanted = wanted.astype(np.float64)

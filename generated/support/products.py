@@ -1,7 +1,8 @@
 """Matrix products for the generated CPU kernels: every product of a kernel is one of these two calls.
 
 All arrays are 2-d, C-contiguous and of one dtype, float32 or float64, and `out` overlaps neither factor. BLAS does the
-work through Numba's `np.dot`, which finds it in SciPy. Empty factors are settled before it is called.
+work through Numba's `np.dot`, which finds it in SciPy and handles empty factors itself.
+Sizes that do not fit raise ValueError.
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ from numba import njit
 @njit(cache=True)
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out (m, n) = a (m, k) @ b (k, n); zeros where k is 0."""
-    if a.size == 0 or b.size == 0:
-        out[:] = 0.0
-    else:
-        np.dot(a, b, out)
+    np.dot(a, b, out)
 
 
 @njit(cache=True)
@@ -25,7 +23,4 @@ def product_transposed_left(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> No
 
     This is a weight gradient, k = T * B. The transpose is a view in Fortran order, which BLAS reads without a copy.
     """
-    if a.size == 0 or b.size == 0:
-        out[:] = 0.0
-    else:
-        np.dot(a.T, b, out)
+    np.dot(a.T, b, out)

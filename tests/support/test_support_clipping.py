@@ -56,10 +56,11 @@ def test_squares_neither_overflow_nor_vanish(size: float) -> None:
 
 
 def test_float32_stays_float32_and_its_norm_is_of_float64() -> None:
-    after, norm = clip_by_norm(grads([[3e38]], 2e38, np.float32), 1.0)
+    # The scale, about 3e-45, is less than float32 can tell from its smallest number.
+    after, norm = clip_by_norm(grads([[3e38]], 2e38, np.float32), 1e-6)
     assert math.isclose(norm, math.hypot(np.float32(3e38), np.float32(2e38)), rel_tol=1e-15)
     assert after.params.W.dtype == after.params.beta.dtype == np.float32
-    np.testing.assert_allclose(after.params.W, [[3 / math.sqrt(13)]], rtol=1e-6)
+    np.testing.assert_allclose(after.params.W, [[3e-6 / math.sqrt(13)]], rtol=1e-6)
 
 
 def test_a_norm_that_is_no_number_is_handed_to_the_caller() -> None:

@@ -69,17 +69,18 @@ CASES = [
 @pytest.mark.parametrize("spread", [1e-3, 1.0, 30.0, 1e4])
 @pytest.mark.parametrize(("rule", "kind"), CASES)
 def test_against_fifty_digits(rule: str, kind: str, spread: float) -> None:
-    for dtype, digits in ((np.float64, 1e-14), (np.float32, 1.2e-7)):
+    # The result in float32 is that in float64, rounded once.
+    for dtype, digits, relative in ((np.float64, 1e-14, 0.0), (np.float32, 1e-14, 2.0**-24)):
         o, target, weight = example(4, spread, kind, dtype)
         with mpmath.workdps(50):
             loss, do = exact(rule, o, target, weight)
             value, adjoint = VALUE[rule](o, target, weight), ADJOINT[rule](o, target, weight)
             assert isinstance(value, dtype)
-            assert abs(float(value) - loss) <= digits * abs(loss)
+            assert abs(float(value) - loss) <= (digits + relative) * abs(loss)
             assert adjoint.dtype == dtype
             scale = max(1.0, spread if rule == "mse" else 1.0)
-            errors = [abs(float(a) - b) for a, b in zip(adjoint.flat, do.flat, strict=True)]
-        assert max(errors) <= digits * scale
+            for got, right in zip(adjoint.flat, do.flat, strict=True):
+                assert abs(float(got) - right) <= digits * scale + relative * abs(right)
 
 
 @pytest.mark.parametrize(("rule", "kind"), CASES)

@@ -1,7 +1,8 @@
-"""Products behind the one function that kernels call."""
+"""Products behind the functions that kernels call."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,9 @@ from numba import njit
 
 from generated.support.products import product, product_transposed_left
 
-SHAPES = [
-    (1, 1, 1),
-    (3, 4, 5),
-    (1, 7, 3),
-    (6, 1, 2),
-    (5, 3, 1),
-    (33, 17, 9),
-    (0, 3, 2),
-    (3, 0, 2),
-    (3, 2, 0),
-    (0, 0, 0),
-]
+# Compiled afresh, not read from a cache, so that a warning of the compiler is seen.
+FRESH = njit(product.py_func)
+FRESH_TRANSPOSED = njit(product_transposed_left.py_func)
 
 
 @njit
@@ -35,16 +27,27 @@ def whole(rows: int, columns: int, dtype: Any, seed: int) -> Any:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("m", "k", "n"), SHAPES)
-def test_products_are_exact_on_small_integers(m: int, k: int, n: int, dtype: Any) -> None:
-    a, b = whole(m, k, dtype, 1), whole(k, n, dtype, 2)
-    copies = a.copy(), b.copy()
-    for multiply, left in ((product, a), (in_a_kernel, a), (product_transposed_left, np.ascontiguousarray(a.T))):
-        out = np.full((m, n), np.nan, dtype)
-        multiply(left, b, out)
-        np.testing.assert_array_equal(out, copies[0] @ copies[1], strict=True)
-    np.testing.assert_array_equal(a, copies[0])
-    np.testing.assert_array_equal(b, copies[1])
+def test_products_are_exact_on_small_integers(dtype: Any) -> None:
+    for m, k, n in (*itertools.product(range(4), repeat=3), (33, 17, 9)):
+        a, b = whole(m, k, dtype, 1), whole(k, n, dtype, 2)
+        left, right, across = a.copy(), b.copy(), np.ascontiguousarray(a.T)
+        for multiply in (product, FRESH, in_a_kernel):
+            out = np.full((m, n), np.nan, dtype)
+            multiply(left, right, out)
+            np.testing.assert_array_equal(out, a @ b, strict=True)
+        for multiply in (product_transposed_left, FRESH_TRANSPOSED):
+            out = np.full((m, n), np.nan, dtype)
+            multiply(across, right, out)
+            np.testing.assert_array_equal(out, a @ b, strict=True)
+        np.testing.assert_array_equal(left, a)
+        np.testing.assert_array_equal(right, b)
+        np.testing.assert_array_equal(across, a.T)
+
+
+@pytest.mark.parametrize("shapes", [((2, 3), (4, 5), (2, 5)), ((2, 3), (3, 5), (5, 2))])
+def test_sizes_that_do_not_fit_are_refused(shapes: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(ValueError, match="array size"):
+        product(*(np.zeros(shape) for shape in shapes))
 
 
 def test_a_nan_stays_in_its_row() -> None:
