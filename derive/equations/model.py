@@ -171,8 +171,9 @@ class Equations:
 
     @property
     def size_names(self) -> tuple[str, ...]:
-        """The arguments of `init` that give sizes, in order."""
-        return tuple(name for dimension in self.dimensions for name in dimension.names)
+        """The arguments of `init` that give sizes, in order: input_size and hidden_size are always the first two."""
+        names = [name for dimension in self.dimensions for name in dimension.names]
+        return tuple(sorted(names, key=lambda name: {"input_size": 0, "hidden_size": 1}.get(name, 2)))
 
     def equation_of(self, variable: str) -> Equation:
         """The equation that assigns `variable`; KeyError where none does."""

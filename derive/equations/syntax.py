@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from derive.equations.arithmetic import Numeric, numeric, objection
@@ -93,7 +93,7 @@ class _Reader:
         first = self.expression(left, depth + 1)
         second = self.expression(right, depth + 1)
         if reason := objection(operator, first, second, self.known):
-            raise self.error(reason, right if operator in "**/" else left)
+            raise self.error(reason, right if operator in ("**", "/") else left)
         return Operation(operator, first, second)
 
     def product(self, left: ast.expr, right: ast.expr, depth: int) -> Expression:
@@ -183,14 +183,12 @@ class _Reader:
 
 
 def read_statements(
-    page: Page, lines: Iterable[tuple[int, str]], constants: Mapping[str, Number]
+    page: Page, lines: Sequence[tuple[int, str]], constants: Mapping[str, Number]
 ) -> tuple[Statement, ...]:
     """The statements of `lines` (number and text), in order; DeriveError for the first that is not an equation."""
     known = {name: Numeric(number.value, 1, power=False) for name, number in constants.items()}
     statements: list[Statement] = []
-    first = 1
     for number, raw in lines:
-        first = first if statements else number
         line = scan(page, number, raw)
         if not line.text.strip():
             continue
@@ -203,7 +201,7 @@ def read_statements(
             known[statement.equation.target] = value
     if not statements:
         raise page.error(
-            "there are no equations; write at least one, such as `h = tanh(W @ x + R @ h[t-1] + b)`", first
+            "there are no equations; write at least one, such as `h = tanh(W @ x + R @ h[t-1] + b)`", lines[0][0]
         )
     return tuple(statements)
 
