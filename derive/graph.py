@@ -147,8 +147,17 @@ class Graph:
         return {name: tuple(edges) for name, edges in leaving.items()}
 
     def edges_from(self, name: str) -> tuple[Edge, ...]:
-        """The edges that leave `name`: those inside the step first, then those across, each in order of evaluation."""
-        return tuple(sorted(self._leaving[name], key=lambda edge: edge.lag))
+        """The edges that leave `name`: those inside the step first, then those across.
+
+        In each group the loss comes first, then states, then other targets in order of evaluation: the direct routes
+        stand before those through a pre-activation.
+        """
+        states = self.equations.states
+
+        def key(edge: Edge) -> tuple[int, int]:
+            return edge.lag, 0 if edge.target == LOSS else 1 if edge.target in states else 2
+
+        return tuple(sorted(self._leaving[name], key=key))
 
     @cached_property
     def products(self) -> Mapping[ProductSymbol, Product]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sympy
 
 from derive.elementary import OccurrenceSymbol, ProductSymbol, Value, identify, occurrence_symbol
-from derive.equations.model import Kind, Role, occurrences
+from derive.equations.model import Kind, occurrences
 from derive.gradients import Adjoint, Gradients
 from derive.graph import LOSS, Diagonal, Edge, Graph, Outer, Transfer
 from derive.names import Namer
@@ -203,8 +203,3 @@ def _sum(writer: _Writer, adjoint: Adjoint, timed: bool) -> Iterator[Line]:
 def _signed_decimal(value: object) -> str:
     number = sympy.Rational(value)
     return f"-{decimal(-number)}" if number < 0 else decimal(number)
-
-
-def is_input(gradients: Gradients, name: str) -> bool:
-    """Whether `name` is an input of the cell."""
-    return gradients.graph.equations.symbols[name].role is Role.INPUT
