@@ -163,10 +163,8 @@ def _holds_state(names: Names, classes: _Classes, axis: Axis) -> bool:
 def _eponym(names: Names, classes: _Classes, root: Axis) -> str:
     """The name that a class is called after: an output that is a readout, else its first variable, else parameter."""
     readouts = [name for name in names.outputs if not _holds_state(names, classes, (name, 0))]
-    for name in (*readouts, *(name for role in (Role.VARIABLE, Role.PARAMETER) for name in names.of(role))):
-        if any(classes.root(axis) == root for axis in _axes(name, classes.kinds)):
-            return name
-    return root[0]
+    candidates = (*readouts, *names.of(Role.VARIABLE), *names.of(Role.PARAMETER))
+    return next(name for name in candidates if root in {classes.root(axis) for axis in _axes(name, classes.kinds)})
 
 
 def _check_titles(names: Names, called: Mapping[Axis, list[str]]) -> None:

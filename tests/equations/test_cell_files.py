@@ -53,6 +53,7 @@ BAD_ENTRIES = [
     ("[latex]\na = 3", 8, 1, "`a` in [latex] is a text"),
     ("[latex]\na = '\\input{x}'", 8, 1, "`\\input` is not among the symbols"),
     ("[latex]\na = '{a'", 8, 1, "its braces do not match"),
+    ("[latex]\na = '}a{'", 8, 1, "its braces do not match"),
     ("[latex]\na = 'a%'", 8, 1, "it holds letters, digits"),
     ("[latex]\na = 'a^^5c'", 8, 1, "it holds letters, digits"),
     ("[latex]\na = ' '", 8, 1, "it has 1 to 80 characters"),
@@ -133,6 +134,15 @@ def test_an_unknown_cell_suggests_a_near_one():
         load("lstm_pephole")
     with pytest.raises(DeriveError, match="loaded by its name or path, not by int"):
         load(3)
+
+
+def test_a_path_is_text():
+    class BytesPath:
+        def __fspath__(self):
+            return b"cell.toml"
+
+    with pytest.raises(DeriveError, match=r"the path of a cell is text \(str\), not bytes"):
+        load(BytesPath())
 
 
 def test_files_are_loaded_by_path(tmp_path):

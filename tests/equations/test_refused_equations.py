@@ -89,6 +89,8 @@ BAD = [
     ("k = 8 * 9\nh = x ** k", 2, 10, "lies between -64 and 64"),
     ("h = x * 10 ** 40", 1, 15, "this power of numbers is beyond 1e30"),
     ("h = x * 0 ** -1", 1, 14, "a division by 0"),
+    ("h = x ** (1 + tanh(W @ (x ** 2)))", 1, 11, "an exponent cannot hold a power"),
+    ("h = x ** (-1 * y ** 2)", 1, 11, "an exponent cannot hold a power"),
     # steps
     ("h = x[t+1]", 1, 7, "cannot read what comes after it"),
     ("h = x[t-2]", 1, 7, "`x_1 = x[t-1]`, and read `x_1[t-1]`"),
@@ -176,6 +178,21 @@ def test_a_bad_text_is_refused_at_its_place_with_its_reason(text, line, column, 
 def test_what_is_no_text_is_refused(value):
     with pytest.raises(DeriveError, match="text \\(str\\), not"):
         parse(value)
+
+
+def test_a_name_that_no_file_can_have_is_refused():
+    with pytest.raises(DeriveError, match="`a b` is not a name"):
+        parse("h = x", name="a b")
+    with pytest.raises(DeriveError, match=r"name of a cell is text \(str\), not int"):
+        parse("h = x", name=3)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["x ** (1 / 2)", "x ** -2", "10 ** 2 * x / 3", "(x ** 2) ** 3", "x ** exp(1)", "2 ** x", "x / (3 - 2)"],
+)
+def test_arithmetic_of_numbers_within_bounds_is_legal(expression):
+    assert parse(f"h = {expression}").outputs == ("h",)
 
 
 def test_the_caret_stands_below_the_fault():
