@@ -120,7 +120,7 @@ def _open_file(path: Path, shown: str) -> Page:
     except ValueError as reason:
         raise DeriveError(f"{shown!r} is not the path of a file: {reason}") from None
     try:
-        return open_page(content.decode("utf-8-sig"), shown)
+        return open_page(content.decode("utf-8"), shown)
     except UnicodeDecodeError as reason:
         lines = content[: reason.start].decode("utf-8", "replace").split("\n")
         page = Page(shown, tuple(lines))

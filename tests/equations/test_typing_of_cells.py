@@ -104,6 +104,7 @@ def test_a_variable_read_only_at_the_previous_step_may_be_assigned_below():
         ("h = tanh(W @ x + R @ h[t-1])\no = V @ h + c", ["input_size", "hidden_size", "output_size"]),
         ("h = tanh(W @ x + V @ x[t-1] + b)", ["input_size", "hidden_size"]),
         ("c = W @ x + R @ r[t-1] + c[t-1]\nr = P @ c", ["input_size", "hidden_size", "c_size"]),
+        ("c = W @ x + c[t-1]\nh = V @ c + h[t-1]\no = U @ h", ["input_size", "hidden_size", "c_size", "output_size"]),
         ("a = W @ x\nh = V @ tanh(a) + h[t-1]", ["input_size", "hidden_size", "a_size"]),
         ("h = W @ (V @ x) + h[t-1]", ["input_size", "hidden_size", "W_size"]),
     ],
@@ -148,6 +149,7 @@ def test_further_inputs_and_outputs_name_their_own_sizes():
             top="inputs = ['x', 'u']\noutputs = ['h', 'q']",
         )
     )
+    assert [d.name for d in cell.dimensions] == ["input_size", "hidden_size", "u_size", "q_size"]
     assert cell.size_names == ("input_size", "hidden_size", "u_size", "q_size")
     assert cell.outputs == ("h", "q")
 
