@@ -130,7 +130,7 @@ def _titles(document: Document, names: Names, classes: _Classes) -> dict[Axis, t
         if root not in called:
             called[root] = [f"{_eponym(names, classes, root)}_size"]
     _check_titles(names, called)
-    ordered = {root: tuple(called[root]) for root in (*reserved, *roots)}
+    ordered = {root: tuple(called[root]) for root in roots}
     return dict(sorted(ordered.items(), key=lambda item: _rank(item[1])))
 
 

@@ -1,0 +1,1 @@
+"""Write the equations of a recurrent cell once; get graph, gradients, LaTeX, kernels and proof."""
