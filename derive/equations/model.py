@@ -171,7 +171,7 @@ class Equations:
 
     @property
     def size_names(self) -> tuple[str, ...]:
-        """The arguments of `init` that give sizes, in order: input_size and hidden_size are always the first two."""
+        """The arguments of `init` that give sizes, in order: input_size, then hidden_size, then others."""
         names = [name for dimension in self.dimensions for name in dimension.names]
         return tuple(sorted(names, key=lambda name: {"input_size": 0, "hidden_size": 1}.get(name, 2)))
 

@@ -164,6 +164,14 @@ def test_one_name_for_two_vectors_makes_one_size():
     assert cell.size_names == ("input_size", "hidden_size", "cell_size")
 
 
+def test_the_output_of_a_cell_without_state_variables_may_be_named_as_a_readout():
+    equations = "h = tanh(W @ x + V @ x[t-1])\no = R @ h"
+    assert parse(equations).symbols["o"].shape == ("hidden_size",)
+    cell = parse(document(equations, '[dimensions]\nh = "hidden_size"\no = "output_size"'))
+    assert cell.size_names == ("input_size", "hidden_size", "output_size")
+    assert shapes(cell)["R"] == ("output_size", "hidden_size")
+
+
 def test_the_loss_reads_the_output():
     cell = parse(document("h = W @ x + h[t-1]\no = V @ h", top='loss = "mse(h)"'))
     assert cell.loss == Loss("mse", "h")
