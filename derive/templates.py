@@ -1,0 +1,39 @@
+"""Where the templates are and how Jinja2 reads them.
+
+A template holds structure and no mathematics; a name that it uses and no view gives is an error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+
+
+def environment(kind: str) -> jinja2.Environment:
+    """The templates of one target: "reference", "cpu" or "tex"; the last writes `<< value >>` and `<% block %>`."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([_folder() / kind, _folder()]),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    if kind != "tex":
+        return made
+    # LaTeX is full of braces, percent and number signs: its templates use marks that no document holds by chance.
+    return made.overlay(
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+    )
+
+
+def _folder() -> Path:
+    """In a wheel the templates travel inside the package; in the repository they stand beside it."""
+    inside = Path(__file__).parent / "templates"
+    return inside if inside.is_dir() else Path(__file__).parents[1] / "templates"
