@@ -6,7 +6,7 @@ to the loss, through the window of the steps t and t+1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import networkx as nx
@@ -75,12 +75,31 @@ def routes_to(graph: Graph, name: str, target: Node | None, through: str | None 
 
 def count_complete(graph: Graph, name: str) -> int:
     """The number of complete routes of `name` in the window t, t+1, counted without making them."""
+    return count_routes(graph, name, ((LOSS, 0), (LOSS, 1)))
+
+
+def count_routes(graph: Graph, name: str, targets: Collection[Node], through: str | None = None) -> int:
+    """The number of routes from `name` at t that end at one of `targets`, counted without making them.
+
+    `through` counts the routes that visit that variable between their ends: all without those that avoid it.
+    """
     _require(graph, name)
+    total = _count(graph, (name, 0), targets, None)
+    if through is None:
+        return total
+    _require(graph, through)
+    return total - _count(graph, (name, 0), targets, through)
+
+
+def _count(graph: Graph, source: Node, targets: Collection[Node], avoided: str | None) -> int:
+    """The number of routes from `source` to `targets` that do not visit `avoided` between their ends."""
     counts: dict[Node, int] = {}
     for node in reversed(list(nx.topological_sort(graph.window))):
-        own = 1 if node[0] == LOSS else 0
-        counts[node] = own + sum(counts[following] for _, following in graph.window.out_edges(node))
-    return counts.get((name, 0), 0)
+        onward = sum(counts[following] for _, following in graph.window.out_edges(node))
+        if node == source:
+            return onward
+        counts[node] = int(node in targets) + (0 if node[0] == avoided else onward)
+    return 0
 
 
 def _require(graph: Graph, name: str) -> None:

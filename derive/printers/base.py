@@ -16,12 +16,17 @@ from derive.elementary import Elementary, Slope
 
 
 class Binding(IntEnum):
-    """How tightly a piece of text holds together."""
+    """How tightly a piece of text holds together.
+
+    A TERM may stand in a sum as it is, but not beside a factor: a matrix product in code, whose sign has the rank of
+    a star.
+    """
 
     SUM = 1
-    PRODUCT = 2
-    POWER = 3
-    ATOM = 4
+    TERM = 2
+    PRODUCT = 3
+    POWER = 4
+    ATOM = 5
 
 
 Printed = tuple[str, Binding]
@@ -73,14 +78,14 @@ class Printer(ABC):
 
     def negative(self, expression: sympy.Expr) -> Printed:
         """Minus a product, a quotient or a leaf."""
-        return f"-{self.text(expression, Binding.PRODUCT)}", Binding.SUM
+        return f"-{self.text(expression, Binding.TERM)}", Binding.SUM
 
     def sum(self, terms: Sequence[tuple[bool, sympy.Expr]]) -> Printed:
         """A sum of (negative, term) pairs."""
         pieces = []
         for index, (negative, term) in enumerate(terms):
             sign = ("-" if negative else "") if index == 0 else (" - " if negative else " + ")
-            pieces.append(sign + self.text(term, Binding.PRODUCT))
+            pieces.append(sign + self.text(term, Binding.TERM))
         return "".join(pieces), Binding.SUM
 
     def sort(self, expressions: Sequence[sympy.Expr]) -> list[sympy.Expr]:
@@ -93,7 +98,8 @@ class Printer(ABC):
             return (0, 0, "") if expression.is_nonnegative else (2, 0, "")
         unknown = len(self._position)
         first = min((self._position.get(item, unknown) for item in expression.free_symbols), default=unknown)
-        return 1, first, str(expression)
+        # f * (1 - f) reads better than (1 - f) * f.
+        return 1, first, f"{isinstance(expression, sympy.Add):d}{expression}"
 
     def _print(self, expression: sympy.Expr) -> Printed:
         if isinstance(expression, sympy.Symbol):

@@ -1,0 +1,147 @@
+"""The command line: `derive`. Each command imports what it needs, so that help and lists come at once."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from derive.errors import DeriveError
+from derive.version import VERSION
+
+_ASCII = typer.Option("--ascii", help="Write ASCII alone: * for ⊙, d_c for δc.")
+_JSON = typer.Option("--json", help="Write JSON.")
+_CELL = typer.Argument(metavar="CELL", help="A cell of the zoo, or the path of a .toml file.")
+
+
+class _Commands(TyperGroup):
+    """Commands whose reader is told of a mistake in one message, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a DeriveError ends it with exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except DeriveError as error:
+            from derive.cli.layout import complain
+
+            complain(str(error))
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    name="derive",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="From the equations of a recurrent cell to its gradients route by route, LaTeX, and verified kernels.",
+)
+
+
+def main() -> None:
+    """Run the command line. Signs that standard output cannot hold never end it with a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app()
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"derive {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """What stands before every command."""
+
+
+@app.command("list")
+def _list(json: Annotated[bool, _JSON] = False, ascii: Annotated[bool, _ASCII] = False) -> None:
+    """The cells of the zoo: name, states, outputs and title."""
+    from derive.cli import layout
+    from derive.cli.zoo import zoo_data, zoo_lines
+
+    plain = layout.wants_ascii(ascii)
+    if json:
+        layout.write_json(zoo_data(plain), plain)
+    else:
+        layout.write_lines(zoo_lines(plain, layout.line_width()))
+
+
+@app.command("show")
+def _show(
+    cell: Annotated[str, _CELL],
+    variable: Annotated[
+        str | None, typer.Argument(metavar="[VARIABLE]", help="A variable, input or parameter.")
+    ] = None,
+    tex: Annotated[bool, typer.Option("--tex", help="Write LaTeX.")] = False,
+    json: Annotated[bool, _JSON] = False,
+    ascii: Annotated[bool, _ASCII] = False,
+) -> None:
+    """A cell: its equations and counts of routes; or the routes out of one VARIABLE, and their sum."""
+    from derive.cell import Cell
+    from derive.cli import layout, show
+    from derive.cli.tex import tex_lines
+    from derive.equations import load
+    from derive.printers.text import notation
+
+    if tex and json:
+        raise typer.BadParameter("--tex and --json exclude each other")
+    loaded, signs = Cell(load(cell)), notation(layout.wants_ascii(ascii))
+    if tex:
+        layout.write_lines(tex_lines(loaded, variable))
+    elif json:
+        data = show.cell_data(loaded, signs) if variable is None else show.variable_data(loaded, variable, signs)
+        layout.write_json(data, signs.ascii)
+    elif variable is None:
+        layout.write_lines(show.cell_lines(loaded, signs))
+    else:
+        layout.write_lines(show.variable_lines(loaded, variable, signs))
+
+
+@app.command("path")
+def _path(
+    cell: Annotated[str, _CELL],
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Where routes start: a name at step t, such as c.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Where they end: J, c (either step), c[t+1], J[t].")],
+    through: Annotated[str | None, typer.Option(metavar="V", help="Only routes that visit V on their way.")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show the first N routes.")] = 50,
+    every: Annotated[bool, typer.Option("--all", help="Show all routes, however many there are.")] = False,
+    json: Annotated[bool, _JSON] = False,
+    ascii: Annotated[bool, _ASCII] = False,
+) -> None:
+    """The routes from one node to another in the window t, t+1, each with the product of its partials.
+
+    In a pipe each route is one line.
+    """
+    from derive.cell import Cell
+    from derive.cli import layout
+    from derive.cli.path import path_data, path_lines
+    from derive.equations import load
+    from derive.printers.text import notation
+
+    loaded, signs = Cell(load(cell)), notation(layout.wants_ascii(ascii))
+    ends, shown = (source, target, through), None if every else limit
+    if json:
+        layout.write_json(path_data(loaded, ends, shown, signs), signs.ascii)
+    else:
+        layout.write_lines(path_lines(loaded, ends, shown, signs, layout.line_width()))
+
+
+@app.command("new")
+def _new(
+    file: Annotated[str, typer.Argument(metavar="FILE.toml", help="The file to write; it must not exist.")],
+) -> None:
+    """Write a commented cell file to start from."""
+    from derive.cli.skeleton import write_skeleton
+
+    write_skeleton(file)
+    typer.echo(f"{file} holds a cell that works: change its equations, then run: derive show {file}")
