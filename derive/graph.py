@@ -164,6 +164,22 @@ class Graph:
         """Every product of the cell by its symbol, in the order of the text."""
         return {product.symbol: product for formula in self.formulas for product in formula.products}
 
+    def reading_order(self, target: str) -> tuple[sympy.Symbol, ...]:
+        """The symbols of an equation in the order of its text, occurrences as well as their values.
+
+        A product stands where its matrix does. Printers use it to restore the order of the reader.
+        """
+        formula = next(formula for formula in self.formulas if formula.target == target)
+        of_matrix = {product.matrix: product.symbol for product in formula.products}
+        order: list[sympy.Symbol] = []
+        for occurrence in occurrences(formula.equation.expression):
+            if occurrence in of_matrix:
+                order.append(of_matrix[occurrence])
+            else:
+                symbol = occurrence_symbol(occurrence)
+                order.extend((symbol, symbol.value))
+        return tuple(order)
+
     @cached_property
     def step(self) -> nx.MultiDiGraph:
         """One step as a NetworkX graph; each edge carries its `lag` and, as `edge`, the Edge."""

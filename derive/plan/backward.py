@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import sympy
 
 from derive.elementary import ProductSymbol, value
-from derive.equations.model import Kind
+from derive.equations.model import Kind, Role
 from derive.gradients import Adjoint, Gradients
 from derive.graph import LOSS, Diagonal, Edge, Outer, Transfer
 from derive.plan import symbols
@@ -96,7 +96,9 @@ def lower(gradients: Gradients, forward: Forward) -> Backward:
     for adjoint in timeless:
         if equations.symbols[adjoint.name].kind is not Kind.MATRIX:
             label = f"B.{adjoint.number}"
-            statements.extend(_timeless(adjoint.name, lowering.terms(adjoint), lowering.dimension(adjoint.name), label))
+            read_on = equations.symbols[adjoint.name].role is Role.VARIABLE
+            dimension = lowering.dimension(adjoint.name)
+            statements.extend(_timeless(adjoint.name, lowering.terms(adjoint), dimension, label, read_on=read_on))
     statements.extend(_product_adjoints(lowering))
     return Backward(
         tuple(statements),
@@ -133,12 +135,18 @@ def _timed(
     yield Assign(symbols.adjoint(name), total, dimension, home, f"B.{adjoint.number}")
 
 
-def _timeless(name: str, terms: list[Term], dimension: str, label: str) -> Iterator[Statement]:
-    """The adjoint of a timeless name: summed where its terms are, then finished in the preamble."""
+def _timeless(name: str, terms: list[Term], dimension: str, label: str, *, read_on: bool) -> Iterator[Statement]:
+    """The adjoint of a timeless name: summed where its terms are, then finished in the preamble.
+
+    What the steps have summed is the whole adjoint where the preamble adds nothing; it is finished all the same where
+    the preamble reads it on (`read_on`).
+    """
     summed = [term for term in terms if term.region is not Region.PREAMBLE or term.dimension != dimension]
     for term in summed:
         yield Accumulate(symbols.total(name), term.expression, term.dimension, term.region, label)
     total = _sum(term.expression for term in terms if term not in summed)
+    if summed and total == 0 and not read_on:
+        return
     if summed:
         total += symbols.total(name)
     yield Assign(symbols.adjoint(name), total, dimension, Region.PREAMBLE, label)
@@ -153,7 +161,7 @@ def _product_adjoints(lowering: _Lowering) -> Iterator[Statement]:
         stack = lowering.forward.stack_of[product]
         dimension = stack.rows[stack.products.index(product)]
         if stack.region is Region.PREAMBLE:
-            yield from _timeless(product.name, terms, dimension, "")
+            yield from _timeless(product.name, terms, dimension, "", read_on=True)
             continue
         last = min((term.region for term in terms), key=REGIONS.index)
         total: sympy.Expr = _sum(term.expression for term in terms if term.region is last)

@@ -33,11 +33,13 @@ class Direction:
         return (stack.pulled,) if self.backward else stack.products
 
 
-def schedule(statements: Sequence[Statement], stacks: Sequence[Stack], *, backward: bool) -> Pass:
-    """Order one pass. A backward product whose value nobody reads is left out."""
+def schedule(
+    statements: Sequence[Statement], stacks: Sequence[Stack], *, backward: bool, wanted: Iterable[sympy.Symbol] = ()
+) -> Pass:
+    """Order one pass. A backward product whose value nobody reads, and that is not `wanted`, is left out."""
     direction = Direction(backward)
     if backward:
-        read = {symbol for statement in statements for symbol in statement.expression.free_symbols}
+        read = {symbol for statement in statements for symbol in statement.expression.free_symbols}.union(wanted)
         stacks = [stack for stack in stacks if stack.pulled in read]
     regions = []
     for region in reversed(REGIONS) if backward else REGIONS:

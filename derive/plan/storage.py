@@ -36,9 +36,12 @@ def store(
     stacks: Sequence[Stack],
     weight_gradients: Sequence[WeightGradient],
     regions: Mapping[sympy.Symbol, Region],
+    same: Mapping[sympy.Symbol, sympy.Symbol],
 ) -> Storage:
-    """Give every value that outlives its sweep a place."""
+    """Give every value that outlives its sweep a place; `same` names symbols that share the place of another."""
     read_backward = _values_read(backward) | {_unlagged(item.stack.operand) for item in weight_gradients}
+    if equations.loss:
+        read_backward.add(value(equations.loss.variable))
     namer = Namer()
     places: dict[sympy.Symbol, Place] = {}
 
@@ -55,6 +58,7 @@ def store(
         put(array)
     for stack in stacks:
         places.update(_adjoint_places(stack, namer))
+    places.update((symbol, places[other]) for symbol, other in same.items())
     arrays = tuple(dict.fromkeys(place.array for place in places.values()))
     return Storage(arrays, places)
 

@@ -55,3 +55,8 @@ def pulled(product: sympy.Symbol) -> sympy.Symbol:
 def shared(number: int) -> sympy.Symbol:
     """A function value that both passes read: computed in the forward pass, kept for the backward pass."""
     return sympy.Symbol(f"%{number}")
+
+
+def common(number: int) -> sympy.Symbol:
+    """A common subexpression of one sweep."""
+    return sympy.Symbol(f"&{number}")

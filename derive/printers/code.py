@@ -26,7 +26,7 @@ class CodePrinter(Printer):
     def symbol(self, symbol: sympy.Symbol) -> Printed:
         """The name of the symbol in the code."""
         text = self._name(symbol)
-        return text, Binding.PRODUCT if " @ " in text else Binding.ATOM
+        return text, Binding.TERM if " @ " in text else Binding.ATOM
 
     def number(self, number: sympy.Rational) -> Printed:
         """The shortest decimal text that gives the number in float64."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import sympy
 
-from derive.elementary import OccurrenceSymbol, ProductSymbol, Value, identify, occurrence_symbol
-from derive.equations.model import Kind, occurrences
+from derive.elementary import OccurrenceSymbol, ProductSymbol, Value, identify
+from derive.equations.model import Kind
 from derive.gradients import Adjoint, Gradients
 from derive.graph import LOSS, Diagonal, Edge, Graph, Outer, Transfer
 from derive.names import Namer
@@ -47,6 +47,15 @@ class AdjointBlock:
     terms: tuple[Line, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The array of an input or a variable; `first` is the code that gives row 0, if it is a state."""
+
+    name: str
+    size: str
+    first: str
+
+
 @dataclass(frozen=True)
 class ReferenceView:
     """What the reference template lays out."""
@@ -58,6 +67,12 @@ class ReferenceView:
     steps: tuple[Line, ...]
     backward: tuple[AdjointBlock, ...]
     initial: tuple[AdjointBlock, ...]
+    inputs: tuple[Rows, ...]
+    variables: tuple[Rows, ...]
+    values: tuple[str, ...]
+    errors: tuple[str, ...]
+    ends: tuple[str, ...]
+    totals: tuple[tuple[str, str], ...]
     sums: tuple[Line, ...]
     timeless_backward: tuple[Line, ...]
 
@@ -72,6 +87,14 @@ class _Writer:
         namer = Namer(RESERVED)
         self.names = {name: namer.new(name) for name in self.equations.symbols}
         self.adjoints = {name: namer.new(f"d_{name}") for name in self.equations.symbols}
+        self.errors = {name: namer.new(f"error_{name}") for name in self.equations.outputs}
+        self.ends = {name: namer.new(f"last_error_{name}") for name in self.equations.states}
+
+    def rows(self, name: str) -> Rows:
+        """The array of an input or of a variable that carries t."""
+        states = self.equations.states
+        first = f", call.state[{states.index(name)}]" if name in states else ""
+        return Rows(self.names[name], self.equations.symbols[name].shape[0], first)
 
     def subscript(self, name: str, array: str, offset: int) -> str:
         """`array` at step t + offset, or without a step where `name` is timeless."""
@@ -93,11 +116,7 @@ class _Writer:
 
     def formula(self, target: str, expression: sympy.Expr) -> str:
         """The right-hand side of an equation, in the order of its text."""
-        equation = self.equations.equation_of(target)
-        order: list[sympy.Symbol] = []
-        matrices = {product.matrix: product.symbol for product in self.graph.products.values()}
-        for occurrence in occurrences(equation.expression):
-            order.append(matrices.get(occurrence) or occurrence_symbol(occurrence))
+        order = self.graph.reading_order(target)
         return NumpyPrinter(lambda symbol: self.leaf(symbol, 0), order).text(expression)
 
     def factor(self, expression: sympy.Expr, ahead: int) -> str:
@@ -107,12 +126,14 @@ class _Writer:
     def term(self, hop: Edge) -> str:
         """The term of a hop, without the sum that a timeless source asks for."""
         text = self.subscript(hop.target, self.adjoints[hop.target], hop.lag)
-        for position, factor in enumerate(hop.partial):
+        leaf = True
+        for factor in hop.partial:
+            held = text if leaf else f"({text})"
+            leaf = False
             match factor:
                 case Diagonal(expression, _):
-                    text = f"{self.factor(expression, hop.lag)} * {text}"
+                    text = f"{self.factor(expression, hop.lag)} * {held}"
                 case Transfer(_, matrix, transposed):
-                    held = text if position == 0 else f"({text})"
                     text = f"{held} @ {self.names[matrix]}{'.T' if transposed else ''}"
                 case Outer(_, operand, transposed):
                     vector = NumpyPrinter(lambda symbol: self.leaf(symbol, hop.lag)).text(operand)
@@ -148,7 +169,16 @@ def view(gradients: Gradients) -> ReferenceView:
     constants = tuple(
         Line(f"{writer.names[name]} = {_signed_decimal(number.value)}") for name, number in equations.constants.items()
     )
+    assigned = [formula.target for formula in writer.graph.formulas]
+    timed = [name for name in assigned if not equations.symbols[name].timeless]
+    summed = [item.name for item in (*gradients.variables, *gradients.parameters) if item.timeless]
     return ReferenceView(
+        inputs=tuple(writer.rows(name) for name in equations.inputs),
+        variables=tuple(writer.rows(name) for name in timed),
+        values=tuple(writer.names[name] for name in (*equations.inputs, *assigned)),
+        errors=tuple(writer.errors.values()),
+        ends=tuple(writer.ends.values()),
+        totals=tuple((writer.adjoints[name], writer.names[name]) for name in summed),
         names=writer.names,
         adjoints=writer.adjoints,
         constants=constants,
@@ -167,13 +197,13 @@ def _block(writer: _Writer, adjoint: Adjoint) -> AdjointBlock:
     for number, hop in enumerate(adjoint.hops, start=1):
         comment = f"route {number}: {arrow(hop)}"
         if hop.target == LOSS:
-            terms.append(Line(f"errors_{writer.names[adjoint.name]}[t]", comment))
+            terms.append(Line(f"{writer.errors[adjoint.name]}[t]", comment))
         elif hop.crosses_step:
             terms.append(Line(f"mask.at(t + 1, {writer.term(hop)})", comment))
         else:
             terms.append(Line(writer.term(hop), comment))
     if adjoint.name in writer.equations.states:
-        terms.append(Line(f"ends_{writer.names[adjoint.name]}[t]", "the error on the last state"))
+        terms.append(Line(f"{writer.ends[adjoint.name]}[t]", "the error on the last state"))
     return AdjointBlock(writer.adjoints[adjoint.name], adjoint.name, f"(B.{adjoint.number})", tuple(terms))
 
 
@@ -183,7 +213,7 @@ def _initial(writer: _Writer, adjoint: Adjoint) -> AdjointBlock:
         Line(f"mask.at(1, {writer.term(hop).replace('[t]', '[0]').replace('[t + 1]', '[1]')})", arrow(hop))
         for hop in adjoint.across
     ]
-    terms.append(Line(f"ends_{writer.names[adjoint.name]}[0]", "a sequence of length 0"))
+    terms.append(Line(f"{writer.ends[adjoint.name]}[0]", "a sequence of length 0"))
     return AdjointBlock(writer.adjoints[adjoint.name], adjoint.name, f"(B.{adjoint.number})", tuple(terms))
 
 
@@ -197,7 +227,7 @@ def _sum(writer: _Writer, adjoint: Adjoint, timed: bool) -> Iterator[Line]:
         term = writer.term(hop)
         if symbol.kind is not Kind.MATRIX:
             term = f"unrolled.summed({f'mask.at(t, {term})' if timed else term}, {name}.shape)"
-        yield Line(f"{name} += {term}", f"(B.{adjoint.number}) route {number}: {arrow(hop)}")
+        yield Line(f"{name} += {term}", f"(B.{adjoint.number}) route {number}: {arrow(hop, timeless=True)}")
 
 
 def _signed_decimal(value: object) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from generated.support import arrays
-from generated.support.expected import Array, Dtype
+from generated.support.expected import Array, Dtype, contiguous, describe
 from generated.support.signature import Signature
 
 
@@ -77,3 +77,69 @@ def masked(values: Array, lengths: Array) -> Array:
 def one_or_tuple(values: Sequence[Array], kind: type) -> object:
     """The single array where there is one, else the NamedTuple `kind` of all."""
     return values[0] if len(values) == 1 else kind(*values)
+
+
+def begin_step(signature: Signature, params: object, x_t: object, state: object) -> Call:
+    """Check the arguments of `step`: one step (B, size) of every input, as a call with T = 1."""
+    sizes, dtype = arrays.param_sizes(signature, params, "step")
+    inputs, batch = arrays.check_step_inputs(signature, x_t, sizes, dtype, "step")
+    sizes = arrays.complete_sizes(signature, inputs, sizes)
+    start = arrays.check_state(signature, state, sizes, batch, dtype, "step")
+    return Call(sizes, dtype, 1, batch, tuple(array[None] for array in inputs), start, np.ones(batch, np.int64))
+
+
+def begin_backward(
+    signature: Signature, params: object, tape: object, kind: type, dy: object, dstate: object
+) -> tuple[Call, tuple[Array, ...], tuple[Array, ...]]:
+    """Check the arguments of `backward`: the call that made the tape, the errors by output and by last state.
+
+    Raises TypeError where `tape` is not what this module's `forward` returned, ValueError where `params` have other
+    sizes than those of the tape.
+    """
+    sizes, dtype = arrays.param_sizes(signature, params, "backward")
+    if not isinstance(tape, tuple) or not isinstance(tape, kind):
+        hint = ": forward(..., keep_tape=False) keeps none" if tape is None else ""
+        place = f"{signature.cell}.backward: tape"
+        raise TypeError(f"{place}: expected the Tape of this module's forward, received {describe(tape)}{hint}")
+    call: Call = tape[0]
+    expected = {name: call.sizes[name] for name in sizes}
+    if sizes != expected or dtype != call.dtype:
+        message = f"expected the parameters of forward ({expected}, {call.dtype}), received {sizes}, {dtype}"
+        raise ValueError(f"{signature.cell}.backward: params: {message}")
+    errors, ends = arrays.check_errors(signature, dy, dstate, call.sizes, call.steps, call.batch, dtype, "backward")
+    return call, tuple(masked(error, call.lengths) for error in errors), ends
+
+
+def init_state(signature: Signature, params: object, batch: object, sizes: dict[str, int]) -> tuple[Array, ...]:
+    """The start values of every state for `batch` sequences; `sizes` names those that no parameter states."""
+    found, dtype = arrays.param_sizes(signature, params, "init_state")
+    count = arrays.check_batch(signature, batch, "init_state")
+    return arrays.check_state(signature, None, found | sizes, count, dtype, "init_state")
+
+
+def carried(array: Array, first: Array) -> Array:
+    """`array`, whose row 0 becomes the state before the first step."""
+    array[0] = first
+    return array
+
+
+def last_rows(array: Array, call: Call) -> Array:
+    """The state at each sequence's end, from all its rows or, without a tape, from the last two."""
+    if len(array) == call.steps + 1:
+        return array[call.lengths, np.arange(call.batch)]
+    return array[call.steps & 1].copy()
+
+
+def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
+    """The gradient of an initial state: the sum of what hops into step 1 gave.
+
+    An empty sequence hands its initial state on as its last one, so that the error on that one is all it gets. T = 0
+    leaves no hops at all.
+    """
+    empty = np.where((call.lengths == 0)[:, None], last_error, last_error.dtype.type(0))
+    return empty + sum(hops[1:], start=hops[0]) if call.steps else empty
+
+
+def plain(array: Array) -> Array:
+    """A parameter as kernels read it: contiguous."""
+    return contiguous(np.asarray(array))

@@ -24,3 +24,10 @@ def product_transposed_left(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> No
     This is a weight gradient, k = T * B. The transpose is a view in Fortran order, which BLAS reads without a copy.
     """
     np.dot(a.T, b, out)
+
+
+def weight_gradient(adjoints: np.ndarray, operands: np.ndarray) -> np.ndarray:
+    """The gradients of stacked matrices (rows, columns): the sum of adjoint times operandᵀ over all rows of both."""
+    out = np.empty((adjoints.shape[1], operands.shape[1]), adjoints.dtype)
+    product_transposed_left(adjoints, operands, out)
+    return out

@@ -1,0 +1,48 @@
+"""Common subexpressions of a sweep get a statement of their own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+
+import sympy
+
+from derive.plan import symbols
+from derive.plan.model import Assign, Pass, Statement, Sweep
+
+
+def eliminate(one_pass: Pass) -> Pass:
+    """The pass with every repeated subexpression of a sweep computed once."""
+    numbering = itertools.count(1)
+    return Pass(
+        tuple(
+            (
+                region,
+                tuple(
+                    replace(stage, sweeps=tuple(_eliminate(sweep, numbering) for sweep in stage.sweeps))
+                    for stage in stages
+                ),
+            )
+            for region, stages in one_pass.regions
+        )
+    )
+
+
+def _eliminate(sweep: Sweep, numbering: Iterator[int]) -> Sweep:
+    """A subexpression stands right before the first statement that reads it, where all it reads is there."""
+    names = (symbols.common(number) for number in numbering)
+    common, reduced = sympy.cse([item.expression for item in sweep.statements], symbols=names, order="canonical")
+    pending = dict(common)
+    statements: list[Statement] = []
+
+    def define(expression: sympy.Expr, before: Statement) -> None:
+        for symbol in sorted(expression.free_symbols & pending.keys(), key=str):
+            subexpression = pending.pop(symbol)
+            define(subexpression, before)
+            statements.append(Assign(symbol, subexpression, before.dimension, before.region))
+
+    for statement, expression in zip(sweep.statements, reduced, strict=True):
+        define(expression, statement)
+        statements.append(replace(statement, expression=expression))
+    return replace(sweep, statements=tuple(statements))

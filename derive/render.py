@@ -1,0 +1,79 @@
+"""Templates to source text, byte for byte reproducible: the same cell gives the same text on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import textwrap
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from derive.errors import DeriveError
+from derive.gradients import Gradients
+from derive.plan import Plan
+from derive.printers import driver, module, reference
+from derive.printers.tex_document import tex_document
+from derive.templates import environment
+
+if TYPE_CHECKING:
+    from derive.cell import Cell
+
+TARGETS = ("reference", "cpu", "tex")
+WIDTH = 120
+
+
+def render(cell: Cell, target: str, dtype: str = "float32") -> str:
+    """The text of `cell` for `target`: "reference" or "cpu" give a module, "tex" a document.
+
+    `dtype` is what the module's `init` draws by default. Raises DeriveError for an unknown target.
+    """
+    match target:
+        case "reference":
+            return render_reference(cell.gradients, dtype)
+        case "cpu":
+            return render_cpu(cell.plan, dtype)
+        case "tex":
+            return tex_document(cell.gradients)
+        case _:
+            raise DeriveError(f"there is no target {target!r}; the targets are {', '.join(TARGETS)}")
+
+
+def render_reference(gradients: Gradients, dtype: str = "float32") -> str:
+    """The NumPy module of a cell; `gradients` may be altered ones, which is how the check of the checker works."""
+    template = environment("reference").get_template("kernel.py.j2")
+    head = module.view(gradients.graph.equations, "reference", support_digest(), dtype)
+    return _tidy(template.render(module=head, view=reference.view(gradients)))
+
+
+def render_cpu(plan: Plan, dtype: str = "float32") -> str:
+    """The Numba module of a cell."""
+    template = environment("cpu").get_template("kernel.py.j2")
+    head = module.view(plan.graph.equations, "cpu", support_digest(), dtype)
+    return _tidy(template.render(module=head, view=driver.view(plan)))
+
+
+@cache
+def support_digest() -> str:
+    """A short hash of the run-time support, so that kernels are recompiled when it changes."""
+    folder = resources.files("generated.support")
+    sources = sorted((item.name, item.read_bytes()) for item in folder.iterdir() if item.name.endswith(".py"))
+    return hashlib.sha256(b"\0".join(name.encode() + b"\0" + source for name, source in sources)).hexdigest()[:16]
+
+
+def _tidy(text: str) -> str:
+    """No blanks at line ends, no more than two empty lines in a row, long calls folded, one newline at the end."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.strip() or lines[-2:] != ["", ""]:
+            lines.extend(_fold(line.rstrip()))
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def _fold(line: str) -> list[str]:
+    """A line that is too long, broken inside its outermost brackets."""
+    opening, closing = line.find("("), line.rfind(")")
+    if len(line) <= WIDTH or "#" in line or opening < 0 or line.lstrip().startswith(("Source:", "Equations:")):
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    inner = textwrap.wrap(line[opening + 1 : closing], WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return [line[: opening + 1], *inner, indent[4:] + line[closing:]]

@@ -1,0 +1,360 @@
+"""GRU, reset before the product: cpu kernels.
+
+Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 1b090519591e43aa. Do not edit: `make` writes this file.
+
+    r_bar = W_r @ x + U_r @ h[t-1] + b_r
+    z_bar = W_z @ x + U_z @ h[t-1] + b_z
+    r = sigmoid(r_bar)
+    z = sigmoid(z_bar)
+    n_bar = W_n @ x + U_n @ (r * h[t-1]) + b_n
+    n = tanh(n_bar)
+    h = z * h[t-1] + (1 - z) * n
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from numba import njit
+
+from generated.support import arrays, calls, losses
+from generated.support import init as parameters
+from generated.support.products import product, weight_gradient
+from generated.support.scalar import sigmoid, tanh
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W_r: np.ndarray  # (hidden_size, input_size)
+    U_r: np.ndarray  # (hidden_size, hidden_size)
+    b_r: np.ndarray  # (hidden_size,)
+    W_z: np.ndarray  # (hidden_size, input_size)
+    U_z: np.ndarray  # (hidden_size, hidden_size)
+    b_z: np.ndarray  # (hidden_size,)
+    W_n: np.ndarray  # (hidden_size, input_size)
+    U_n: np.ndarray  # (hidden_size, hidden_size)
+    b_n: np.ndarray  # (hidden_size,)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    h: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """Parameters whose matrices are packed for the products of the forward pass."""
+
+    params: Params
+    packed_x: np.ndarray
+    packed_h_before: np.ndarray
+    packed_operand_6: np.ndarray
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    kept_x: np.ndarray
+    kept_r: np.ndarray
+    kept_z: np.ndarray
+    kept_product_6_operand: np.ndarray
+    kept_n: np.ndarray
+    kept_h: np.ndarray
+
+
+SIGNATURE = Signature(
+    cell="gru",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("W_r", ("hidden_size", "input_size")),
+        ("U_r", ("hidden_size", "hidden_size")),
+        ("b_r", ("hidden_size",)),
+        ("W_z", ("hidden_size", "input_size")),
+        ("U_z", ("hidden_size", "hidden_size")),
+        ("b_z", ("hidden_size",)),
+        ("W_n", ("hidden_size", "input_size")),
+        ("U_n", ("hidden_size", "hidden_size")),
+        ("b_n", ("hidden_size",)),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("h", "hidden_size"),),
+    states=(("h", "hidden_size"),),
+    init=(
+        ("W_r", "fan_in", 0.0),
+        ("U_r", "fan_in", 0.0),
+        ("b_r", "number", 0.0),
+        ("W_z", "fan_in", 0.0),
+        ("U_z", "fan_in", 0.0),
+        ("b_z", "number", 0.0),
+        ("W_n", "fan_in", 0.0),
+        ("U_n", "fan_in", 0.0),
+        ("b_n", "number", 0.0),
+    ),
+    initial=(0.0,),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+@njit(cache=True, error_model="numpy")
+def _forward_loop(
+    steps, batch, lengths, keep, packed_h_before, kept_h, products_h_before, products_x, b_r, hidden_size, b_z, kept_r,
+    kept_z, kept_product_6_operand, packed_operand_6, products_operand_6, b_n, kept_n
+):
+    real = kept_h.dtype.type
+    one = real(1)
+    for t in range(steps):
+        # Without a tape two rows of a state and one of any other value are enough.
+        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+        product(kept_h[t], packed_h_before, products_h_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                W_r_product = products_x[t, item, unit]
+                U_r_product = products_h_before[item, unit]
+                W_z_product = products_x[t, item, hidden_size + unit]
+                U_z_product = products_h_before[item, hidden_size + unit]
+                h_before = kept_h[t, item, unit]
+                r_bar = W_r_product + U_r_product + b_r[unit]  # (F.1)
+                z_bar = W_z_product + U_z_product + b_z[unit]  # (F.2)
+                r = sigmoid(r_bar)  # (F.3)
+                kept_r[here, item, unit] = r
+                z = sigmoid(z_bar)  # (F.4)
+                kept_z[here, item, unit] = z
+                d_product_6_operand = h_before * r
+                kept_product_6_operand[here, item, unit] = d_product_6_operand
+        product(kept_product_6_operand[here], packed_operand_6, products_operand_6)
+        for item in range(batch):
+            if t >= lengths[item]:
+                for unit in range(hidden_size):
+                    kept_h[t + 1, item, unit] = kept_h[t, item, unit]
+                continue
+            for unit in range(hidden_size):
+                W_n_product = products_x[t, item, 2 * hidden_size + unit]
+                U_n_product = products_operand_6[item, unit]
+                h_before = kept_h[t, item, unit]
+                z = kept_z[here, item, unit]
+                n_bar = W_n_product + U_n_product + b_n[unit]  # (F.5)
+                n = tanh(n_bar)  # (F.6)
+                kept_n[here, item, unit] = n
+                h = z * h_before + (one - z) * n  # (F.7)
+                kept_h[t + 1, item, unit] = h
+
+
+@njit(cache=True, error_model="numpy")
+def _backward_loop(
+    steps, batch, lengths, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h, sum_b_z, sum_b_n, adjoints_x,
+    hidden_size, adjoints_h_before, adjoints_operand_6, packed_operand_6, pulled_operand_6, kept_r, sum_b_r,
+    packed_h_before, pulled_h_before
+):
+    real = carry_h.dtype.type
+    one = real(1)
+    zero = real(0)
+    for t in range(steps - 1, -1, -1):
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                error_h_ = error_h[t, item, unit]
+                last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
+                z = kept_z[t, item, unit]
+                n = kept_n[t, item, unit]
+                h_before = kept_h[t, item, unit]
+                d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                d_h[item, unit] = d_h_
+                common_1 = one - z
+                d_n = common_1 * d_h_  # (B.2)
+                d_n_bar = d_n * (one - n * n)  # (B.3)
+                d_z = -n * d_h_ + h_before * d_h_  # (B.4)
+                d_z_bar = common_1 * z * d_z  # (B.6)
+                sum_b_z[unit] += d_z_bar  # (B.14)
+                sum_b_n[unit] += d_n_bar  # (B.17)
+                adjoints_x[t, item, hidden_size + unit] = d_z_bar
+                adjoints_h_before[t, item, hidden_size + unit] = d_z_bar
+                adjoints_x[t, item, 2 * hidden_size + unit] = d_n_bar
+                adjoints_operand_6[t, item, unit] = d_n_bar
+        product(adjoints_operand_6[t], packed_operand_6, pulled_operand_6)
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                pulled_product_6 = pulled_operand_6[item, unit]
+                h_before = kept_h[t, item, unit]
+                r = kept_r[t, item, unit]
+                d_r = pulled_product_6 * h_before  # (B.5)
+                d_r_bar = r * d_r * (one - r)  # (B.7)
+                sum_b_r[unit] += d_r_bar  # (B.11)
+                adjoints_x[t, item, unit] = d_r_bar
+                adjoints_h_before[t, item, unit] = d_r_bar
+        product(adjoints_h_before[t], packed_h_before, pulled_h_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                pulled_product_2 = pulled_h_before[item, unit]
+                pulled_product_6 = pulled_operand_6[item, unit]
+                r = kept_r[t, item, unit]
+                z = kept_z[t, item, unit]
+                d_h_ = d_h[item, unit]
+                d_h_before_from_loop = pulled_product_2 + pulled_product_6 * r + z * d_h_
+                carry_h[t & 1, item, unit] = d_h_before_from_loop
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    arrays.param_sizes(SIGNATURE, params, "pack")
+    (W_r, U_r, b_r, W_z, U_z, b_z, W_n, U_n, b_n,) = params
+    return Packed(
+        params,
+        np.concatenate((W_r.T, W_z.T, W_n.T,), axis=1),
+        np.concatenate((U_r.T, U_z.T,), axis=1),
+        np.concatenate((U_n.T,), axis=1),
+    )
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+    """Run whole sequences: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    """
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin(SIGNATURE, plain, x, state, lengths)
+    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_step(SIGNATURE, plain, x_t, state)
+    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (params, packed_x, packed_h_before, packed_operand_6,) = packed
+    b_r = calls.plain(params.b_r)
+    b_z = calls.plain(params.b_z)
+    b_n = calls.plain(params.b_n)
+    kept_x = call.inputs[0]
+    kept_r = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_z = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_product_6_operand = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_n = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[0])
+    products_x = np.zeros((steps, batch, 3 * hidden_size), dtype)
+    products_h_before = np.zeros((batch, 2 * hidden_size), dtype)
+    products_operand_6 = np.zeros((batch, hidden_size), dtype)
+    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 3 * hidden_size))
+    _forward_loop(
+        steps, batch, call.lengths, keep_tape, packed_h_before, kept_h, products_h_before, products_x, b_r, hidden_size,
+        b_z, kept_r, kept_z, kept_product_6_operand, packed_operand_6, products_operand_6, b_n, kept_n
+    )
+    y = calls.masked(kept_h[1:], call.lengths).copy()
+    state = State(calls.last_rows(kept_h, call))
+    return y, state, Tape(call, kept_x, kept_r, kept_z, kept_product_6_operand, kept_n, kept_h) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    """
+    params = params.params if isinstance(params, Packed) else params
+    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    W_r = calls.plain(params.W_r)
+    U_r = calls.plain(params.U_r)
+    W_z = calls.plain(params.W_z)
+    U_z = calls.plain(params.U_z)
+    W_n = calls.plain(params.W_n)
+    U_n = calls.plain(params.U_n)
+    packed_x = np.concatenate((W_r, W_z, W_n,))
+    packed_h_before = np.concatenate((U_r, U_z,))
+    packed_operand_6 = np.concatenate((U_n,))
+    (_, kept_x, kept_r, kept_z, kept_product_6_operand, kept_n, kept_h,) = tape
+    (error_h,) = errors
+    (last_error_h,) = ends
+    d_h = np.zeros((batch, hidden_size), dtype)
+    sum_b_z = np.zeros(hidden_size)
+    sum_b_n = np.zeros(hidden_size)
+    sum_b_r = np.zeros(hidden_size)
+    carry_h = np.zeros((2, batch, hidden_size), dtype)
+    adjoints_x = np.zeros((steps, batch, 3 * hidden_size), dtype)
+    pulled_x = np.zeros((steps, batch, input_size), dtype)
+    adjoints_h_before = np.zeros((steps, batch, 2 * hidden_size), dtype)
+    pulled_h_before = np.zeros((batch, hidden_size), dtype)
+    adjoints_operand_6 = np.zeros((steps, batch, hidden_size), dtype)
+    pulled_operand_6 = np.zeros((batch, hidden_size), dtype)
+    _backward_loop(
+        steps, batch, call.lengths, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h, sum_b_z, sum_b_n,
+        adjoints_x, hidden_size, adjoints_h_before, adjoints_operand_6, packed_operand_6, pulled_operand_6, kept_r,
+        sum_b_r, packed_h_before, pulled_h_before
+    )
+    product(adjoints_x.reshape(steps * batch, 3 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    weights_x = weight_gradient(
+        adjoints_x.reshape(steps * batch, 3 * hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
+        input_size)
+    )
+    weights_h_before = weight_gradient(
+        adjoints_h_before.reshape(steps * batch, 2 * hidden_size), calls.masked(kept_h[:-1], call.lengths).reshape(steps
+        * batch, hidden_size)
+    )
+    weights_operand_6 = weight_gradient(
+        adjoints_operand_6.reshape(steps * batch, hidden_size), calls.masked(kept_product_6_operand,
+        call.lengths).reshape(steps * batch, hidden_size)
+    )
+    return Grads(
+        params=Params(
+            weights_x[0 : hidden_size],
+            weights_h_before[0 : hidden_size],
+            sum_b_r.astype(dtype),
+            weights_x[hidden_size : 2 * hidden_size],
+            weights_h_before[hidden_size : 2 * hidden_size],
+            sum_b_z.astype(dtype),
+            weights_x[2 * hidden_size : 3 * hidden_size],
+            weights_operand_6[0 : hidden_size],
+            sum_b_n.astype(dtype),
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_h, carry_h[0]),
+        ),
+    )

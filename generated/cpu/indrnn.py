@@ -1,0 +1,228 @@
+"""Independently recurrent network: cpu kernels.
+
+Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 1b090519591e43aa. Do not edit: `make` writes this file.
+
+    a = W @ x + u * h[t-1] + b
+    h = relu(a)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from numba import njit
+
+from generated.support import arrays, calls, losses
+from generated.support import init as parameters
+from generated.support.products import product, weight_gradient
+from generated.support.scalar import greater, relu
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W: np.ndarray  # (hidden_size, input_size)
+    u: np.ndarray  # (hidden_size,)
+    b: np.ndarray  # (hidden_size,)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    h: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """Parameters whose matrices are packed for the products of the forward pass."""
+
+    params: Params
+    packed_x: np.ndarray
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    kept_x: np.ndarray
+    kept_h: np.ndarray
+
+
+SIGNATURE = Signature(
+    cell="indrnn",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("W", ("hidden_size", "input_size")),
+        ("u", ("hidden_size",)),
+        ("b", ("hidden_size",)),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("h", "hidden_size"),),
+    states=(("h", "hidden_size"),),
+    init=(
+        ("W", "fan_in", 0.0),
+        ("u", "uniform", 1.0),
+        ("b", "number", 0.0),
+    ),
+    initial=(0.0,),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+@njit(cache=True, error_model="numpy")
+def _forward_loop(steps, batch, lengths, keep, products_x, b, kept_h, u, hidden_size):
+    for t in range(steps):
+        # Without a tape two rows of a state and one of any other value are enough.
+        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+        for item in range(batch):
+            if t >= lengths[item]:
+                for unit in range(hidden_size):
+                    kept_h[t + 1, item, unit] = kept_h[t, item, unit]
+                continue
+            for unit in range(hidden_size):
+                W_product = products_x[t, item, unit]
+                h_before = kept_h[t, item, unit]
+                a = W_product + u[unit] * h_before + b[unit]  # (F.1)
+                h = relu(a)  # (F.2)
+                kept_h[t + 1, item, unit] = h
+
+
+@njit(cache=True, error_model="numpy")
+def _backward_loop(
+    steps, batch, lengths, carry_h, error_h, last_error_h, kept_h, u, sum_u, sum_b, adjoints_x, hidden_size
+):
+    real = carry_h.dtype.type
+    zero = real(0)
+    for t in range(steps - 1, -1, -1):
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                error_h_ = error_h[t, item, unit]
+                last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
+                h = kept_h[t + 1, item, unit]
+                h_before = kept_h[t, item, unit]
+                d_h = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                d_a = greater(h, zero) * d_h  # (B.2)
+                d_h_before_from_loop = u[unit] * d_a
+                carry_h[t & 1, item, unit] = d_h_before_from_loop
+                sum_u[unit] += h_before * d_a  # (B.5)
+                sum_b[unit] += d_a  # (B.6)
+                adjoints_x[t, item, unit] = d_a
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    arrays.param_sizes(SIGNATURE, params, "pack")
+    (W, u, b,) = params
+    return Packed(
+        params,
+        np.concatenate((W.T,), axis=1),
+    )
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+    """Run whole sequences: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    """
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin(SIGNATURE, plain, x, state, lengths)
+    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_step(SIGNATURE, plain, x_t, state)
+    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (params, packed_x,) = packed
+    u = calls.plain(params.u)
+    b = calls.plain(params.b)
+    kept_x = call.inputs[0]
+    kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[0])
+    products_x = np.zeros((steps, batch, hidden_size), dtype)
+    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, hidden_size))
+    _forward_loop(steps, batch, call.lengths, keep_tape, products_x, b, kept_h, u, hidden_size)
+    y = calls.masked(kept_h[1:], call.lengths).copy()
+    state = State(calls.last_rows(kept_h, call))
+    return y, state, Tape(call, kept_x, kept_h) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    """
+    params = params.params if isinstance(params, Packed) else params
+    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    W = calls.plain(params.W)
+    u = calls.plain(params.u)
+    packed_x = np.concatenate((W,))
+    (_, kept_x, kept_h,) = tape
+    (error_h,) = errors
+    (last_error_h,) = ends
+    carry_h = np.zeros((2, batch, hidden_size), dtype)
+    sum_u = np.zeros(hidden_size)
+    sum_b = np.zeros(hidden_size)
+    adjoints_x = np.zeros((steps, batch, hidden_size), dtype)
+    pulled_x = np.zeros((steps, batch, input_size), dtype)
+    _backward_loop(
+        steps, batch, call.lengths, carry_h, error_h, last_error_h, kept_h, u, sum_u, sum_b, adjoints_x, hidden_size
+    )
+    product(adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    weights_x = weight_gradient(
+        adjoints_x.reshape(steps * batch, hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
+        input_size)
+    )
+    return Grads(
+        params=Params(
+            weights_x[0 : hidden_size],
+            sum_u.astype(dtype),
+            sum_b.astype(dtype),
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_h, carry_h[0]),
+        ),
+    )

@@ -1,0 +1,416 @@
+"""Long expressive memory: cpu kernels.
+
+Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 1b090519591e43aa. Do not edit: `make` writes this file.
+
+    Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
+    Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
+    Delta_1 = dt * sigmoid(Delta_1_bar)
+    Delta_2 = dt * sigmoid(Delta_2_bar)
+    z_bar = W_z @ y[t-1] + V_z @ x + b_z
+    z = (1 - Delta_1) * z[t-1] + Delta_1 * tanh(z_bar)
+    y_bar = W_y @ z + V_y @ x + b_y
+    y = (1 - Delta_2) * y[t-1] + Delta_2 * tanh(y_bar)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from numba import njit
+
+from generated.support import arrays, calls, losses
+from generated.support import init as parameters
+from generated.support.products import product, weight_gradient
+from generated.support.scalar import sigmoid, tanh
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W_1: np.ndarray  # (hidden_size, hidden_size)
+    V_1: np.ndarray  # (hidden_size, input_size)
+    b_1: np.ndarray  # (hidden_size,)
+    W_2: np.ndarray  # (hidden_size, hidden_size)
+    V_2: np.ndarray  # (hidden_size, input_size)
+    b_2: np.ndarray  # (hidden_size,)
+    W_z: np.ndarray  # (hidden_size, hidden_size)
+    V_z: np.ndarray  # (hidden_size, input_size)
+    b_z: np.ndarray  # (hidden_size,)
+    W_y: np.ndarray  # (hidden_size, hidden_size)
+    V_y: np.ndarray  # (hidden_size, input_size)
+    b_y: np.ndarray  # (hidden_size,)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    z: np.ndarray  # (B, hidden_size)
+    y: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """Parameters whose matrices are packed for the products of the forward pass."""
+
+    params: Params
+    packed_y_before: np.ndarray
+    packed_x: np.ndarray
+    packed_z: np.ndarray
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    kept_x: np.ndarray
+    kept_function_1: np.ndarray
+    kept_Delta_1: np.ndarray
+    kept_function_2: np.ndarray
+    kept_Delta_2: np.ndarray
+    kept_function_4: np.ndarray
+    kept_z: np.ndarray
+    kept_function_3: np.ndarray
+    kept_y: np.ndarray
+
+
+SIGNATURE = Signature(
+    cell="lem",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("W_1", ("hidden_size", "hidden_size")),
+        ("V_1", ("hidden_size", "input_size")),
+        ("b_1", ("hidden_size",)),
+        ("W_2", ("hidden_size", "hidden_size")),
+        ("V_2", ("hidden_size", "input_size")),
+        ("b_2", ("hidden_size",)),
+        ("W_z", ("hidden_size", "hidden_size")),
+        ("V_z", ("hidden_size", "input_size")),
+        ("b_z", ("hidden_size",)),
+        ("W_y", ("hidden_size", "hidden_size")),
+        ("V_y", ("hidden_size", "input_size")),
+        ("b_y", ("hidden_size",)),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("y", "hidden_size"),),
+    states=(("z", "hidden_size"), ("y", "hidden_size")),
+    init=(
+        ("W_1", "fan_in", 0.0),
+        ("V_1", "fan_in", 0.0),
+        ("b_1", "number", 0.0),
+        ("W_2", "fan_in", 0.0),
+        ("V_2", "fan_in", 0.0),
+        ("b_2", "number", 0.0),
+        ("W_z", "fan_in", 0.0),
+        ("V_z", "fan_in", 0.0),
+        ("b_z", "number", 0.0),
+        ("W_y", "fan_in", 0.0),
+        ("V_y", "fan_in", 0.0),
+        ("b_y", "number", 0.0),
+    ),
+    initial=(0.0, 0.0),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+@njit(cache=True, error_model="numpy")
+def _forward_loop(
+    steps, batch, lengths, keep, packed_y_before, kept_y, products_y_before, products_x, b_1, hidden_size, b_2,
+    kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, b_z, kept_function_4, kept_z, packed_z, products_z,
+    b_y, kept_function_3
+):
+    real = kept_y.dtype.type
+    dt = real(1)
+    one = real(1)
+    for t in range(steps):
+        # Without a tape two rows of a state and one of any other value are enough.
+        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+        product(kept_y[t], packed_y_before, products_y_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                for unit in range(hidden_size):
+                    kept_z[now, item, unit] = kept_z[before, item, unit]
+                continue
+            for unit in range(hidden_size):
+                W_1_product = products_y_before[item, unit]
+                V_1_product = products_x[t, item, unit]
+                W_2_product = products_y_before[item, hidden_size + unit]
+                V_2_product = products_x[t, item, hidden_size + unit]
+                W_z_product = products_y_before[item, 2 * hidden_size + unit]
+                V_z_product = products_x[t, item, 2 * hidden_size + unit]
+                z_before = kept_z[before, item, unit]
+                Delta_1_bar = W_1_product + V_1_product + b_1[unit]  # (F.1)
+                Delta_2_bar = W_2_product + V_2_product + b_2[unit]  # (F.2)
+                function_1 = sigmoid(Delta_1_bar)
+                kept_function_1[here, item, unit] = function_1
+                Delta_1 = dt * function_1  # (F.3)
+                kept_Delta_1[here, item, unit] = Delta_1
+                function_2 = sigmoid(Delta_2_bar)
+                kept_function_2[here, item, unit] = function_2
+                Delta_2 = dt * function_2  # (F.4)
+                kept_Delta_2[here, item, unit] = Delta_2
+                z_bar = W_z_product + V_z_product + b_z[unit]  # (F.5)
+                function_4 = tanh(z_bar)
+                kept_function_4[here, item, unit] = function_4
+                z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
+                kept_z[now, item, unit] = z
+        product(kept_z[now], packed_z, products_z)
+        for item in range(batch):
+            if t >= lengths[item]:
+                for unit in range(hidden_size):
+                    kept_y[t + 1, item, unit] = kept_y[t, item, unit]
+                continue
+            for unit in range(hidden_size):
+                W_y_product = products_z[item, unit]
+                V_y_product = products_x[t, item, 3 * hidden_size + unit]
+                Delta_2 = kept_Delta_2[here, item, unit]
+                y_before = kept_y[t, item, unit]
+                y_bar = W_y_product + V_y_product + b_y[unit]  # (F.7)
+                function_3 = tanh(y_bar)
+                kept_function_3[here, item, unit] = function_3
+                y = Delta_2 * function_3 + (one - Delta_2) * y_before  # (F.8)
+                kept_y[t + 1, item, unit] = y
+
+
+@njit(cache=True, error_model="numpy")
+def _backward_loop(
+    steps, batch, lengths, carry_y, last_error_y, error_y, d_y, kept_function_3, kept_Delta_2, kept_y, kept_function_2,
+    sum_b_2, sum_b_y, adjoints_y_before, hidden_size, adjoints_x, adjoints_z, packed_z, pulled_z, carry_z, last_error_z,
+    kept_Delta_1, kept_function_4, kept_z, kept_function_1, sum_b_1, sum_b_z, packed_y_before, pulled_y_before
+):
+    real = carry_y.dtype.type
+    dt = real(1)
+    one = real(1)
+    zero = real(0)
+    for t in range(steps - 1, -1, -1):
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
+                error_y_ = error_y[t, item, unit]
+                function_3 = kept_function_3[t, item, unit]
+                Delta_2 = kept_Delta_2[t, item, unit]
+                y_before = kept_y[t, item, unit]
+                function_2 = kept_function_2[t, item, unit]
+                d_y_ = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                d_y[item, unit] = d_y_
+                d_y_bar = Delta_2 * d_y_ * (one - function_3 * function_3)  # (B.2)
+                d_Delta_2 = function_3 * d_y_ - y_before * d_y_  # (B.5)
+                d_Delta_2_bar = function_2 * dt * d_Delta_2 * (one - function_2)  # (B.7)
+                sum_b_2[unit] += d_Delta_2_bar  # (B.15)
+                sum_b_y[unit] += d_y_bar  # (B.21)
+                adjoints_y_before[t, item, hidden_size + unit] = d_Delta_2_bar
+                adjoints_x[t, item, hidden_size + unit] = d_Delta_2_bar
+                adjoints_z[t, item, unit] = d_y_bar
+                adjoints_x[t, item, 3 * hidden_size + unit] = d_y_bar
+        product(adjoints_z[t], packed_z, pulled_z)
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                pulled_product_7 = pulled_z[item, unit]
+                next_z_before_from_loop = carry_z[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                last_error_z_ = last_error_z[item, unit] if t + 1 == lengths[item] else zero
+                Delta_1 = kept_Delta_1[t, item, unit]
+                function_4 = kept_function_4[t, item, unit]
+                z_before = kept_z[t, item, unit]
+                function_1 = kept_function_1[t, item, unit]
+                d_z = pulled_product_7 + next_z_before_from_loop + last_error_z_  # (B.3)
+                d_z_before_from_loop = d_z * (one - Delta_1)
+                carry_z[t & 1, item, unit] = d_z_before_from_loop
+                d_z_bar = Delta_1 * d_z * (one - function_4 * function_4)  # (B.4)
+                d_Delta_1 = function_4 * d_z - z_before * d_z  # (B.6)
+                d_Delta_1_bar = function_1 * dt * d_Delta_1 * (one - function_1)  # (B.8)
+                sum_b_1[unit] += d_Delta_1_bar  # (B.12)
+                sum_b_z[unit] += d_z_bar  # (B.18)
+                adjoints_y_before[t, item, unit] = d_Delta_1_bar
+                adjoints_x[t, item, unit] = d_Delta_1_bar
+                adjoints_y_before[t, item, 2 * hidden_size + unit] = d_z_bar
+                adjoints_x[t, item, 2 * hidden_size + unit] = d_z_bar
+        product(adjoints_y_before[t], packed_y_before, pulled_y_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                pulled_product_1 = pulled_y_before[item, unit]
+                Delta_2 = kept_Delta_2[t, item, unit]
+                d_y_ = d_y[item, unit]
+                d_y_before_from_loop = pulled_product_1 + d_y_ * (one - Delta_2)
+                carry_y[t & 1, item, unit] = d_y_before_from_loop
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    arrays.param_sizes(SIGNATURE, params, "pack")
+    (W_1, V_1, b_1, W_2, V_2, b_2, W_z, V_z, b_z, W_y, V_y, b_y,) = params
+    return Packed(
+        params,
+        np.concatenate((W_1.T, W_2.T, W_z.T,), axis=1),
+        np.concatenate((V_1.T, V_2.T, V_z.T, V_y.T,), axis=1),
+        np.concatenate((W_y.T,), axis=1),
+    )
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+    """Run whole sequences: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    """
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin(SIGNATURE, plain, x, state, lengths)
+    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_step(SIGNATURE, plain, x_t, state)
+    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (params, packed_y_before, packed_x, packed_z,) = packed
+    b_1 = calls.plain(params.b_1)
+    b_2 = calls.plain(params.b_2)
+    b_z = calls.plain(params.b_z)
+    b_y = calls.plain(params.b_y)
+    kept_x = call.inputs[0]
+    kept_function_1 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_Delta_1 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_function_2 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_Delta_2 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_function_4 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_z = calls.carried(np.zeros((steps + 1 if keep_tape else 2, batch, hidden_size), dtype), call.state[0])
+    kept_function_3 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_y = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[1])
+    products_y_before = np.zeros((batch, 3 * hidden_size), dtype)
+    products_x = np.zeros((steps, batch, 4 * hidden_size), dtype)
+    products_z = np.zeros((batch, hidden_size), dtype)
+    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 4 * hidden_size))
+    _forward_loop(
+        steps, batch, call.lengths, keep_tape, packed_y_before, kept_y, products_y_before, products_x, b_1, hidden_size,
+        b_2, kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, b_z, kept_function_4, kept_z, packed_z,
+        products_z, b_y, kept_function_3
+    )
+    y = calls.masked(kept_y[1:], call.lengths).copy()
+    state = State(calls.last_rows(kept_z, call), calls.last_rows(kept_y, call))
+    return y, state, Tape(
+        call, kept_x, kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z,
+        kept_function_3, kept_y
+    ) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    """
+    params = params.params if isinstance(params, Packed) else params
+    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    W_1 = calls.plain(params.W_1)
+    V_1 = calls.plain(params.V_1)
+    W_2 = calls.plain(params.W_2)
+    V_2 = calls.plain(params.V_2)
+    W_z = calls.plain(params.W_z)
+    V_z = calls.plain(params.V_z)
+    W_y = calls.plain(params.W_y)
+    V_y = calls.plain(params.V_y)
+    packed_y_before = np.concatenate((W_1, W_2, W_z,))
+    packed_x = np.concatenate((V_1, V_2, V_z, V_y,))
+    packed_z = np.concatenate((W_y,))
+    (
+        _, kept_x, kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z,
+        kept_function_3, kept_y,
+    ) = tape
+    (error_y,) = errors
+    (last_error_z, last_error_y,) = ends
+    d_y = np.zeros((batch, hidden_size), dtype)
+    sum_b_2 = np.zeros(hidden_size)
+    sum_b_y = np.zeros(hidden_size)
+    carry_z = np.zeros((2, batch, hidden_size), dtype)
+    sum_b_1 = np.zeros(hidden_size)
+    sum_b_z = np.zeros(hidden_size)
+    carry_y = np.zeros((2, batch, hidden_size), dtype)
+    adjoints_y_before = np.zeros((steps, batch, 3 * hidden_size), dtype)
+    pulled_y_before = np.zeros((batch, hidden_size), dtype)
+    adjoints_x = np.zeros((steps, batch, 4 * hidden_size), dtype)
+    pulled_x = np.zeros((steps, batch, input_size), dtype)
+    adjoints_z = np.zeros((steps, batch, hidden_size), dtype)
+    pulled_z = np.zeros((batch, hidden_size), dtype)
+    _backward_loop(
+        steps, batch, call.lengths, carry_y, last_error_y, error_y, d_y, kept_function_3, kept_Delta_2, kept_y,
+        kept_function_2, sum_b_2, sum_b_y, adjoints_y_before, hidden_size, adjoints_x, adjoints_z, packed_z, pulled_z,
+        carry_z, last_error_z, kept_Delta_1, kept_function_4, kept_z, kept_function_1, sum_b_1, sum_b_z,
+        packed_y_before, pulled_y_before
+    )
+    product(adjoints_x.reshape(steps * batch, 4 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    weights_y_before = weight_gradient(
+        adjoints_y_before.reshape(steps * batch, 3 * hidden_size), calls.masked(kept_y[:-1], call.lengths).reshape(steps
+        * batch, hidden_size)
+    )
+    weights_x = weight_gradient(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
+        input_size)
+    )
+    weights_z = weight_gradient(
+        adjoints_z.reshape(steps * batch, hidden_size), calls.masked(kept_z[1:], call.lengths).reshape(steps * batch,
+        hidden_size)
+    )
+    return Grads(
+        params=Params(
+            weights_y_before[0 : hidden_size],
+            weights_x[0 : hidden_size],
+            sum_b_1.astype(dtype),
+            weights_y_before[hidden_size : 2 * hidden_size],
+            weights_x[hidden_size : 2 * hidden_size],
+            sum_b_2.astype(dtype),
+            weights_y_before[2 * hidden_size : 3 * hidden_size],
+            weights_x[2 * hidden_size : 3 * hidden_size],
+            sum_b_z.astype(dtype),
+            weights_z[0 : hidden_size],
+            weights_x[3 * hidden_size : 4 * hidden_size],
+            sum_b_y.astype(dtype),
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_z, carry_z[0]),
+            calls.initial_gradient(call, last_error_y, carry_y[0]),
+        ),
+    )

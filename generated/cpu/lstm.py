@@ -1,0 +1,374 @@
+"""LSTM: cpu kernels.
+
+Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 1b090519591e43aa. Do not edit: `make` writes this file.
+
+    i_bar = W_i @ x + U_i @ h[t-1] + b_i
+    f_bar = W_f @ x + U_f @ h[t-1] + b_f
+    g_bar = W_g @ x + U_g @ h[t-1] + b_g
+    o_bar = W_o @ x + U_o @ h[t-1] + b_o
+    i = sigmoid(i_bar)
+    f = sigmoid(f_bar)
+    g = tanh(g_bar)
+    o = sigmoid(o_bar)
+    c = f * c[t-1] + i * g
+    h = o * tanh(c)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from numba import njit
+
+from generated.support import arrays, calls, losses
+from generated.support import init as parameters
+from generated.support.products import product, weight_gradient
+from generated.support.scalar import sigmoid, tanh
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W_i: np.ndarray  # (hidden_size, input_size)
+    U_i: np.ndarray  # (hidden_size, hidden_size)
+    b_i: np.ndarray  # (hidden_size,)
+    W_f: np.ndarray  # (hidden_size, input_size)
+    U_f: np.ndarray  # (hidden_size, hidden_size)
+    b_f: np.ndarray  # (hidden_size,)
+    W_g: np.ndarray  # (hidden_size, input_size)
+    U_g: np.ndarray  # (hidden_size, hidden_size)
+    b_g: np.ndarray  # (hidden_size,)
+    W_o: np.ndarray  # (hidden_size, input_size)
+    U_o: np.ndarray  # (hidden_size, hidden_size)
+    b_o: np.ndarray  # (hidden_size,)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    c: np.ndarray  # (B, hidden_size)
+    h: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """Parameters whose matrices are packed for the products of the forward pass."""
+
+    params: Params
+    packed_x: np.ndarray
+    packed_h_before: np.ndarray
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    kept_x: np.ndarray
+    kept_i: np.ndarray
+    kept_f: np.ndarray
+    kept_g: np.ndarray
+    kept_o: np.ndarray
+    kept_c: np.ndarray
+    kept_function_1: np.ndarray
+    kept_h: np.ndarray
+
+
+SIGNATURE = Signature(
+    cell="lstm",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("W_i", ("hidden_size", "input_size")),
+        ("U_i", ("hidden_size", "hidden_size")),
+        ("b_i", ("hidden_size",)),
+        ("W_f", ("hidden_size", "input_size")),
+        ("U_f", ("hidden_size", "hidden_size")),
+        ("b_f", ("hidden_size",)),
+        ("W_g", ("hidden_size", "input_size")),
+        ("U_g", ("hidden_size", "hidden_size")),
+        ("b_g", ("hidden_size",)),
+        ("W_o", ("hidden_size", "input_size")),
+        ("U_o", ("hidden_size", "hidden_size")),
+        ("b_o", ("hidden_size",)),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("h", "hidden_size"),),
+    states=(("c", "hidden_size"), ("h", "hidden_size")),
+    init=(
+        ("W_i", "fan_in", 0.0),
+        ("U_i", "fan_in", 0.0),
+        ("b_i", "number", 0.0),
+        ("W_f", "fan_in", 0.0),
+        ("U_f", "fan_in", 0.0),
+        ("b_f", "number", 1.0),
+        ("W_g", "fan_in", 0.0),
+        ("U_g", "fan_in", 0.0),
+        ("b_g", "number", 0.0),
+        ("W_o", "fan_in", 0.0),
+        ("U_o", "fan_in", 0.0),
+        ("b_o", "number", 0.0),
+    ),
+    initial=(0.0, 0.0),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+@njit(cache=True, error_model="numpy")
+def _forward_loop(
+    steps, batch, lengths, keep, packed_h_before, kept_h, products_h_before, products_x, b_i, hidden_size, b_f, b_g,
+    b_o, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1
+):
+    for t in range(steps):
+        # Without a tape two rows of a state and one of any other value are enough.
+        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+        product(kept_h[t], packed_h_before, products_h_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                for unit in range(hidden_size):
+                    kept_c[now, item, unit] = kept_c[before, item, unit]
+                    kept_h[t + 1, item, unit] = kept_h[t, item, unit]
+                continue
+            for unit in range(hidden_size):
+                W_i_product = products_x[t, item, unit]
+                U_i_product = products_h_before[item, unit]
+                W_f_product = products_x[t, item, hidden_size + unit]
+                U_f_product = products_h_before[item, hidden_size + unit]
+                W_g_product = products_x[t, item, 2 * hidden_size + unit]
+                U_g_product = products_h_before[item, 2 * hidden_size + unit]
+                W_o_product = products_x[t, item, 3 * hidden_size + unit]
+                U_o_product = products_h_before[item, 3 * hidden_size + unit]
+                c_before = kept_c[before, item, unit]
+                i_bar = W_i_product + U_i_product + b_i[unit]  # (F.1)
+                f_bar = W_f_product + U_f_product + b_f[unit]  # (F.2)
+                g_bar = W_g_product + U_g_product + b_g[unit]  # (F.3)
+                o_bar = W_o_product + U_o_product + b_o[unit]  # (F.4)
+                i = sigmoid(i_bar)  # (F.5)
+                kept_i[here, item, unit] = i
+                f = sigmoid(f_bar)  # (F.6)
+                kept_f[here, item, unit] = f
+                g = tanh(g_bar)  # (F.7)
+                kept_g[here, item, unit] = g
+                o = sigmoid(o_bar)  # (F.8)
+                kept_o[here, item, unit] = o
+                c = f * c_before + i * g  # (F.9)
+                kept_c[now, item, unit] = c
+                function_1 = tanh(c)
+                kept_function_1[here, item, unit] = function_1
+                h = o * function_1  # (F.10)
+                kept_h[t + 1, item, unit] = h
+
+
+@njit(cache=True, error_model="numpy")
+def _backward_loop(
+    steps, batch, lengths, carry_h, error_h, last_error_h, kept_function_1, kept_o, carry_c, last_error_c, kept_f,
+    kept_i, kept_c, kept_g, sum_b_i, sum_b_f, sum_b_g, sum_b_o, adjoints_x, adjoints_h_before, hidden_size,
+    packed_h_before, pulled_h_before
+):
+    real = carry_h.dtype.type
+    one = real(1)
+    zero = real(0)
+    for t in range(steps - 1, -1, -1):
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                error_h_ = error_h[t, item, unit]
+                last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
+                function_1 = kept_function_1[t, item, unit]
+                o = kept_o[t, item, unit]
+                next_c_before_from_loop = carry_c[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                last_error_c_ = last_error_c[item, unit] if t + 1 == lengths[item] else zero
+                f = kept_f[t, item, unit]
+                i = kept_i[t, item, unit]
+                c_before = kept_c[t, item, unit]
+                g = kept_g[t, item, unit]
+                d_h = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                d_c = next_c_before_from_loop + o * d_h * (one - function_1 * function_1) + last_error_c_  # (B.2)
+                d_c_before_from_loop = f * d_c
+                carry_c[t & 1, item, unit] = d_c_before_from_loop
+                d_o = function_1 * d_h  # (B.3)
+                d_g = i * d_c  # (B.4)
+                d_f = c_before * d_c  # (B.5)
+                d_i = g * d_c  # (B.6)
+                d_o_bar = o * d_o * (one - o)  # (B.7)
+                d_g_bar = d_g * (one - g * g)  # (B.8)
+                d_f_bar = f * d_f * (one - f)  # (B.9)
+                d_i_bar = i * d_i * (one - i)  # (B.10)
+                sum_b_i[unit] += d_i_bar  # (B.14)
+                sum_b_f[unit] += d_f_bar  # (B.17)
+                sum_b_g[unit] += d_g_bar  # (B.20)
+                sum_b_o[unit] += d_o_bar  # (B.23)
+                adjoints_x[t, item, unit] = d_i_bar
+                adjoints_h_before[t, item, unit] = d_i_bar
+                adjoints_x[t, item, hidden_size + unit] = d_f_bar
+                adjoints_h_before[t, item, hidden_size + unit] = d_f_bar
+                adjoints_x[t, item, 2 * hidden_size + unit] = d_g_bar
+                adjoints_h_before[t, item, 2 * hidden_size + unit] = d_g_bar
+                adjoints_x[t, item, 3 * hidden_size + unit] = d_o_bar
+                adjoints_h_before[t, item, 3 * hidden_size + unit] = d_o_bar
+        product(adjoints_h_before[t], packed_h_before, pulled_h_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                pulled_product_2 = pulled_h_before[item, unit]
+                carry_h[t & 1, item, unit] = pulled_product_2
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    arrays.param_sizes(SIGNATURE, params, "pack")
+    (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o,) = params
+    return Packed(
+        params,
+        np.concatenate((W_i.T, W_f.T, W_g.T, W_o.T,), axis=1),
+        np.concatenate((U_i.T, U_f.T, U_g.T, U_o.T,), axis=1),
+    )
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+    """Run whole sequences: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    """
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin(SIGNATURE, plain, x, state, lengths)
+    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_step(SIGNATURE, plain, x_t, state)
+    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (params, packed_x, packed_h_before,) = packed
+    b_i = calls.plain(params.b_i)
+    b_f = calls.plain(params.b_f)
+    b_g = calls.plain(params.b_g)
+    b_o = calls.plain(params.b_o)
+    kept_x = call.inputs[0]
+    kept_i = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_f = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_g = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_o = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_c = calls.carried(np.zeros((steps + 1 if keep_tape else 2, batch, hidden_size), dtype), call.state[0])
+    kept_function_1 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[1])
+    products_x = np.zeros((steps, batch, 4 * hidden_size), dtype)
+    products_h_before = np.zeros((batch, 4 * hidden_size), dtype)
+    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 4 * hidden_size))
+    _forward_loop(
+        steps, batch, call.lengths, keep_tape, packed_h_before, kept_h, products_h_before, products_x, b_i, hidden_size,
+        b_f, b_g, b_o, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1
+    )
+    y = calls.masked(kept_h[1:], call.lengths).copy()
+    state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_h, call))
+    return y, state, Tape(
+        call, kept_x, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h
+    ) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    """
+    params = params.params if isinstance(params, Packed) else params
+    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    W_i = calls.plain(params.W_i)
+    U_i = calls.plain(params.U_i)
+    W_f = calls.plain(params.W_f)
+    U_f = calls.plain(params.U_f)
+    W_g = calls.plain(params.W_g)
+    U_g = calls.plain(params.U_g)
+    W_o = calls.plain(params.W_o)
+    U_o = calls.plain(params.U_o)
+    packed_x = np.concatenate((W_i, W_f, W_g, W_o,))
+    packed_h_before = np.concatenate((U_i, U_f, U_g, U_o,))
+    (_, kept_x, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h,) = tape
+    (error_h,) = errors
+    (last_error_c, last_error_h,) = ends
+    carry_c = np.zeros((2, batch, hidden_size), dtype)
+    sum_b_i = np.zeros(hidden_size)
+    sum_b_f = np.zeros(hidden_size)
+    sum_b_g = np.zeros(hidden_size)
+    sum_b_o = np.zeros(hidden_size)
+    carry_h = np.zeros((2, batch, hidden_size), dtype)
+    adjoints_x = np.zeros((steps, batch, 4 * hidden_size), dtype)
+    pulled_x = np.zeros((steps, batch, input_size), dtype)
+    adjoints_h_before = np.zeros((steps, batch, 4 * hidden_size), dtype)
+    pulled_h_before = np.zeros((batch, hidden_size), dtype)
+    _backward_loop(
+        steps, batch, call.lengths, carry_h, error_h, last_error_h, kept_function_1, kept_o, carry_c, last_error_c,
+        kept_f, kept_i, kept_c, kept_g, sum_b_i, sum_b_f, sum_b_g, sum_b_o, adjoints_x, adjoints_h_before, hidden_size,
+        packed_h_before, pulled_h_before
+    )
+    product(adjoints_x.reshape(steps * batch, 4 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    weights_x = weight_gradient(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
+        input_size)
+    )
+    weights_h_before = weight_gradient(
+        adjoints_h_before.reshape(steps * batch, 4 * hidden_size), calls.masked(kept_h[:-1], call.lengths).reshape(steps
+        * batch, hidden_size)
+    )
+    return Grads(
+        params=Params(
+            weights_x[0 : hidden_size],
+            weights_h_before[0 : hidden_size],
+            sum_b_i.astype(dtype),
+            weights_x[hidden_size : 2 * hidden_size],
+            weights_h_before[hidden_size : 2 * hidden_size],
+            sum_b_f.astype(dtype),
+            weights_x[2 * hidden_size : 3 * hidden_size],
+            weights_h_before[2 * hidden_size : 3 * hidden_size],
+            sum_b_g.astype(dtype),
+            weights_x[3 * hidden_size : 4 * hidden_size],
+            weights_h_before[3 * hidden_size : 4 * hidden_size],
+            sum_b_o.astype(dtype),
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_c, carry_c[0]),
+            calls.initial_gradient(call, last_error_h, carry_h[0]),
+        ),
+    )

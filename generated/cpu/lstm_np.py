@@ -1,0 +1,374 @@
+"""LSTM without peepholes: cpu kernels.
+
+Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NP (no peepholes)
+Equations: c0613eee9b97c3bb, written by derive 0.1.0 with support 1b090519591e43aa. Do not edit: `make` writes this file.
+
+    z_bar = W_z @ x + R_z @ y[t-1] + b_z
+    i_bar = W_in @ x + R_in @ y[t-1] + b_in
+    f_bar = W_for @ x + R_for @ y[t-1] + b_for
+    z = tanh(z_bar)
+    i = sigmoid(i_bar)
+    f = sigmoid(f_bar)
+    c = z * i + c[t-1] * f
+    o_bar = W_out @ x + R_out @ y[t-1] + b_out
+    o = sigmoid(o_bar)
+    y = o * tanh(c)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from numba import njit
+
+from generated.support import arrays, calls, losses
+from generated.support import init as parameters
+from generated.support.products import product, weight_gradient
+from generated.support.scalar import sigmoid, tanh
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W_z: np.ndarray  # (hidden_size, input_size)
+    R_z: np.ndarray  # (hidden_size, hidden_size)
+    b_z: np.ndarray  # (hidden_size,)
+    W_in: np.ndarray  # (hidden_size, input_size)
+    R_in: np.ndarray  # (hidden_size, hidden_size)
+    b_in: np.ndarray  # (hidden_size,)
+    W_for: np.ndarray  # (hidden_size, input_size)
+    R_for: np.ndarray  # (hidden_size, hidden_size)
+    b_for: np.ndarray  # (hidden_size,)
+    W_out: np.ndarray  # (hidden_size, input_size)
+    R_out: np.ndarray  # (hidden_size, hidden_size)
+    b_out: np.ndarray  # (hidden_size,)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    c: np.ndarray  # (B, hidden_size)
+    y: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """Parameters whose matrices are packed for the products of the forward pass."""
+
+    params: Params
+    packed_x: np.ndarray
+    packed_y_before: np.ndarray
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    kept_x: np.ndarray
+    kept_z: np.ndarray
+    kept_i: np.ndarray
+    kept_f: np.ndarray
+    kept_c: np.ndarray
+    kept_o: np.ndarray
+    kept_function_1: np.ndarray
+    kept_y: np.ndarray
+
+
+SIGNATURE = Signature(
+    cell="lstm_np",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("W_z", ("hidden_size", "input_size")),
+        ("R_z", ("hidden_size", "hidden_size")),
+        ("b_z", ("hidden_size",)),
+        ("W_in", ("hidden_size", "input_size")),
+        ("R_in", ("hidden_size", "hidden_size")),
+        ("b_in", ("hidden_size",)),
+        ("W_for", ("hidden_size", "input_size")),
+        ("R_for", ("hidden_size", "hidden_size")),
+        ("b_for", ("hidden_size",)),
+        ("W_out", ("hidden_size", "input_size")),
+        ("R_out", ("hidden_size", "hidden_size")),
+        ("b_out", ("hidden_size",)),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("y", "hidden_size"),),
+    states=(("c", "hidden_size"), ("y", "hidden_size")),
+    init=(
+        ("W_z", "fan_in", 0.0),
+        ("R_z", "fan_in", 0.0),
+        ("b_z", "number", 0.0),
+        ("W_in", "fan_in", 0.0),
+        ("R_in", "fan_in", 0.0),
+        ("b_in", "number", 0.0),
+        ("W_for", "fan_in", 0.0),
+        ("R_for", "fan_in", 0.0),
+        ("b_for", "number", 1.0),
+        ("W_out", "fan_in", 0.0),
+        ("R_out", "fan_in", 0.0),
+        ("b_out", "number", 0.0),
+    ),
+    initial=(0.0, 0.0),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+@njit(cache=True, error_model="numpy")
+def _forward_loop(
+    steps, batch, lengths, keep, packed_y_before, kept_y, products_y_before, products_x, b_z, hidden_size, b_in, b_for,
+    kept_z, kept_i, kept_f, kept_c, b_out, kept_o, kept_function_1
+):
+    for t in range(steps):
+        # Without a tape two rows of a state and one of any other value are enough.
+        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+        product(kept_y[t], packed_y_before, products_y_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                for unit in range(hidden_size):
+                    kept_c[now, item, unit] = kept_c[before, item, unit]
+                    kept_y[t + 1, item, unit] = kept_y[t, item, unit]
+                continue
+            for unit in range(hidden_size):
+                W_z_product = products_x[t, item, unit]
+                R_z_product = products_y_before[item, unit]
+                W_in_product = products_x[t, item, hidden_size + unit]
+                R_in_product = products_y_before[item, hidden_size + unit]
+                W_for_product = products_x[t, item, 2 * hidden_size + unit]
+                R_for_product = products_y_before[item, 2 * hidden_size + unit]
+                c_before = kept_c[before, item, unit]
+                W_out_product = products_x[t, item, 3 * hidden_size + unit]
+                R_out_product = products_y_before[item, 3 * hidden_size + unit]
+                z_bar = W_z_product + R_z_product + b_z[unit]  # (F.1)
+                i_bar = W_in_product + R_in_product + b_in[unit]  # (F.2)
+                f_bar = W_for_product + R_for_product + b_for[unit]  # (F.3)
+                z = tanh(z_bar)  # (F.4)
+                kept_z[here, item, unit] = z
+                i = sigmoid(i_bar)  # (F.5)
+                kept_i[here, item, unit] = i
+                f = sigmoid(f_bar)  # (F.6)
+                kept_f[here, item, unit] = f
+                c = z * i + c_before * f  # (F.7)
+                kept_c[now, item, unit] = c
+                o_bar = W_out_product + R_out_product + b_out[unit]  # (F.8)
+                o = sigmoid(o_bar)  # (F.9)
+                kept_o[here, item, unit] = o
+                function_1 = tanh(c)
+                kept_function_1[here, item, unit] = function_1
+                y = o * function_1  # (F.10)
+                kept_y[t + 1, item, unit] = y
+
+
+@njit(cache=True, error_model="numpy")
+def _backward_loop(
+    steps, batch, lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o, carry_c, last_error_c, kept_f,
+    kept_c, kept_z, kept_i, sum_b_z, sum_b_in, sum_b_for, sum_b_out, adjoints_x, adjoints_y_before, hidden_size,
+    packed_y_before, pulled_y_before
+):
+    real = carry_y.dtype.type
+    one = real(1)
+    zero = real(0)
+    for t in range(steps - 1, -1, -1):
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
+                error_y_ = error_y[t, item, unit]
+                function_1 = kept_function_1[t, item, unit]
+                o = kept_o[t, item, unit]
+                next_c_before_from_loop = carry_c[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                last_error_c_ = last_error_c[item, unit] if t + 1 == lengths[item] else zero
+                f = kept_f[t, item, unit]
+                c_before = kept_c[t, item, unit]
+                z = kept_z[t, item, unit]
+                i = kept_i[t, item, unit]
+                d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                d_o = function_1 * d_y  # (B.2)
+                d_o_bar = o * d_o * (one - o)  # (B.3)
+                d_c = next_c_before_from_loop + o * d_y * (one - function_1 * function_1) + last_error_c_  # (B.4)
+                d_c_before_from_loop = f * d_c
+                carry_c[t & 1, item, unit] = d_c_before_from_loop
+                d_f = c_before * d_c  # (B.5)
+                d_i = z * d_c  # (B.6)
+                d_z = i * d_c  # (B.7)
+                d_f_bar = f * d_f * (one - f)  # (B.8)
+                d_i_bar = i * d_i * (one - i)  # (B.9)
+                d_z_bar = d_z * (one - z * z)  # (B.10)
+                sum_b_z[unit] += d_z_bar  # (B.14)
+                sum_b_in[unit] += d_i_bar  # (B.17)
+                sum_b_for[unit] += d_f_bar  # (B.20)
+                sum_b_out[unit] += d_o_bar  # (B.23)
+                adjoints_x[t, item, unit] = d_z_bar
+                adjoints_y_before[t, item, unit] = d_z_bar
+                adjoints_x[t, item, hidden_size + unit] = d_i_bar
+                adjoints_y_before[t, item, hidden_size + unit] = d_i_bar
+                adjoints_x[t, item, 2 * hidden_size + unit] = d_f_bar
+                adjoints_y_before[t, item, 2 * hidden_size + unit] = d_f_bar
+                adjoints_x[t, item, 3 * hidden_size + unit] = d_o_bar
+                adjoints_y_before[t, item, 3 * hidden_size + unit] = d_o_bar
+        product(adjoints_y_before[t], packed_y_before, pulled_y_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                pulled_product_2 = pulled_y_before[item, unit]
+                carry_y[t & 1, item, unit] = pulled_product_2
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    arrays.param_sizes(SIGNATURE, params, "pack")
+    (W_z, R_z, b_z, W_in, R_in, b_in, W_for, R_for, b_for, W_out, R_out, b_out,) = params
+    return Packed(
+        params,
+        np.concatenate((W_z.T, W_in.T, W_for.T, W_out.T,), axis=1),
+        np.concatenate((R_z.T, R_in.T, R_for.T, R_out.T,), axis=1),
+    )
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+    """Run whole sequences: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    """
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin(SIGNATURE, plain, x, state, lengths)
+    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_step(SIGNATURE, plain, x_t, state)
+    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (params, packed_x, packed_y_before,) = packed
+    b_z = calls.plain(params.b_z)
+    b_in = calls.plain(params.b_in)
+    b_for = calls.plain(params.b_for)
+    b_out = calls.plain(params.b_out)
+    kept_x = call.inputs[0]
+    kept_z = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_i = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_f = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_c = calls.carried(np.zeros((steps + 1 if keep_tape else 2, batch, hidden_size), dtype), call.state[0])
+    kept_o = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_function_1 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_y = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[1])
+    products_x = np.zeros((steps, batch, 4 * hidden_size), dtype)
+    products_y_before = np.zeros((batch, 4 * hidden_size), dtype)
+    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 4 * hidden_size))
+    _forward_loop(
+        steps, batch, call.lengths, keep_tape, packed_y_before, kept_y, products_y_before, products_x, b_z, hidden_size,
+        b_in, b_for, kept_z, kept_i, kept_f, kept_c, b_out, kept_o, kept_function_1
+    )
+    y = calls.masked(kept_y[1:], call.lengths).copy()
+    state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_y, call))
+    return y, state, Tape(
+        call, kept_x, kept_z, kept_i, kept_f, kept_c, kept_o, kept_function_1, kept_y
+    ) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    """
+    params = params.params if isinstance(params, Packed) else params
+    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    W_z = calls.plain(params.W_z)
+    R_z = calls.plain(params.R_z)
+    W_in = calls.plain(params.W_in)
+    R_in = calls.plain(params.R_in)
+    W_for = calls.plain(params.W_for)
+    R_for = calls.plain(params.R_for)
+    W_out = calls.plain(params.W_out)
+    R_out = calls.plain(params.R_out)
+    packed_x = np.concatenate((W_z, W_in, W_for, W_out,))
+    packed_y_before = np.concatenate((R_z, R_in, R_for, R_out,))
+    (_, kept_x, kept_z, kept_i, kept_f, kept_c, kept_o, kept_function_1, kept_y,) = tape
+    (error_y,) = errors
+    (last_error_c, last_error_y,) = ends
+    carry_c = np.zeros((2, batch, hidden_size), dtype)
+    sum_b_z = np.zeros(hidden_size)
+    sum_b_in = np.zeros(hidden_size)
+    sum_b_for = np.zeros(hidden_size)
+    sum_b_out = np.zeros(hidden_size)
+    carry_y = np.zeros((2, batch, hidden_size), dtype)
+    adjoints_x = np.zeros((steps, batch, 4 * hidden_size), dtype)
+    pulled_x = np.zeros((steps, batch, input_size), dtype)
+    adjoints_y_before = np.zeros((steps, batch, 4 * hidden_size), dtype)
+    pulled_y_before = np.zeros((batch, hidden_size), dtype)
+    _backward_loop(
+        steps, batch, call.lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o, carry_c, last_error_c,
+        kept_f, kept_c, kept_z, kept_i, sum_b_z, sum_b_in, sum_b_for, sum_b_out, adjoints_x, adjoints_y_before,
+        hidden_size, packed_y_before, pulled_y_before
+    )
+    product(adjoints_x.reshape(steps * batch, 4 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    weights_x = weight_gradient(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
+        input_size)
+    )
+    weights_y_before = weight_gradient(
+        adjoints_y_before.reshape(steps * batch, 4 * hidden_size), calls.masked(kept_y[:-1], call.lengths).reshape(steps
+        * batch, hidden_size)
+    )
+    return Grads(
+        params=Params(
+            weights_x[0 : hidden_size],
+            weights_y_before[0 : hidden_size],
+            sum_b_z.astype(dtype),
+            weights_x[hidden_size : 2 * hidden_size],
+            weights_y_before[hidden_size : 2 * hidden_size],
+            sum_b_in.astype(dtype),
+            weights_x[2 * hidden_size : 3 * hidden_size],
+            weights_y_before[2 * hidden_size : 3 * hidden_size],
+            sum_b_for.astype(dtype),
+            weights_x[3 * hidden_size : 4 * hidden_size],
+            weights_y_before[3 * hidden_size : 4 * hidden_size],
+            sum_b_out.astype(dtype),
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_c, carry_c[0]),
+            calls.initial_gradient(call, last_error_y, carry_y[0]),
+        ),
+    )

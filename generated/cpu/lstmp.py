@@ -1,0 +1,438 @@
+"""LSTM with a recurrent projection layer: cpu kernels.
+
+Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 1b090519591e43aa. Do not edit: `make` writes this file.
+
+    i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
+    f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
+    z_bar = W_cx @ x + W_cr @ r[t-1] + b_c
+    i = sigmoid(i_bar)
+    f = sigmoid(f_bar)
+    z = tanh(z_bar)
+    c = f * c[t-1] + i * z
+    o_bar = W_ox @ x + W_or @ r[t-1] + w_oc * c + b_o
+    o = sigmoid(o_bar)
+    m = o * tanh(c)
+    r = W_rm @ m
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from numba import njit
+
+from generated.support import arrays, calls, losses
+from generated.support import init as parameters
+from generated.support.products import product, weight_gradient
+from generated.support.scalar import sigmoid, tanh
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W_ix: np.ndarray  # (cell_size, input_size)
+    W_ir: np.ndarray  # (cell_size, hidden_size)
+    w_ic: np.ndarray  # (cell_size,)
+    b_i: np.ndarray  # (cell_size,)
+    W_fx: np.ndarray  # (cell_size, input_size)
+    W_fr: np.ndarray  # (cell_size, hidden_size)
+    w_fc: np.ndarray  # (cell_size,)
+    b_f: np.ndarray  # (cell_size,)
+    W_cx: np.ndarray  # (cell_size, input_size)
+    W_cr: np.ndarray  # (cell_size, hidden_size)
+    b_c: np.ndarray  # (cell_size,)
+    W_ox: np.ndarray  # (cell_size, input_size)
+    W_or: np.ndarray  # (cell_size, hidden_size)
+    w_oc: np.ndarray  # (cell_size,)
+    b_o: np.ndarray  # (cell_size,)
+    W_rm: np.ndarray  # (hidden_size, cell_size)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    c: np.ndarray  # (B, cell_size)
+    r: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """Parameters whose matrices are packed for the products of the forward pass."""
+
+    params: Params
+    packed_x: np.ndarray
+    packed_r_before: np.ndarray
+    packed_m: np.ndarray
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    kept_x: np.ndarray
+    kept_i: np.ndarray
+    kept_f: np.ndarray
+    kept_z: np.ndarray
+    kept_c: np.ndarray
+    kept_o: np.ndarray
+    kept_function_1: np.ndarray
+    kept_m: np.ndarray
+    kept_r: np.ndarray
+
+
+SIGNATURE = Signature(
+    cell="lstmp",
+    sizes=(("input_size",), ("hidden_size",), ("cell_size",)),
+    params=(
+        ("W_ix", ("cell_size", "input_size")),
+        ("W_ir", ("cell_size", "hidden_size")),
+        ("w_ic", ("cell_size",)),
+        ("b_i", ("cell_size",)),
+        ("W_fx", ("cell_size", "input_size")),
+        ("W_fr", ("cell_size", "hidden_size")),
+        ("w_fc", ("cell_size",)),
+        ("b_f", ("cell_size",)),
+        ("W_cx", ("cell_size", "input_size")),
+        ("W_cr", ("cell_size", "hidden_size")),
+        ("b_c", ("cell_size",)),
+        ("W_ox", ("cell_size", "input_size")),
+        ("W_or", ("cell_size", "hidden_size")),
+        ("w_oc", ("cell_size",)),
+        ("b_o", ("cell_size",)),
+        ("W_rm", ("hidden_size", "cell_size")),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("r", "hidden_size"),),
+    states=(("c", "cell_size"), ("r", "hidden_size")),
+    init=(
+        ("W_ix", "fan_in", 0.0),
+        ("W_ir", "fan_in", 0.0),
+        ("w_ic", "number", 0.0),
+        ("b_i", "number", 0.0),
+        ("W_fx", "fan_in", 0.0),
+        ("W_fr", "fan_in", 0.0),
+        ("w_fc", "number", 0.0),
+        ("b_f", "number", 1.0),
+        ("W_cx", "fan_in", 0.0),
+        ("W_cr", "fan_in", 0.0),
+        ("b_c", "number", 0.0),
+        ("W_ox", "fan_in", 0.0),
+        ("W_or", "fan_in", 0.0),
+        ("w_oc", "number", 0.0),
+        ("b_o", "number", 0.0),
+        ("W_rm", "fan_in", 0.0),
+    ),
+    initial=(0.0, 0.0),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, cell_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size, "cell_size": cell_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+@njit(cache=True, error_model="numpy")
+def _forward_loop(
+    steps, batch, lengths, keep, packed_r_before, kept_r, products_r_before, products_x, b_i, kept_c, w_ic, cell_size,
+    b_f, w_fc, b_c, kept_i, kept_f, kept_z, b_o, w_oc, kept_o, kept_function_1, kept_m, packed_m, products_m,
+    hidden_size
+):
+    for t in range(steps):
+        # Without a tape two rows of a state and one of any other value are enough.
+        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+        product(kept_r[t], packed_r_before, products_r_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                for unit in range(cell_size):
+                    kept_c[now, item, unit] = kept_c[before, item, unit]
+                continue
+            for unit in range(cell_size):
+                W_ix_product = products_x[t, item, unit]
+                W_ir_product = products_r_before[item, unit]
+                c_before = kept_c[before, item, unit]
+                W_fx_product = products_x[t, item, cell_size + unit]
+                W_fr_product = products_r_before[item, cell_size + unit]
+                W_cx_product = products_x[t, item, 2 * cell_size + unit]
+                W_cr_product = products_r_before[item, 2 * cell_size + unit]
+                W_ox_product = products_x[t, item, 3 * cell_size + unit]
+                W_or_product = products_r_before[item, 3 * cell_size + unit]
+                i_bar = W_ix_product + W_ir_product + w_ic[unit] * c_before + b_i[unit]  # (F.1)
+                f_bar = W_fx_product + W_fr_product + w_fc[unit] * c_before + b_f[unit]  # (F.2)
+                z_bar = W_cx_product + W_cr_product + b_c[unit]  # (F.3)
+                i = sigmoid(i_bar)  # (F.4)
+                kept_i[here, item, unit] = i
+                f = sigmoid(f_bar)  # (F.5)
+                kept_f[here, item, unit] = f
+                z = tanh(z_bar)  # (F.6)
+                kept_z[here, item, unit] = z
+                c = f * c_before + i * z  # (F.7)
+                kept_c[now, item, unit] = c
+                o_bar = W_ox_product + W_or_product + w_oc[unit] * c + b_o[unit]  # (F.8)
+                o = sigmoid(o_bar)  # (F.9)
+                kept_o[here, item, unit] = o
+                function_1 = tanh(c)
+                kept_function_1[here, item, unit] = function_1
+                m = o * function_1  # (F.10)
+                kept_m[here, item, unit] = m
+        product(kept_m[here], packed_m, products_m)
+        for item in range(batch):
+            if t >= lengths[item]:
+                for unit in range(hidden_size):
+                    kept_r[t + 1, item, unit] = kept_r[t, item, unit]
+                continue
+            for unit in range(hidden_size):
+                W_rm_product = products_m[item, unit]
+                kept_r[t + 1, item, unit] = W_rm_product  # (F.11)
+
+
+@njit(cache=True, error_model="numpy")
+def _backward_loop(
+    steps, batch, lengths, carry_r, last_error_r, error_r, adjoints_m, hidden_size, packed_m, pulled_m, kept_function_1,
+    kept_o, w_oc, carry_c, last_error_c, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sum_w_ic, sum_b_i, sum_w_fc,
+    sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, adjoints_r_before, cell_size, packed_r_before, pulled_r_before
+):
+    real = carry_r.dtype.type
+    one = real(1)
+    zero = real(0)
+    for t in range(steps - 1, -1, -1):
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                next_r_before_from_loop = carry_r[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                last_error_r_ = last_error_r[item, unit] if t + 1 == lengths[item] else zero
+                error_r_ = error_r[t, item, unit]
+                d_r = next_r_before_from_loop + last_error_r_ + error_r_  # (B.1)
+                adjoints_m[t, item, unit] = d_r
+        product(adjoints_m[t], packed_m, pulled_m)
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(cell_size):
+                pulled_product_9 = pulled_m[item, unit]
+                function_1 = kept_function_1[t, item, unit]
+                o = kept_o[t, item, unit]
+                next_c_before_from_loop = carry_c[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                last_error_c_ = last_error_c[item, unit] if t + 1 == lengths[item] else zero
+                i = kept_i[t, item, unit]
+                c_before = kept_c[t, item, unit]
+                z = kept_z[t, item, unit]
+                f = kept_f[t, item, unit]
+                c = kept_c[t + 1, item, unit]
+                d_m = pulled_product_9  # (B.2)
+                d_o = function_1 * d_m  # (B.3)
+                d_o_bar = o * d_o * (one - o)  # (B.4)
+                d_c = next_c_before_from_loop + o * d_m * (one - function_1 * function_1) + w_oc[unit] * d_o_bar + last_error_c_  # (B.5)
+                d_z = i * d_c  # (B.6)
+                d_f = c_before * d_c  # (B.7)
+                d_i = z * d_c  # (B.8)
+                d_z_bar = d_z * (one - z * z)  # (B.9)
+                d_f_bar = f * d_f * (one - f)  # (B.10)
+                d_i_bar = i * d_i * (one - i)  # (B.11)
+                d_c_before_from_loop = f * d_c + w_fc[unit] * d_f_bar + w_ic[unit] * d_i_bar
+                carry_c[t & 1, item, unit] = d_c_before_from_loop
+                sum_w_ic[unit] += c_before * d_i_bar  # (B.15)
+                sum_b_i[unit] += d_i_bar  # (B.16)
+                sum_w_fc[unit] += c_before * d_f_bar  # (B.19)
+                sum_b_f[unit] += d_f_bar  # (B.20)
+                sum_b_c[unit] += d_z_bar  # (B.23)
+                sum_w_oc[unit] += c * d_o_bar  # (B.26)
+                sum_b_o[unit] += d_o_bar  # (B.27)
+                adjoints_x[t, item, unit] = d_i_bar
+                adjoints_r_before[t, item, unit] = d_i_bar
+                adjoints_x[t, item, cell_size + unit] = d_f_bar
+                adjoints_r_before[t, item, cell_size + unit] = d_f_bar
+                adjoints_x[t, item, 2 * cell_size + unit] = d_z_bar
+                adjoints_r_before[t, item, 2 * cell_size + unit] = d_z_bar
+                adjoints_x[t, item, 3 * cell_size + unit] = d_o_bar
+                adjoints_r_before[t, item, 3 * cell_size + unit] = d_o_bar
+        product(adjoints_r_before[t], packed_r_before, pulled_r_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                pulled_product_2 = pulled_r_before[item, unit]
+                carry_r[t & 1, item, unit] = pulled_product_2
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    arrays.param_sizes(SIGNATURE, params, "pack")
+    (W_ix, W_ir, w_ic, b_i, W_fx, W_fr, w_fc, b_f, W_cx, W_cr, b_c, W_ox, W_or, w_oc, b_o, W_rm,) = params
+    return Packed(
+        params,
+        np.concatenate((W_ix.T, W_fx.T, W_cx.T, W_ox.T,), axis=1),
+        np.concatenate((W_ir.T, W_fr.T, W_cr.T, W_or.T,), axis=1),
+        np.concatenate((W_rm.T,), axis=1),
+    )
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+    """Run whole sequences: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    """
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin(SIGNATURE, plain, x, state, lengths)
+    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_step(SIGNATURE, plain, x_t, state)
+    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    cell_size = call.sizes["cell_size"]
+    (params, packed_x, packed_r_before, packed_m,) = packed
+    w_ic = calls.plain(params.w_ic)
+    b_i = calls.plain(params.b_i)
+    w_fc = calls.plain(params.w_fc)
+    b_f = calls.plain(params.b_f)
+    b_c = calls.plain(params.b_c)
+    w_oc = calls.plain(params.w_oc)
+    b_o = calls.plain(params.b_o)
+    kept_x = call.inputs[0]
+    kept_i = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
+    kept_f = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
+    kept_z = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
+    kept_c = calls.carried(np.zeros((steps + 1 if keep_tape else 2, batch, cell_size), dtype), call.state[0])
+    kept_o = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
+    kept_function_1 = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
+    kept_m = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
+    kept_r = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[1])
+    products_x = np.zeros((steps, batch, 4 * cell_size), dtype)
+    products_r_before = np.zeros((batch, 4 * cell_size), dtype)
+    products_m = np.zeros((batch, hidden_size), dtype)
+    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 4 * cell_size))
+    _forward_loop(
+        steps, batch, call.lengths, keep_tape, packed_r_before, kept_r, products_r_before, products_x, b_i, kept_c,
+        w_ic, cell_size, b_f, w_fc, b_c, kept_i, kept_f, kept_z, b_o, w_oc, kept_o, kept_function_1, kept_m, packed_m,
+        products_m, hidden_size
+    )
+    y = calls.masked(kept_r[1:], call.lengths).copy()
+    state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_r, call))
+    return y, state, Tape(
+        call, kept_x, kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r
+    ) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    """
+    params = params.params if isinstance(params, Packed) else params
+    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    cell_size = call.sizes["cell_size"]
+    W_ix = calls.plain(params.W_ix)
+    W_ir = calls.plain(params.W_ir)
+    w_ic = calls.plain(params.w_ic)
+    W_fx = calls.plain(params.W_fx)
+    W_fr = calls.plain(params.W_fr)
+    w_fc = calls.plain(params.w_fc)
+    W_cx = calls.plain(params.W_cx)
+    W_cr = calls.plain(params.W_cr)
+    W_ox = calls.plain(params.W_ox)
+    W_or = calls.plain(params.W_or)
+    w_oc = calls.plain(params.w_oc)
+    W_rm = calls.plain(params.W_rm)
+    packed_x = np.concatenate((W_ix, W_fx, W_cx, W_ox,))
+    packed_r_before = np.concatenate((W_ir, W_fr, W_cr, W_or,))
+    packed_m = np.concatenate((W_rm,))
+    (_, kept_x, kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r,) = tape
+    (error_r,) = errors
+    (last_error_c, last_error_r,) = ends
+    carry_c = np.zeros((2, batch, cell_size), dtype)
+    sum_w_ic = np.zeros(cell_size)
+    sum_b_i = np.zeros(cell_size)
+    sum_w_fc = np.zeros(cell_size)
+    sum_b_f = np.zeros(cell_size)
+    sum_b_c = np.zeros(cell_size)
+    sum_w_oc = np.zeros(cell_size)
+    sum_b_o = np.zeros(cell_size)
+    carry_r = np.zeros((2, batch, hidden_size), dtype)
+    adjoints_x = np.zeros((steps, batch, 4 * cell_size), dtype)
+    pulled_x = np.zeros((steps, batch, input_size), dtype)
+    adjoints_r_before = np.zeros((steps, batch, 4 * cell_size), dtype)
+    pulled_r_before = np.zeros((batch, hidden_size), dtype)
+    adjoints_m = np.zeros((steps, batch, hidden_size), dtype)
+    pulled_m = np.zeros((batch, cell_size), dtype)
+    _backward_loop(
+        steps, batch, call.lengths, carry_r, last_error_r, error_r, adjoints_m, hidden_size, packed_m, pulled_m,
+        kept_function_1, kept_o, w_oc, carry_c, last_error_c, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sum_w_ic,
+        sum_b_i, sum_w_fc, sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, adjoints_r_before, cell_size,
+        packed_r_before, pulled_r_before
+    )
+    product(adjoints_x.reshape(steps * batch, 4 * cell_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    weights_x = weight_gradient(
+        adjoints_x.reshape(steps * batch, 4 * cell_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
+        input_size)
+    )
+    weights_r_before = weight_gradient(
+        adjoints_r_before.reshape(steps * batch, 4 * cell_size), calls.masked(kept_r[:-1], call.lengths).reshape(steps *
+        batch, hidden_size)
+    )
+    weights_m = weight_gradient(
+        adjoints_m.reshape(steps * batch, hidden_size), calls.masked(kept_m, call.lengths).reshape(steps * batch,
+        cell_size)
+    )
+    return Grads(
+        params=Params(
+            weights_x[0 : cell_size],
+            weights_r_before[0 : cell_size],
+            sum_w_ic.astype(dtype),
+            sum_b_i.astype(dtype),
+            weights_x[cell_size : 2 * cell_size],
+            weights_r_before[cell_size : 2 * cell_size],
+            sum_w_fc.astype(dtype),
+            sum_b_f.astype(dtype),
+            weights_x[2 * cell_size : 3 * cell_size],
+            weights_r_before[2 * cell_size : 3 * cell_size],
+            sum_b_c.astype(dtype),
+            weights_x[3 * cell_size : 4 * cell_size],
+            weights_r_before[3 * cell_size : 4 * cell_size],
+            sum_w_oc.astype(dtype),
+            sum_b_o.astype(dtype),
+            weights_m[0 : hidden_size],
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_c, carry_c[0]),
+            calls.initial_gradient(call, last_error_r, carry_r[0]),
+        ),
+    )

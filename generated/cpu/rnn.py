@@ -1,0 +1,246 @@
+"""Simple recurrent network: cpu kernels.
+
+Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 1b090519591e43aa. Do not edit: `make` writes this file.
+
+    a = b + W @ h[t-1] + U @ x
+    h = tanh(a)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from numba import njit
+
+from generated.support import arrays, calls, losses
+from generated.support import init as parameters
+from generated.support.products import product, weight_gradient
+from generated.support.scalar import tanh
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    b: np.ndarray  # (hidden_size,)
+    W: np.ndarray  # (hidden_size, hidden_size)
+    U: np.ndarray  # (hidden_size, input_size)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    h: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """Parameters whose matrices are packed for the products of the forward pass."""
+
+    params: Params
+    packed_h_before: np.ndarray
+    packed_x: np.ndarray
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    kept_x: np.ndarray
+    kept_h: np.ndarray
+
+
+SIGNATURE = Signature(
+    cell="rnn",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("b", ("hidden_size",)),
+        ("W", ("hidden_size", "hidden_size")),
+        ("U", ("hidden_size", "input_size")),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("h", "hidden_size"),),
+    states=(("h", "hidden_size"),),
+    init=(
+        ("b", "number", 0.0),
+        ("W", "fan_in", 0.0),
+        ("U", "fan_in", 0.0),
+    ),
+    initial=(0.0,),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+@njit(cache=True, error_model="numpy")
+def _forward_loop(steps, batch, lengths, keep, packed_h_before, kept_h, products_h_before, products_x, b, hidden_size):
+    for t in range(steps):
+        # Without a tape two rows of a state and one of any other value are enough.
+        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+        product(kept_h[t], packed_h_before, products_h_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                for unit in range(hidden_size):
+                    kept_h[t + 1, item, unit] = kept_h[t, item, unit]
+                continue
+            for unit in range(hidden_size):
+                W_product = products_h_before[item, unit]
+                U_product = products_x[t, item, unit]
+                a = b[unit] + W_product + U_product  # (F.1)
+                h = tanh(a)  # (F.2)
+                kept_h[t + 1, item, unit] = h
+
+
+@njit(cache=True, error_model="numpy")
+def _backward_loop(
+    steps, batch, lengths, carry_h, error_h, last_error_h, kept_h, sum_b, adjoints_h_before, adjoints_x, hidden_size,
+    packed_h_before, pulled_h_before
+):
+    real = carry_h.dtype.type
+    one = real(1)
+    zero = real(0)
+    for t in range(steps - 1, -1, -1):
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                error_h_ = error_h[t, item, unit]
+                last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
+                h = kept_h[t + 1, item, unit]
+                d_h = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                d_a = d_h * (one - h * h)  # (B.2)
+                sum_b[unit] += d_a  # (B.4)
+                adjoints_h_before[t, item, unit] = d_a
+                adjoints_x[t, item, unit] = d_a
+        product(adjoints_h_before[t], packed_h_before, pulled_h_before)
+        for item in range(batch):
+            if t >= lengths[item]:
+                continue
+            for unit in range(hidden_size):
+                pulled_product_1 = pulled_h_before[item, unit]
+                carry_h[t & 1, item, unit] = pulled_product_1
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    arrays.param_sizes(SIGNATURE, params, "pack")
+    (b, W, U,) = params
+    return Packed(
+        params,
+        np.concatenate((W.T,), axis=1),
+        np.concatenate((U.T,), axis=1),
+    )
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+    """Run whole sequences: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    """
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin(SIGNATURE, plain, x, state, lengths)
+    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_step(SIGNATURE, plain, x_t, state)
+    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (params, packed_h_before, packed_x,) = packed
+    b = calls.plain(params.b)
+    kept_x = call.inputs[0]
+    kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[0])
+    products_h_before = np.zeros((batch, hidden_size), dtype)
+    products_x = np.zeros((steps, batch, hidden_size), dtype)
+    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, hidden_size))
+    _forward_loop(
+        steps, batch, call.lengths, keep_tape, packed_h_before, kept_h, products_h_before, products_x, b, hidden_size
+    )
+    y = calls.masked(kept_h[1:], call.lengths).copy()
+    state = State(calls.last_rows(kept_h, call))
+    return y, state, Tape(call, kept_x, kept_h) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    """
+    params = params.params if isinstance(params, Packed) else params
+    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    steps, batch, dtype = call.steps, call.batch, call.dtype
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    W = calls.plain(params.W)
+    U = calls.plain(params.U)
+    packed_h_before = np.concatenate((W,))
+    packed_x = np.concatenate((U,))
+    (_, kept_x, kept_h,) = tape
+    (error_h,) = errors
+    (last_error_h,) = ends
+    sum_b = np.zeros(hidden_size)
+    carry_h = np.zeros((2, batch, hidden_size), dtype)
+    adjoints_h_before = np.zeros((steps, batch, hidden_size), dtype)
+    pulled_h_before = np.zeros((batch, hidden_size), dtype)
+    adjoints_x = np.zeros((steps, batch, hidden_size), dtype)
+    pulled_x = np.zeros((steps, batch, input_size), dtype)
+    _backward_loop(
+        steps, batch, call.lengths, carry_h, error_h, last_error_h, kept_h, sum_b, adjoints_h_before, adjoints_x,
+        hidden_size, packed_h_before, pulled_h_before
+    )
+    product(adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    weights_h_before = weight_gradient(
+        adjoints_h_before.reshape(steps * batch, hidden_size), calls.masked(kept_h[:-1], call.lengths).reshape(steps *
+        batch, hidden_size)
+    )
+    weights_x = weight_gradient(
+        adjoints_x.reshape(steps * batch, hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
+        input_size)
+    )
+    return Grads(
+        params=Params(
+            sum_b.astype(dtype),
+            weights_h_before[0 : hidden_size],
+            weights_x[0 : hidden_size],
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_h, carry_h[0]),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Kernels written by `make`, one module a cell: NumPy, to be read."""

@@ -1,0 +1,164 @@
+"""Dense layer: reference kernels.
+
+Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support 1b090519591e43aa. Do not edit: `make` writes this file.
+
+    a = b + W @ x
+    h = tanh(a)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from generated.support import calls, functions, losses, unrolled
+from generated.support import init as parameters
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    b: np.ndarray  # (hidden_size,)
+    W: np.ndarray  # (hidden_size, input_size)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Tape(NamedTuple):
+    """Every value of every step: row t is step t, row 0 is before the first one."""
+
+    call: calls.Call
+    x: np.ndarray
+    a: np.ndarray
+    h: np.ndarray
+
+
+SIGNATURE = Signature(
+    cell="dense",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("b", ("hidden_size",)),
+        ("W", ("hidden_size", "input_size")),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("h", "hidden_size"),),
+    states=(),
+    init=(
+        ("b", "number", 0.0),
+        ("W", "fan_in", 0.0),
+    ),
+    initial=(),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+    """Run whole sequences: x (T, B, input_size).
+
+    Returns the output (T, B, size), the last state, and the tape for `backward` (None with keep_tape=False).
+    Raises ValueError or TypeError for arrays of another shape or dtype.
+    """
+    call = calls.begin(SIGNATURE, params, x, state, lengths)
+    tape = _run(params, call)
+    y, state = _results(tape)
+    return y, state, tape if keep_tape else None
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size). Returns the output (B, size) and the new state."""
+    y, state = _results(_run(params, calls.begin_step(SIGNATURE, params, x_t, state)))
+    return y[0], state
+
+
+def pack(params):
+    """The parameters as they are: this target packs nothing."""
+    return params
+
+
+def _run(params, call):
+    """The forward equations, step by step."""
+    steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
+    (b, W,) = params
+    x = unrolled.placed(call.inputs[0], dtype)
+    a = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
+    h = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
+    with np.errstate(all="ignore"):
+        for t in range(1, steps + 1):
+            a[t] = b + x[t] @ W.T  # (F.1)
+            h[t] = np.tanh(a[t])  # (F.2)
+    return Tape(call, x, a, h)
+
+
+def _results(tape):
+    """The output without its rows beyond each length, and the state at each sequence's end."""
+    steps, ends = tape.call.steps, (tape.call.lengths, np.arange(tape.call.batch))
+    y = calls.masked(tape.h[1 : steps + 1], tape.call.lengths).copy()
+    return y, State()
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    """
+    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
+    mask = unrolled.Mask(call.lengths, steps)
+    (b, W,) = params
+    _, x, a, h = tape
+    error_h = unrolled.placed(errors[0], dtype)
+    d_h = np.zeros_like(h)
+    d_a = np.zeros_like(a)
+    d_x = np.zeros_like(x)
+    d_b = np.zeros(np.shape(b), dtype)
+    d_W = np.zeros(np.shape(W), dtype)
+    with np.errstate(all="ignore"):
+        for t in range(steps, 0, -1):
+            d_h[t] = mask.at(  # (B.1)
+                t,
+                error_h[t]  # route 1: h[t] -> J[t]
+            )
+            d_a[t] = mask.at(  # (B.2)
+                t,
+                (1 - h[t] ** 2) * d_h[t]  # route 1: a[t] -> h[t]
+            )
+            d_x[t] = mask.at(  # (B.3)
+                t,
+                d_a[t] @ W  # route 1: x[t] -> a[t]
+            )
+            d_b += unrolled.summed(mask.at(t, d_a[t]), d_b.shape)  # (B.4) route 1: b -> a[t]
+            d_W += unrolled.outer(mask.at(t, d_a[t]), mask.at(t, x[t]))  # (B.5) route 1: W -> a[t]
+        # Only the hops that cross into step 1 reach an initial state.
+    return Grads(
+        params=Params(d_b, d_W),
+        x=d_x[1 : steps + 1].copy(),
+        state=State(),
+    )
