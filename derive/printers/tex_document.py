@@ -40,7 +40,7 @@ class Row:
     meaning: str
     shape: str
     hops: int
-    routes: int
+    routes: str
     start: str
 
 
@@ -95,6 +95,7 @@ class Document:
     loss: str
     judged: str
     repeated: bool
+    timeless: bool
     scalar: bool
     brackets: bool
 
@@ -107,12 +108,11 @@ def tex_document(gradients: Gradients) -> str:
 def view(gradients: Gradients) -> Document:
     """Everything the template needs, as LaTeX."""
     graph, equations = gradients.graph, gradients.graph.equations
-    timed = [item for item in (*gradients.variables, *gradients.inputs) if not item.timeless]
-    timeless = [item for item in (*gradients.variables, *gradients.parameters) if item.timeless]
-    backward = tuple(_backward(gradients, item) for item in timed)
-    sums = tuple(_backward(gradients, item) for item in timeless)
+    passed_back = (*gradients.variables, *gradients.inputs)
+    backward = tuple(_backward(gradients, item) for item in passed_back)
+    sums = tuple(_backward(gradients, item) for item in gradients.parameters)
     used = " ".join(text for block in (*backward, *sums) for text in (*(t.latex for t in block.terms), *block.slopes))
-    crossing = dict.fromkeys(hop.target for item in timed for hop in item.across)
+    crossing = dict.fromkeys(hop.target for item in passed_back for hop in item.across)
     return Document(
         title=escape(equations.title),
         name=escape(equations.name),
@@ -132,6 +132,7 @@ def view(gradients: Gradients) -> Document:
         loss=equations.loss.rule if equations.loss else "",
         judged=symbol(graph, equations.loss.variable) if equations.loss else "",
         repeated=any(edge.count > 1 for edge in graph.edges),
+        timeless=any(item.timeless for item in gradients.variables),
         scalar=any(equations.symbols[name].kind is Kind.SCALAR for name in equations.parameters),
         brackets=" > " in used,
     )
@@ -157,7 +158,7 @@ def _row(graph: Graph, name: str) -> Row:
         meaning=_meaning(equations, name),
         shape=r" \times ".join(size(item) for item in equations.symbols[name].shape) or "1",
         hops=len(graph.edges_from(name)),
-        routes=count_complete(graph, name),
+        routes="--" if equations.symbols[name].timeless else str(count_complete(graph, name)),
         start=_init(init) if init else "",
     )
 
