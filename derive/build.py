@@ -55,6 +55,13 @@ def load_source(source: str, name: str) -> ModuleType:
     return module
 
 
+def in_memory(source: str, name: str) -> ModuleType:
+    """Run `source` as a module that is neither kept nor cached: for targets that need no compiler."""
+    module = ModuleType(name)
+    exec(compile(source, f"<{name}>", "exec"), module.__dict__)
+    return module
+
+
 def cache_folder() -> Path:
     """Where built kernels are kept: $DERIVE_CACHE, or the user's cache folder."""
     return Path(os.environ.get("DERIVE_CACHE") or platformdirs.user_cache_dir("derive", appauthor=False))

@@ -7,7 +7,7 @@ elementary function is an opaque SymPy function: it is never rewritten behind ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 
@@ -68,10 +68,7 @@ class Slope(sympy.Function):
 
     def expand_rule(self) -> sympy.Expr:
         """The row of the rule table, in the arguments and the output of this application."""
-        output = elementary(self.rule.name)(*self.args)
-        template = _derivative(self.rule.name, self.argument)
-        names = dict(zip(self.rule.arguments, self.args, strict=True)) | {"y": output}
-        return template.xreplace({Value(name): value for name, value in names.items()})
+        return rule_expression(self.rule.derivatives[self.argument], self.rule, self.args)
 
 
 @cache
@@ -141,11 +138,16 @@ def apply_operator(operator: str, left: sympy.Expr, right: sympy.Expr) -> sympy.
             return elementary("power")(left, right)
 
 
+def rule_expression(text: str, rule: Rule, arguments: Sequence[sympy.Expr]) -> sympy.Expr:
+    """A text of the rule table, such as a derivative or a kink, for these arguments; `y` in it is the output."""
+    names = dict(zip(rule.arguments, arguments, strict=True)) | {"y": elementary(rule.name)(*arguments)}
+    return _template(text, rule).xreplace({Value(name): value for name, value in names.items()})
+
+
 @cache
-def _derivative(name: str, argument: int) -> sympy.Expr:
-    """The row of the rule table as an expression in its arguments and y."""
-    rule = RULES[name]
-    return _plain(parse_expression(rule.derivatives[argument], (*rule.arguments, "y")))
+def _template(text: str, rule: Rule) -> sympy.Expr:
+    """A text of the rule table as an expression in the arguments and y."""
+    return _plain(parse_expression(text, (*rule.arguments, "y")))
 
 
 def _plain(expression: Expression) -> sympy.Expr:
