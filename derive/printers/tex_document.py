@@ -29,6 +29,9 @@ from derive.templates import environment
 LINE_WIDTH = 62
 """Glyphs of a formula that fit a line beside its number."""
 
+PAGE_TERMS = 12
+"""Terms with braces that surely fit a page."""
+
 _NO_GLYPH = re.compile(r"\\(?:boldsymbol|mathrm|mathit|bar|textcolor\{\w+\}|operatorname|odot|,)|[{}\s^_]")
 
 
@@ -62,6 +65,11 @@ class Backward:
     left: str
     terms: tuple[Term, ...]
     slopes: tuple[str, ...]
+
+    @property
+    def long(self) -> bool:
+        """Whether the sum may need more than a page, and so must be one that can be broken."""
+        return len(self.terms) > PAGE_TERMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,7 @@ def view(gradients: Gradients) -> Document:
         title=escape(equations.title),
         name=escape(equations.name),
         source=escape(equations.source),
-        sizes=_listed([size(name) for name in equations.size_names]),
+        sizes=_listed([" = ".join(size(name) for name in dimension.names) for dimension in equations.dimensions]),
         variables=tuple(_row(graph, name) for name in _named(equations, (Role.INPUT, Role.VARIABLE))),
         parameters=tuple(_row(graph, name) for name in equations.parameters),
         constants=_listed([constant(graph, name) for name in equations.constants]),

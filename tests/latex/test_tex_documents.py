@@ -136,5 +136,19 @@ def test_what_is_made_of_parameters_stands_in_the_order_of_its_number() -> None:
     assert "carries no $t$" in text
     assert "collects the terms of all units" in text
     assert r"& state, begins at 0.5, output &" in text
-    assert r"$\boldsymbol{w}$ & made of parameters & $n_{\text{hidden}}$ & 1 & -- \\" in text
+    assert r"$\boldsymbol{w}$ & made of parameters & $n_{\text{input}}$ & 1 & -- \\" in text
     assert r"\section*{A \& B}" in text
+    assert r"$n_{\text{input}} = n_{\text{hidden}}$ are sizes" in text
+
+
+def test_a_sum_longer_than_a_page_can_be_broken() -> None:
+    gates = "\n".join(f"a_{n} = U_{n} @ h[t-1] + x" for n in range(1, 41))
+    total = " + ".join(f"a_{n}" for n in range(1, 41))
+    cell = f"name = 'wide'\ntitle = 'Wide'\nsource = 'none'\nequations = '''\n{gates}\nh = tanh({total})\n'''"
+    gradients = differentiate(wire(parse(cell)))
+    text = tex_document(gradients)
+    block = text.partition(r"Routes out of $\boldsymbol{h}^{(t)}$")[2].partition(r"\subsubsection")[0]
+    assert r"\begin{align*}" in block
+    assert r"\begin{aligned}" not in block
+    assert re.findall(r"route (\d+)", block) == [str(number) for number in range(1, 42)]
+    assert re.findall(r"\\tag\{B\.(\d+)\}", text) == [str(n) for n in range(1, len(gradients.adjoints) + 1)]
