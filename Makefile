@@ -1,0 +1,83 @@
+# make            regenerate everything and check every cell; creates .venv at first
+# make CELL=lstm  one cell (or several: CELL="lstm gru")
+# make help       the other targets
+
+PYTHON ?= python3
+CELL ?=
+ARGS ?=
+
+comma := ,
+VENV := .venv
+BIN := $(VENV)/bin
+GENERATE = $(BIN)/python -m derive.generate $(if $(CELL),--cells $(CELL))
+
+# Two shells may run make at a time: one of them installs, the other waits, where the system has `flock`.
+LOCK := $(if $(shell command -v flock 2>/dev/null),flock Makefile)
+
+.DEFAULT_GOAL := all
+.PHONY: all help test check lint latex bench clean distclean
+.DELETE_ON_ERROR:
+
+all: $(VENV)/.installed
+	@$(GENERATE)
+
+help:
+	@echo 'make            regenerate everything and check every cell; creates .venv at first'
+	@echo 'make CELL=lstm  the same for one cell (or several: CELL="lstm gru"); goes with check and latex too'
+	@echo 'make test       all tests; ARGS="-k rules" is handed to pytest'
+	@echo 'make check      show where files differ from what the equations say; writes nothing'
+	@echo 'make lint       ruff and mypy'
+	@echo 'make latex      PDFs of the cells, into build/latex; needs TeX'
+	@echo 'make bench      the speed of the kernels, into build/bench.json'
+	@echo 'make clean      remove what make wrote; make distclean: .venv too'
+
+# PyTorch is the oracle of the tests. On Linux the default package of PyTorch brings CUDA; for the CPU build say
+# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test
+test: $(VENV)/.tested
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed
+	@$(GENERATE) --check-only
+
+lint: $(VENV)/.linted
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+latex: $(VENV)/.installed
+	@$(GENERATE) --latex
+
+bench: $(VENV)/.installed
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 \
+	    $(BIN)/python tests/bench/run.py $(ARGS)
+
+clean:
+	rm -rf build dist docs/cells .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	find generated/cpu generated/reference -name '*.py' ! -name __init__.py -delete
+	find derive generated tests docs -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV) *.egg-info
+
+# What is installed is noted in files inside .venv, last of all, so that an installation cut short is done again.
+define install
+	@echo 'Installing derive$(if $(1), with what $(1) needs,) into $(VENV)'
+	@$(LOCK) sh -c 'test $@ -nt pyproject.toml || { \
+	    $(BIN)/python -m pip install --disable-pip-version-check $$(test -t 1 || echo --quiet) \
+	        --editable ".$(if $(1),[$(1)])" && touch $@; }'
+endef
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo 'derive needs Python 3.11 or newer, and $(PYTHON) is not that. Name one: make PYTHON=python3.12' >&2; \
+	    exit 1; }
+	@$(LOCK) sh -c 'test -f $@ || { $(PYTHON) -m venv --clear $(VENV) && touch $@; }'
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.created
+	$(call install,)
+
+$(VENV)/.linted: pyproject.toml $(VENV)/.installed
+	$(call install,lint)
+
+$(VENV)/.tested: pyproject.toml $(VENV)/.installed
+	$(call install,test$(comma)examples$(comma)oracle)
