@@ -176,6 +176,7 @@ def test_scalars_collect_all_units_and_timeless_variables_carry_no_step() -> Non
         ("x - 1e12", r"x^{(t)} - 10^{12}"),
         ("v * (W @ x)", r"v \odot (W x^{(t)})"),
         ("0.5 * (W @ x)", r"0.5\,W x^{(t)}"),
+        ("x + 2 * 3**v", r"x^{(t)} + 2 \cdot 3^{v}"),
         ("W @ (U @ x)", r"W (U x^{(t)})"),
         ("W @ -x", r"W (-x^{(t)})"),
     ],

@@ -63,6 +63,16 @@ def test_the_text_is_clean_and_the_same_each_time(written: tuple[Gradients, str]
     assert tex_document(again) == text
 
 
+def test_every_term_keeps_its_sign() -> None:
+    text = tex_document(differentiate(wire(load("antisymmetric_rnn"))))
+    block = text.partition(r"Routes out of $\boldsymbol{h}^{(t)}$")[2].partition(r"\end{aligned}")[0]
+    signs = [line.partition("&")[0].strip() for line in block.splitlines() if "underbrace" in line]
+    assert signs[1:] == ["+ {}", "+ {}", "- {}", "- {}"]
+    assert r"\quad {} -\underbrace{\mathstrut \sum_{t=1}^{T} \boldsymbol{h}^{(t-1)}" in text
+    gates = tex_document(differentiate(wire(load("lem"))))
+    assert r"\textcolor{violet}{\delta \boldsymbol{\Delta}_2^{(t)}} = {}- {}& \underbrace" in gates
+
+
 def test_every_state_has_the_gradient_of_its_start(written: tuple[Gradients, str]) -> None:
     gradients, text = written
     starts = [int(number) for number in re.findall(r"\\tag\{B\.(\d+) at \$t = 0\$\}", text)]
