@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -111,7 +113,30 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         return arrays, json.loads(stored["facts"].item())
 
 
-def bar(items: Iterable[T], description: str, total: int) -> Iterable[T]:
+class Interrupt:
+    """Within `with Interrupt() as interrupt`, Ctrl-C and a request to terminate only set `interrupt.requested`.
+
+    The loop looks at it between two steps, where there is something whole to save. A second signal acts as usual.
+    """
+
+    def __enter__(self) -> Interrupt:
+        self.requested = False
+        self._usual = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.requested = True
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._usual.items():
+            signal.signal(number, handler)
+
+
+def bar(items: Iterable[T], description: str, total: int) -> Iterator[T]:
     """`items`, with a progress bar on standard error where that is a terminal and nothing otherwise."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
