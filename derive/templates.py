@@ -5,11 +5,13 @@ A template holds structure and no mathematics; a name that it uses and no view g
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import jinja2
 
 
+@cache
 def environment(kind: str) -> jinja2.Environment:
     """The templates of one target: "reference", "cpu" or "tex"; the last writes `<< value >>` and `<% block %>`."""
     made = jinja2.Environment(

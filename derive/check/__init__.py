@@ -11,7 +11,9 @@ from collections.abc import Callable
 from derive.cell import Cell
 from derive.check import rungs
 from derive.check.checker import checker_checked
+from derive.check.exact import exact_agrees
 from derive.check.report import MutantCount, Report, Rung
+from derive.check.subject import SHAPES, SMALL, Subject
 
 __all__ = ["MutantCount", "Report", "Rung", "check"]
 
@@ -22,15 +24,15 @@ def check(cell: Cell, *, fast: bool = False, progress: Callable[[str], None] = l
     `fast` stops after the proof, the unrolled recursion and one run of differences. Raises DeriveError where no random
     sample lies in the domain of the cell.
     """
-    subject = rungs.Subject(cell)
+    subject = Subject(cell)
     done: list[Rung] = []
     fast_rungs: list[tuple[str, Callable[[], Rung]]] = [
         ("proof", lambda: rungs.proved(subject)),
         ("unrolled", lambda: rungs.unrolled_agrees(subject)),
-        ("differences", lambda: rungs.differences(subject, (rungs.SMALL,) if fast else rungs.SHAPES)),
+        ("differences", lambda: rungs.differences(subject, (SMALL,) if fast else SHAPES)),
     ]
     full_rungs: list[tuple[str, Callable[[], Rung]]] = [
-        ("50 digits", lambda: rungs.exact_agrees(subject)),
+        ("50 digits", lambda: exact_agrees(subject)),
         ("reference and cpu", lambda: rungs.targets_agree(subject)),
         ("float32", lambda: rungs.single_precision(subject)),
     ]

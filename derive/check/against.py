@@ -20,7 +20,7 @@ import numpy as np
 
 from derive.check.checker import mutated_gradient
 from derive.check.mutants import Mutant, of_hop
-from derive.check.rungs import Subject
+from derive.check.subject import Subject
 from derive.check.samples import Array, Sample, Shape, gradient, initial, run
 from derive.errors import DeriveError
 from derive.gradients import Gradients

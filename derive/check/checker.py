@@ -11,10 +11,10 @@ from derive.build import in_memory
 from derive.check.differences import estimate
 from derive.check.mutants import FAMILIES, Mutant, mutants
 from derive.check.report import MutantCount, Rung
-from derive.check.rungs import SMALL, Subject
+from derive.check.subject import SMALL, Subject
 from derive.check.samples import Array, Sample, gradient, value
 from derive.gradients import Gradients
-from derive.proof import same_terms
+from derive.proof.equality import TermEquality
 from derive.render import render_reference
 
 Estimates = Mapping[str, tuple[Array, Array]]
@@ -27,10 +27,11 @@ def checker_checked(subject: Subject) -> tuple[Rung, tuple[MutantCount, ...]]:
     gradients = subject.cell.gradients
     made, equivalent, differing = Counter[str](), Counter[str](), Counter[str]()
     failures = []
+    equality = TermEquality(gradients)
     if differs(gradient(subject.reference, sample), estimates):
         failures.append("the derived gradient itself differs from the differences")
     for mutant in mutants(gradients):
-        same = same_terms(gradients, mutant.originals, mutant.changes)
+        same = equality.same(mutant.originals, mutant.changes)
         caught = differs(mutated_gradient(gradients, mutant, sample), estimates)
         made[mutant.family] += 1
         equivalent[mutant.family] += same

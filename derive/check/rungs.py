@@ -3,75 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from types import ModuleType
 
 import numpy as np
 
-from derive.build import load_source
-from derive.cell import Cell
 from derive.check import kinks
 from derive.check.differences import Verdict, entries, judge
 from derive.check.report import Rung
-from derive.check.samples import Array, Sample, Shape, draw, gradient, run, value
-from derive.errors import DeriveError
+from derive.check.samples import Array, Sample, Shape, gradient, run, value
+from derive.check.subject import LONG, ODD, RAGGED, SHAPES, Subject
 from derive.proof import prove
 from derive.proof.unrolled import unrolled
-from derive.render import render
 
-SMALL = Shape("small", 3, 2, (3, 2))
-ALONE = Shape("sizes of 1", 1, 1, (1,))
-ODD = Shape("odd sizes", 7, 3, (5, 7, 3))
-LONG = Shape("T = 64", 64, 2, (2, 3))
-RAGGED = Shape("random lengths", 6, 5, (3, 4), ragged=True)
-LAST = Shape("errors at the last state only", 9, 2, (4, 3), last_only=True)
-LARGE = Shape("large", 5, 4, (17, 33))
-SHAPES = (SMALL, ALONE, ODD, LONG, RAGGED, LAST, LARGE)
-# Every entry is differentiated up to this many; larger leaves along random directions.
-EVERY_ENTRY = 40
-DIRECTIONS = 3
-ATTEMPTS = 40
+# Along how many random directions a leaf is differentiated where not every entry is.
+DIRECTIONS = 2
 # Rounding in float32 grows with the length of the sums and chains: this many units in the last place of the largest
 # entry of an array, for each step.
 ULPS_PER_STEP = 64.0
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A cell with its built targets and one sample a shape, made when first asked for."""
-
-    cell: Cell
-
-    @cached_property
-    def reference(self) -> ModuleType:
-        """The NumPy target."""
-        return load_source(render(self.cell, "reference", "float64"), self.cell.name)
-
-    @cached_property
-    def cpu(self) -> ModuleType:
-        """The compiled target."""
-        return load_source(render(self.cell, "cpu", "float64"), self.cell.name)
-
-    def sample(self, shape: Shape) -> Sample:
-        """A sample on which the cell is finite and away from its kinks; DeriveError where none is found."""
-        best: tuple[float, Sample] | None = None
-        for seed in range(ATTEMPTS):
-            sample = draw(self.cell.equations, shape, seed % (ATTEMPTS // 2), positive=seed >= ATTEMPTS // 2)
-            total, _ = value(self.reference, sample)
-            if not np.isfinite(total):
-                continue
-            distance = kinks.distance(self.cell.graph, self.reference, sample)
-            if distance > 2 * kinks.DISTANCE:
-                return sample
-            if best is None or distance > best[0]:
-                best = (distance, sample)
-        if best is None:
-            raise DeriveError(
-                f"{self.cell.name}: no random sample gives finite values (shape {shape.name}): "
-                "is an argument of log, sqrt or a power negative for every start?"
-            )
-        return best[1]
 
 
 def proved(subject: Subject) -> Rung:
@@ -95,7 +42,7 @@ def differences(subject: Subject, shapes: tuple[Shape, ...]) -> Rung:
         sample = subject.sample(shape)
         derived = gradient(subject.cpu, sample)
         for name, leaf in sample.leaves.items():
-            for direction in _directions(leaf, np.random.default_rng([len(failures), leaf.size])):
+            for direction in _directions(leaf, shape.entrywise, np.random.default_rng([len(failures), leaf.size])):
                 if _crosses(subject, sample, name, direction):
                     skipped += 1
                     continue
@@ -153,9 +100,9 @@ def _pairs(subject: Subject, sample: Sample) -> Iterator[tuple[str, Array, Array
         yield f"gradient of {name}", expected[name], array
 
 
-def _directions(leaf: Array, stream: np.random.Generator) -> list[Array]:
-    """Every entry of a small leaf, else random directions of length 1."""
-    if leaf.size <= EVERY_ENTRY:
+def _directions(leaf: Array, entrywise: bool, stream: np.random.Generator) -> list[Array]:
+    """Every entry, or random directions of length 1."""
+    if entrywise:
         return list(entries(leaf))
     drawn = [stream.normal(size=leaf.shape) for _ in range(DIRECTIONS)]
     return [direction / np.linalg.norm(direction) for direction in drawn]

@@ -22,12 +22,16 @@ Leaves = Mapping[str, Array]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How large a sample is: T, B, the sizes to take in turn for the dimensions, and what is special about it."""
+    """How large a sample is: T, B, the sizes to take in turn for the dimensions, and what is special about it.
+
+    `entrywise` asks for the difference by every single entry.
+    """
 
     name: str
     steps: int
     batch: int
     sizes: tuple[int, ...]
+    entrywise: bool = False
     ragged: bool = False
     last_only: bool = False
 
