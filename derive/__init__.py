@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from derive.cell import Cell
 from derive.equations import names
 from derive.errors import DeriveError
-from derive.version import VERSION as __version__
+from derive.version import VERSION
 
 if TYPE_CHECKING:
     from derive.graph import Edge
     from derive.routes import Route
+
+__version__ = VERSION
 
 __all__ = ["Cell", "DeriveError", "Edge", "Route", "__version__", "build", "load", "names", "parse"]
 

@@ -68,7 +68,7 @@ class Cell:
         Without `to`: the first hops of v, the hop to J included. With `to`: all routes to that node in the window
         t, t+1, one after another, since there may be very many. `to` is `"J"`, a variable (`"c"`: in either step), or
         one step of these (`"c[t+1]"`, `"J[t]"`). `through` keeps the routes that visit that variable between their
-        ends. Raises DeriveError for what is no name of the cell.
+        ends. Raises DeriveError for what is no node of the window.
         """
         from derive.routes import first_hops, routes_to
 
@@ -92,6 +92,9 @@ class Cell:
         if step == 1:
             raise DeriveError(f"routes start at step t: write `{source}`, whose window is t, t+1")
         target, step = self._node(to, "to")
+        for name in (source, target):
+            if name in self.equations.symbols and self.equations.symbols[name].timeless:
+                raise DeriveError(f"`{name}` carries no step: no route of the window starts or ends there, only hops")
         if (source, 0) == (target, step):
             raise DeriveError(f"a route from {source}[t] to itself has no edge; to the next step is `{source}[t+1]`")
         steps = (0, 1) if step is None else (step,)

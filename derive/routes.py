@@ -67,8 +67,12 @@ def routes_to(graph: Graph, name: str, target: Node | None, through: str | None 
     for end in targets:
         if (name, 0) not in graph.window or end not in graph.window:
             continue
-        for path in nx.all_simple_edge_paths(graph.window, (name, 0), end):
-            route = Route(tuple(graph.window.edges[step]["edge"] for step in path), (name, 0))
+        # Only nodes that lead to the end: a search that may run into a dead end may run into very many.
+        leading = graph.window.subgraph(nx.ancestors(graph.window, end) | {end})
+        if (name, 0) not in leading:
+            continue
+        for path in nx.all_simple_edge_paths(leading, (name, 0), end):
+            route = Route(tuple(leading.edges[step]["edge"] for step in path), (name, 0))
             if through is None or any(node == through for node, _ in route.nodes[1:-1]):
                 yield route
 

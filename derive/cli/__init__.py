@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -134,6 +135,21 @@ def _path(
         layout.write_json(path_data(loaded, ends, shown, signs), signs.ascii)
     else:
         layout.write_lines(path_lines(loaded, ends, shown, signs, layout.line_width()))
+
+
+@app.command("build")
+def _build(
+    cells: Annotated[list[str], typer.Argument(metavar="CELL...", help="Cells of the zoo, or paths of .toml files.")],
+    target: Annotated[str, typer.Option(metavar="TARGET", help="cpu, reference, tex, or all (a folder each).")] = "cpu",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write into.")] = Path("."),
+) -> None:
+    """Write kernels (cpu: Numba, reference: NumPy) or the LaTeX document of cells."""
+    from derive.cell import Cell
+    from derive.cli.files import write_targets
+    from derive.equations import load
+
+    for line in write_targets([Cell(load(cell)) for cell in cells], target, out):
+        typer.echo(line)
 
 
 @app.command("new")

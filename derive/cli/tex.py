@@ -23,7 +23,7 @@ def tex_lines(cell: Cell, variable: str | None) -> Iterator[Text]:
 
     The lines need amsmath and xcolor, or KaTeX.
     """
-    lines = _forward(cell) if variable is None else _backward(cell, variable)
+    lines = list(_forward(cell) if variable is None else _backward(cell, variable))
     yield Text(r"\begin{align*}")
     yield from (Text(f"  {line}") for line in lines)
     yield Text(r"\end{align*}")
