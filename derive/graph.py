@@ -17,7 +17,6 @@ import sympy
 
 from derive.elementary import (
     Elementary,
-    OccurrenceSymbol,
     ProductSymbol,
     apply_operator,
     elementary,

@@ -20,8 +20,8 @@ import numpy as np
 
 from derive.check.checker import mutated_gradient
 from derive.check.mutants import Mutant, of_hop
-from derive.check.subject import Subject
 from derive.check.samples import Array, Sample, Shape, gradient, initial, run
+from derive.check.subject import Subject
 from derive.errors import DeriveError
 from derive.gradients import Gradients
 
@@ -65,8 +65,8 @@ def load_function(spec: str) -> Backward:
         raise DeriveError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    function = getattr(module, name, None)
-    if not callable(function):
+    function: Backward | None = getattr(module, name, None)
+    if function is None or not callable(function):
         defined = ", ".join(key for key, item in vars(module).items() if inspect.isfunction(item)) or "none"
         raise DeriveError(f"{path} defines no function `{name}`; its functions are {defined}")
     return function
@@ -106,7 +106,9 @@ def _call(module: ModuleType, sample: Sample, function: Backward) -> dict[str, A
         raise DeriveError(f"the function asks for {', '.join(unknown)}; it can ask for {', '.join(given)}")
     result = function(**{name: given[name] for name in asked})
     if not isinstance(result, Mapping):
-        raise DeriveError(f"the function must return a mapping from names to gradients; received {type(result).__name__}")
+        raise DeriveError(
+            f"the function must return a mapping from names to gradients; received {type(result).__name__}"
+        )
     return {str(name): np.asarray(array, dtype=np.float64) for name, array in result.items()}
 
 

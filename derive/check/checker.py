@@ -11,8 +11,8 @@ from derive.build import in_memory
 from derive.check.differences import estimate
 from derive.check.mutants import FAMILIES, Mutant, mutants
 from derive.check.report import MutantCount, Rung
-from derive.check.subject import SMALL, Subject
 from derive.check.samples import Array, Sample, gradient, value
+from derive.check.subject import SMALL, Subject
 from derive.gradients import Gradients
 from derive.proof.equality import TermEquality
 from derive.render import render_reference
@@ -37,7 +37,11 @@ def checker_checked(subject: Subject) -> tuple[Rung, tuple[MutantCount, ...]]:
         equivalent[mutant.family] += same
         differing[mutant.family] += caught
         if same == caught:
-            verdict = "equal to the original by the proof, yet the differences" if same else "wrong by the proof, yet no difference"
+            verdict = (
+                "equal to the original by the proof, yet the differences"
+                if same
+                else "wrong by the proof, yet no difference"
+            )
             failures.append(f"{mutant.description}: {verdict} {'catch it' if same else 'catches it'}")
     counts = tuple(
         MutantCount(family, made[family], equivalent[family], made[family] - equivalent[family], differing[family])

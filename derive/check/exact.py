@@ -8,8 +8,8 @@ import mpmath
 import numpy as np
 
 from derive.check.report import Rung
-from derive.check.subject import Subject
 from derive.check.samples import Array, Sample, gradient, initial, run
+from derive.check.subject import Subject
 from derive.equations.model import Equations
 from derive.proof import recursion, sequences
 from derive.proof.interpreter import Trajectory
@@ -32,7 +32,9 @@ def exact_agrees(subject: Subject) -> Rung:
         expected = dict(_values(equations, trajectory)) | dict(_gradients(sequence, adjoints))
     sample = _sample(sequence)
     _, outputs, states, _ = run(subject.reference, sample, keep_tape=False)
-    received = dict(zip((*equations.outputs, *(f"last {name}" for name in equations.states)), (*outputs, *states), strict=True))
+    received = dict(
+        zip((*equations.outputs, *(f"last {name}" for name in equations.states)), (*outputs, *states), strict=True)
+    )
     received |= {f"gradient of {name}": array for name, array in gradient(subject.reference, sample).items()}
     failures = []
     for name, array in expected.items():
@@ -54,7 +56,9 @@ def _sample(sequence: Sequence) -> Sample:
     ends = tuple(_array(sequence.last[name])[None] for name in equations.states)
     judged = equations.loss.variable if equations.loss else ""
     if not judged:
-        errors = tuple(np.stack([_array(sequence.errors[step][name])[None] for step in steps]) for name in equations.outputs)
+        errors = tuple(
+            np.stack([_array(sequence.errors[step][name])[None] for step in steps]) for name in equations.outputs
+        )
         return Sample(equations, leaves, errors, ends, None, None, None)
     target = np.stack([_array(sequence.errors[step][judged])[None] for step in steps])
     weight = np.array([[float(item)] for item in sequence.weights])

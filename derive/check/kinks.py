@@ -47,7 +47,7 @@ def arguments(graph: Graph, module: ModuleType, sample: Sample) -> list[Array]:
         return []
     _, _, _, tape = run(module, sample, keep_tape=True)
     equations = graph.equations
-    names = [name for name in (*equations.inputs, *(formula.target for formula in graph.formulas))]
+    names = (*equations.inputs, *(formula.target for formula in graph.formulas))
     stored = dict(zip(names, tape[1:], strict=True))
     steps = tape.call.steps
 

@@ -37,7 +37,8 @@ def unrolled_agrees(subject: Subject) -> Rung:
 
 def differences(subject: Subject, shapes: tuple[Shape, ...]) -> Rung:
     """The compiled float64 gradient against central differences of the compiled forward pass."""
-    looked, skipped, failures = 0, 0, []
+    looked, skipped = 0, 0
+    failures: list[str] = []
     for shape in shapes:
         sample = subject.sample(shape)
         derived = gradient(subject.cpu, sample)
@@ -59,7 +60,8 @@ def differences(subject: Subject, shapes: tuple[Shape, ...]) -> Rung:
 
 def targets_agree(subject: Subject) -> Rung:
     """The compiled kernel against the reference, in float64, on every shape."""
-    failures, looked = [], 0
+    looked = 0
+    failures: list[str] = []
     for shape in SHAPES:
         sample = subject.sample(shape)
         for name, one, other in _pairs(subject, sample):
@@ -73,7 +75,8 @@ def targets_agree(subject: Subject) -> Rung:
 
 def single_precision(subject: Subject) -> Rung:
     """float32 against float64, in units of the last place of each array's largest entry."""
-    failures, worst = [], 0.0
+    worst = 0.0
+    failures: list[str] = []
     for shape in (ODD, LONG, RAGGED):
         sample = subject.sample(shape)
         narrow = sample.astype(np.float32)
@@ -123,6 +126,6 @@ def _failure(name: str, shape: Shape, direction: Array, along: float, verdict: V
     place = np.argwhere(direction)
     entry = f"{name}[{', '.join(map(str, place[0]))}]" if len(place) == 1 else f"{name} along a random direction"
     return (
-        f"{entry} ({shape.name}): derived {along:.6e}, off by {verdict.error:.1e} with rounding at {verdict.floor:.1e}; "
-        f"halving h divides the error by {verdict.fall:.2f}"
+        f"{entry} ({shape.name}): derived {along:.6e}, off by {verdict.error:.1e} with rounding at "
+        f"{verdict.floor:.1e}; halving h divides the error by {verdict.fall:.2f}"
     )
