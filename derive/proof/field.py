@@ -233,15 +233,12 @@ class Field:
                 return any(self._holds(part) for part in condition.args)
             case sympy.Not():
                 return not self._holds(condition.args[0])
-        sides = {
-            StrictGreaterThan: lambda sign: sign > 0,
-            GreaterThan: lambda sign: sign >= 0,
-            StrictLessThan: lambda sign: sign < 0,
-            LessThan: lambda sign: sign <= 0,
-            Eq: lambda sign: sign == 0,
-            Ne: lambda sign: sign != 0,
-        }
-        return bool(sides[type(condition)](self._sign(condition.lhs - condition.rhs)))
+            case sympy.ITE():
+                test, first, second = condition.args
+                return self._holds(first if self._holds(test) else second)
+        if type(condition) not in _COMPARISONS:
+            raise UndecidedError(f"no rule for the condition {type(condition).__name__}")
+        return _COMPARISONS[type(condition)](self._sign(condition.lhs - condition.rhs))
 
     def _sign(self, expression: sympy.Expr) -> int:
         """The sign in this case: 1, -1, or 0 where `expression` is 0 identically."""
@@ -281,3 +278,13 @@ class Field:
             if not more and exponent == 1 and level == threshold:
                 return sign * direction * self._sign_of(argument)
         return sign if self._choices.above(part, threshold) else -sign
+
+
+_COMPARISONS: Mapping[type, Callable[[int], bool]] = {
+    StrictGreaterThan: lambda sign: sign > 0,
+    GreaterThan: lambda sign: sign >= 0,
+    StrictLessThan: lambda sign: sign < 0,
+    LessThan: lambda sign: sign <= 0,
+    Eq: lambda sign: sign == 0,
+    Ne: lambda sign: sign != 0,
+}

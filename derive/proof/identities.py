@@ -58,6 +58,7 @@ class Case:
 
     def __init__(self, step: Step, choices: Choices) -> None:
         self._step = step
+        self._choices = choices
         self._field = Field(choices, step.bindings, step.directions)
         self._terms = Terms(step, self._field)
         self._equations = step.equations
@@ -180,3 +181,8 @@ class Case:
     def is_zero(self, element: Element) -> bool:
         """Whether an element is 0 in this case."""
         return self._field.is_zero(element)
+
+    @property
+    def answered(self) -> int:
+        """How many comparisons were answered so far."""
+        return len(self._choices.answers)

@@ -7,15 +7,18 @@ from functools import cached_property
 
 import sympy
 
-from derive.elementary import Elementary
+from derive.definitions import define
+from derive.elementary import Elementary, ProductSymbol, Value, identify
 from derive.equations.model import Equation, Occurrence, Role, occurrences
 from derive.gradients import Gradients
 from derive.proof.composition import (
     EPSILON,
     Components,
     Direction,
+    at,
     components,
     compose,
+    multiply,
     size,
 )
 
@@ -33,6 +36,7 @@ class Step:
             Direction(name, 1, place) for name in self.equations.states for place in range(size(self.equations, name))
         ]
         self.moved = (*timed, *earlier)
+        self._written_out: dict[tuple[sympy.Expr, int], Components] = {}
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -140,3 +144,39 @@ class Step:
 
     def _moving(self, item: Occurrence) -> Components:
         return self.symbols(item.name, item.lag, 0)
+
+    def written_out(self, expression: sympy.Expr, step: int) -> Components:
+        """The components of an element-wise expression of the derivation, by the definitions of its functions."""
+        known = self._written_out.get((expression, step))
+        if known is None:
+            known = self._written_out[expression, step] = self._write_out(expression, step)
+        return known
+
+    def _write_out(self, expression: sympy.Expr, step: int) -> Components:
+        values: dict[sympy.Symbol, Components] = {}
+        for symbol in expression.free_symbols:
+            match symbol:
+                case ProductSymbol():
+                    product = self.gradients.graph.products[symbol]
+                    operand = self.written_out(identify(product.operand), step)
+                    matrix = self.symbols(product.matrix.name, 0, step)
+                    values[symbol] = multiply(matrix, product.transposed, operand)
+                case Value():
+                    values[symbol] = self.symbols(symbol.variable, symbol.lag, step)
+        length = max((len(item) for item in values.values()), default=1)
+        return tuple(
+            _defined(expression, {symbol: at(item, place) for symbol, item in values.items()})
+            for place in range(length)
+        )
+
+
+def _defined(expression: sympy.Expr, values: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
+    """`expression` with values put in and every elementary function written out by its definition."""
+    if isinstance(expression, sympy.Symbol):
+        return values[expression]
+    if not expression.args:
+        return expression
+    arguments = [_defined(argument, values) for argument in expression.args]
+    if isinstance(expression, Elementary):
+        return define(expression.rule.name, *arguments)
+    return expression.func(*arguments)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import sympy
-
-from derive.definitions import define
-from derive.elementary import Elementary, ProductSymbol, Value, identify
 from derive.graph import Diagonal, Edge, Outer, Transfer
-from derive.proof.composition import UNITS, Components, at, multiply, size
+from derive.proof.composition import UNITS, Components, size
 from derive.proof.field import Field
 from derive.proof.ring import ZERO, Element
 from derive.proof.step import Step
@@ -28,7 +24,7 @@ class Terms:
         for factor in edge.partial:
             match factor:
                 case Diagonal(expression, _):
-                    value = _product(self._elements(self._plain(expression, step)), value)
+                    value = _product(self._elements(self._step.written_out(expression, step)), value)
                 case Transfer(_, matrix, transposed):
                     entries = self._elements(self._step.symbols(matrix, 0, step))
                     value = tuple(
@@ -36,7 +32,7 @@ class Terms:
                         for column in range(UNITS)
                     )
                 case Outer(_, operand, transposed):
-                    vector = self._elements(self._plain(operand, step))
+                    vector = self._elements(self._step.written_out(operand, step))
                     rows, columns = (vector, value) if transposed else (value, vector)
                     value = tuple(
                         _at(rows, row) * _at(columns, column) for row in range(UNITS) for column in range(UNITS)
@@ -47,36 +43,6 @@ class Terms:
 
     def _elements(self, items: Components) -> Elements:
         return tuple(self._field.element(item) for item in items)
-
-    def _plain(self, expression: sympy.Expr, step: int) -> Components:
-        """The components of an element-wise expression of the derivation, by the definitions of its functions."""
-        values: dict[sympy.Symbol, Components] = {}
-        for symbol in expression.free_symbols:
-            match symbol:
-                case ProductSymbol():
-                    product = self._step.gradients.graph.products[symbol]
-                    operand = self._plain(identify(product.operand), step)
-                    matrix = self._step.symbols(product.matrix.name, 0, step)
-                    values[symbol] = multiply(matrix, product.transposed, operand)
-                case Value():
-                    values[symbol] = self._step.symbols(symbol.variable, symbol.lag, step)
-        length = max((len(item) for item in values.values()), default=1)
-        return tuple(
-            _defined(expression, {symbol: at(item, place) for symbol, item in values.items()})
-            for place in range(length)
-        )
-
-
-def _defined(expression: sympy.Expr, values: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
-    """`expression` with values put in and every elementary function written out by its definition."""
-    if isinstance(expression, sympy.Symbol):
-        return values[expression]
-    if not expression.args:
-        return expression
-    arguments = [_defined(argument, values) for argument in expression.args]
-    if isinstance(expression, Elementary):
-        return define(expression.rule.name, *arguments)
-    return expression.func(*arguments)
 
 
 def _place(row: int, column: int, transposed: bool) -> int:

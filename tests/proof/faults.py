@@ -14,9 +14,12 @@ def derived(cell):
     return gradients.differentiate(graph.wire(load(cell)))
 
 
-def written(text, **tables):
-    """The gradients of equations that a test writes."""
-    return gradients.differentiate(graph.wire(parse(text, **tables)))
+def written(text, scalars=()):
+    """The gradients of equations that a test writes; `scalars` are its scalar parameters."""
+    kinds = "".join(f"{name} = 'scalar'\n" for name in scalars)
+    starts = "".join(f"{name} = 0.5\n" for name in scalars)
+    document = f"name = 'written'\nequations = '''\n{text}\n'''\n[parameters]\n{kinds}[init]\n{starts}"
+    return gradients.differentiate(graph.wire(parse(document)))
 
 
 def with_hops(derivation, name, hops):
