@@ -43,7 +43,10 @@ def _outcomes(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(tasks)), context, _leave_with_parent) as pool:
         try:
-            for future in as_completed([pool.submit(make_cell, task) for task in tasks]):
+            futures = {pool.submit(make_cell, task): task.cell for task in tasks}
+            for future in as_completed(futures):
+                if error := future.exception():
+                    raise RuntimeError(f"the cell {futures[future]} could not be made") from error
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)

@@ -11,14 +11,20 @@ from rich.text import Text
 
 from derive.generate.work import Outcome
 
+# How wide a table may be where no terminal says it.
+_WIDTH = 200
+
 
 def console() -> Console:
     """Standard output; no colour in a pipe and under NO_COLOR."""
-    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    made = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    if not made.is_terminal:
+        made.width = _WIDTH
+    return made
 
 
-def say(line: str | Text) -> None:
-    """One line on standard output."""
+def say(line: str | Text | Table) -> None:
+    """Write to standard output; lines are not broken."""
     console().print(line)
 
 
@@ -48,10 +54,13 @@ def follow(outcomes: Iterator[Outcome], total: int) -> list[Outcome]:
 
 
 def summarise(outcomes: Sequence[Outcome], cells: int) -> None:
-    """A table of the cells that were made, and a line on all."""
+    """A table of the cells that were made, what is wrong with those that failed, and a line on all."""
     if outcomes:
-        console().print(_table(outcomes))
+        say(_table(outcomes))
     failed = [outcome.cell for outcome in outcomes if not outcome.passed]
+    for outcome in outcomes:
+        if not outcome.passed:
+            say(Text.assemble((f"{outcome.cell}: ", "bold red"), outcome.summary))
     changed = sum(outcome.changed for outcome in outcomes)
     fresh = cells - len(outcomes)
     parts = [
@@ -69,7 +78,7 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("check", overflow="fold")
     for outcome in outcomes:
-        verdict = Text(outcome.summary, "" if outcome.passed else "red")
+        verdict = Text(outcome.summary) if outcome.passed else Text("FAILED", "red")
         table.add_row(outcome.cell, str(outcome.changed), f"{outcome.seconds:.1f}", verdict)
     return table
 
