@@ -152,6 +152,24 @@ def _build(
         typer.echo(line)
 
 
+@app.command("export")
+def _export(
+    cell: Annotated[str, _CELL],
+    target: Annotated[str, typer.Option(metavar="TARGET", help="cpu or reference.")] = "cpu",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file to write; CELL.py by default.")] = None,
+) -> None:
+    """Write one kernel with its support as one file, which needs NumPy (and Numba for cpu), not derive."""
+    from derive.cell import Cell
+    from derive.equations import load
+    from derive.export import standalone
+    from derive.files import write_whole
+
+    loaded = Cell(load(cell))
+    path = out or Path(f"{loaded.name}.py")
+    changed = write_whole(path, standalone(loaded, target))
+    typer.echo(f"{path.as_posix()}: {'written' if changed else 'is up to date'}")
+
+
 @app.command("new")
 def _new(
     file: Annotated[str, typer.Argument(metavar="FILE.toml", help="The file to write; it must not exist.")],

@@ -43,7 +43,7 @@ def test_routes_without_an_end_are_the_first_hops() -> None:
         ("i_bar", 1),
         ("f_bar", 1),
     ]
-    assert [route.target for route in cell.routes("y")][0] == ("J", 0)
+    assert next(route.target for route in cell.routes("y")) == ("J", 0)
 
 
 @pytest.mark.parametrize(
