@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from derive.check.samples import Array, Sample, Shape, gradient, initial, run
 from derive.check.subject import Subject
 from derive.errors import DeriveError
 from derive.gradients import Gradients
+from derive.printers.text import RouteText, arrow, notation
+from derive.routes import first_hops
 
 SHAPE = Shape("against", 4, 2, (3, 2))
 TOLERANCE = 1e-9
@@ -104,7 +107,12 @@ def _call(module: ModuleType, sample: Sample, function: Backward) -> dict[str, A
     unknown = [name for name in asked if name not in given]
     if unknown:
         raise DeriveError(f"the function asks for {', '.join(unknown)}; it can ask for {', '.join(given)}")
-    result = function(**{name: given[name] for name in asked})
+    try:
+        result = function(**{name: given[name] for name in asked})
+    except Exception as error:  # Whatever somebody else's code raises is reported as a fault of that code.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
+        raise DeriveError(f"the function ended with {message}") from error
     if not isinstance(result, Mapping):
         raise DeriveError(
             f"the function must return a mapping from names to gradients; received {type(result).__name__}"
@@ -129,20 +137,30 @@ def _error(derived: Array, received: Array) -> float:
 def _explain(gradients: Gradients, sample: Sample, received: Mapping[str, Array]) -> tuple[str, ...]:
     """Every single change of one route, in the recursion itself, that gives exactly the received numbers."""
     found = []
+    words = RouteText(gradients.graph, notation(ascii_only=False))
     for mutant in _single_changes(gradients):
         altered = mutated_gradient(gradients, mutant, sample)
         if all(_error(altered[name], array) <= TOLERANCE for name, array in received.items()):
-            what = mutant.description.rpartition(", ")[0] if mutant.family == "dropped" else mutant.description
-            found.append(f"{what}. {WORDS[mutant.family]}")
+            route = first_hops(gradients.graph, mutant.name)[mutant.number - 1]
+            negative, term = words.term(route)
+            where = arrow(route.edges[0], timeless=gradients.adjoints[mutant.name].timeless)
+            signed = f"-{term}" if negative else term
+            found.append(f"route {mutant.number} of δ{mutant.name}: {where}, {signed}. {WORDS[mutant.family]}")
     return tuple(found)
 
 
 def _single_changes(gradients: Gradients) -> list[Mutant]:
-    """Each hop dropped, flipped and shifted by a step."""
+    """Each hop dropped, flipped, and shifted by a step as a whole."""
     return [
         mutant
         for adjoint in gradients.adjoints.values()
         for number, hop in enumerate(adjoint.hops, start=1)
         for mutant in of_hop(gradients, adjoint, number, hop)
-        if mutant.family in WORDS
+        if mutant.family in WORDS and not _shifts_a_value(mutant)
     ]
+
+
+def _shifts_a_value(mutant: Mutant) -> bool:
+    """Whether a mutant reads one value of a term at another step, and not the term."""
+    changed = mutant.changes[0]
+    return mutant.family == "shifted" and changed is not None and changed.lag == mutant.originals[0].lag

@@ -72,7 +72,8 @@ def of_hop(gradients: Gradients, adjoint: Adjoint, number: int, hop: Edge) -> It
         return
     yield mutant("flipped", "with the wrong sign", replace(hop, partial=_negative(hop.partial)))
     if not gradients.graph.equations.symbols[hop.target].timeless:
-        if not timeless:
+        # At step t the adjoint of the target must be there before that of the source; else nothing could be read.
+        if not timeless and (not hop.crosses_step or gradients.adjoints[hop.target].number < adjoint.number):
             other = "t" if hop.crosses_step else "t+1"
             yield mutant("shifted", f"taken at step {other}", replace(hop, lag=1 - hop.lag))
         for partial, what in _shifted_values(gradients, hop.partial):
