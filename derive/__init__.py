@@ -13,12 +13,13 @@ from derive.errors import DeriveError
 from derive.version import VERSION
 
 if TYPE_CHECKING:
+    from derive.check import Report
     from derive.graph import Edge
     from derive.routes import Route
 
 __version__ = VERSION
 
-__all__ = ["Cell", "DeriveError", "Edge", "Route", "__version__", "build", "load", "names", "parse"]
+__all__ = ["Cell", "DeriveError", "Edge", "Route", "__version__", "build", "check", "load", "names", "parse"]
 
 
 def parse(text: str, name: str = "cell") -> Cell:
@@ -49,6 +50,16 @@ def build(cell: Cell, target: str = "cpu", dtype: str = "float32") -> ModuleType
     from derive.build import build as build_module
 
     return build_module(cell, target, dtype)
+
+
+def check(cell: Cell, *, fast: bool = False) -> Report:
+    """Climb the ladder of checks for `cell`, from the proof to the mutants; see `derive.check.check`.
+
+    `fast` stops after the proof, the unrolled recursion and one run of differences.
+    """
+    from derive.check import check as check_cell
+
+    return check_cell(cell, fast=fast)
 
 
 def __getattr__(name: str) -> Any:

@@ -170,6 +170,44 @@ def _export(
     typer.echo(f"{path.as_posix()}: {'written' if changed else 'is up to date'}")
 
 
+@app.command("check")
+def _check(
+    cells: Annotated[
+        list[str] | None, typer.Argument(metavar="[CELL...]", help="The whole zoo if none is named.")
+    ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="The proof, the unrolled recursion, one difference run.")
+    ] = False,
+    against: Annotated[
+        str | None, typer.Option(metavar="FILE.py:FUNCTION", help="Compare your own backward pass; the file is run.")
+    ] = None,
+    json: Annotated[bool, _JSON] = False,
+) -> None:
+    """Prove and measure that everything about a cell agrees; exit code 1 where something does not."""
+    from derive.cell import Cell
+    from derive.cli import ladder, layout
+    from derive.equations import load, names
+
+    loaded = [Cell(load(cell)) for cell in cells or names()]
+    if against is not None:
+        if len(loaded) != 1:
+            raise typer.BadParameter("--against compares with one CELL")
+        comparison = ladder.against(loaded[0], against)
+        if json:
+            layout.write_json(ladder.comparison_data(loaded[0], comparison), layout.wants_ascii(False))
+        else:
+            layout.write_lines(ladder.comparison_lines(loaded[0], comparison))
+        raise typer.Exit(0 if comparison.passed else 1)
+    done = []
+    for report in ladder.reports(loaded, fast):
+        done.append(report)
+        if not json:
+            layout.write_lines(ladder.report_lines(report))
+    if json:
+        layout.write_json([report.as_json() for report in done], layout.wants_ascii(False))
+    raise typer.Exit(0 if all(report.passed for report in done) else 1)
+
+
 @app.command("new")
 def _new(
     file: Annotated[str, typer.Argument(metavar="FILE.toml", help="The file to write; it must not exist.")],
