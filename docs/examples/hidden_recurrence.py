@@ -1,7 +1,7 @@
 """Why the hidden state recurs: "I love you" and "I love carrots" in one song.
 
-What follows "love" depends on who is sung to, three words before it. A network that remembers only the previous input sees
-"I love" both times. A network that remembers its own hidden state can carry that word across.
+What follows "love" depends on who is sung to, three words before it. A network that remembers only the previous input
+sees "I love" both times. A network that remembers its own hidden state can carry that word across.
 """
 
 from __future__ import annotations
