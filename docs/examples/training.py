@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,10 +108,16 @@ def save_checkpoint(path: Path, arrays: Mapping[str, Array], facts: Mapping[str,
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """What `save_checkpoint` wrote: the arrays, bit for bit, and the JSON values. Nothing in the file is executed."""
-    with np.load(path, allow_pickle=False) as stored:
-        arrays = {key.removeprefix("array_"): stored[key] for key in stored.files if key != "facts"}
-        return arrays, json.loads(stored["facts"].item())
+    """What `save_checkpoint` wrote: the arrays, bit for bit, and the JSON values. Nothing in the file is executed.
+
+    Raises OSError where the file cannot be read, ValueError where it is something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {key.removeprefix("array_"): stored[key] for key in stored.files if key != "facts"}
+            return arrays, json.loads(stored["facts"].item())
+    except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a checkpoint of this example") from error
 
 
 class Interrupt:
