@@ -12,12 +12,6 @@ WITH_CODE = [name for name in PAGES if blocks(name, "python")]
 WITH_OUTPUT = [(name, command, output) for name in PAGES for command, output in commands(name) if output]
 
 
-@pytest.fixture(autouse=True)
-def _a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setenv("DERIVE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "100")
-
-
 @pytest.mark.parametrize("name", WITH_CODE)
 def test_the_code_of_a_page_runs_and_prints_what_stands_below_it(name, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -37,6 +31,7 @@ def test_the_pages_that_explain_hold_code_that_runs():
 @pytest.mark.parametrize(("name", "command", "output"), WITH_OUTPUT)
 def test_a_command_prints_what_stands_below_it(name, command, output, monkeypatch):
     monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "100")
     program, *arguments = shlex.split(command)
     assert program == "derive"
     result = CliRunner().invoke(app, arguments)

@@ -13,7 +13,7 @@ from derive.check.against import compare, load_function
 from derive.check.mutants import FAMILIES, mutants
 from derive.check.subject import Subject
 from derive.equations import limits
-from derive.equations.syntax import FUNCTIONS
+from derive.equations.syntax import FUNCTIONS, RESERVED
 from derive.rules import RULES
 from generated.cpu import lstm, lstm_regression
 from tests.docs.mutants import table_row, with_table
@@ -49,6 +49,11 @@ def test_functions_of_derivatives_that_no_cell_can_call_are_explained():
     used = {word for name in FUNCTIONS for each in RULES[name].derivatives for word in re.findall(r"[a-z_]{2,}", each)}
     for name in sorted(used - set(FUNCTIONS)):
         assert re.search(rf"`{name}[`(]", text), name
+
+
+def test_reserved_names_are_named():
+    sentence = re.search(r"The functions below, (.*?) cannot be\s+names", page("docs/language.md"), re.DOTALL).group(1)
+    assert set(re.findall(r"`(\w+)`", sentence)) == RESERVED - set(FUNCTIONS)
 
 
 def test_the_table_of_keys_holds_every_key():
@@ -89,8 +94,7 @@ def test_the_picture_shows_the_routes_of_c():
     assert list(zip(shown[::2], shown[1::2], strict=True)) == [(way, term) for _, way, term in routes]
 
 
-def test_the_forgotten_route_is_named(monkeypatch, tmp_path):
-    monkeypatch.setenv("DERIVE_CACHE", str(tmp_path))
+def test_the_forgotten_route_is_named():
     subject = Subject(derive.load("lstm"))
     file = f"{ROOT}/docs/examples/forgotten_route.py"
     wrong = compare(subject, load_function(f"{file}:backward"))
