@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import sympy
 
@@ -27,8 +28,10 @@ from derive.equations.model import (
     Operation,
     Role,
 )
+from derive.rules import RULES
 
 UNITS = 2
+MOST_NESTED = 2
 EPSILON = sympy.Symbol("epsilon", real=True)
 
 Components = tuple[sympy.Expr, ...]
@@ -79,9 +82,18 @@ def compose(expression: Expression, read: Read) -> Components:
         case Operation(operator, left, right):
             return element_wise(_OPERATORS[operator], compose(left, read), compose(right, read))
         case Call(function, arguments):
-            return element_wise(lambda *items: define(function, *items), *(compose(item, read) for item in arguments))
+            return element_wise(partial(_apply, function), *(compose(item, read) for item in arguments))
         case MatrixProduct(matrix, transposed, operand):
             return multiply(read(matrix), transposed, compose(operand, read))
+
+
+def _apply(function: str, *arguments: sympy.Expr) -> sympy.Expr:
+    """The definition of a function. OverflowError where kinks are nested deeper than SymPy can carry."""
+    if RULES[function].kinks:
+        nested = sum(isinstance(node, sympy.Piecewise) for item in arguments for node in sympy.preorder_traversal(item))
+        if nested > MOST_NESTED:
+            raise OverflowError(f"functions with kinks stand inside `{function}` more than {MOST_NESTED} times")
+    return define(function, *arguments)
 
 
 def element_wise(function: Callable[..., sympy.Expr], *arguments: Components) -> Components:

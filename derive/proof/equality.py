@@ -24,16 +24,9 @@ class TermEquality:
     """
 
     def __init__(self, gradients: Gradients) -> None:
-        step = Step(gradients)
-        judged = nx.ancestors(gradients.graph.step, LOSS)
-        step.bindings.update(
-            (symbol, sympy.Integer(0))
-            for equation in gradients.graph.equations.equations
-            if equation.target not in judged
-            for symbol in step.adjoint(equation.target, 1)
-        )
         self._cases: tuple[Case, ...] | None
         try:
+            step = _reaching(gradients)
             self._cases = tuple(cases(lambda choices: _explored(step, choices), MOST_CASES))
         except (OverflowError, TooLargeError, UndecidedError, ZeroDivisionError):
             self._cases = None
@@ -60,6 +53,19 @@ def same_term(gradients: Gradients, original: Edge, mutant: Edge | None) -> bool
 def same_terms(gradients: Gradients, originals: Sequence[Edge], mutants: Iterable[Edge | None]) -> bool:
     """As `same_term`, for several hops changed at once."""
     return TermEquality(gradients).same(originals, mutants)
+
+
+def _reaching(gradients: Gradients) -> Step:
+    """The composed step, in which adjoints of step t+1 that no error reaches are 0."""
+    step = Step(gradients)
+    judged = nx.ancestors(gradients.graph.step, LOSS)
+    step.bindings.update(
+        (symbol, sympy.Integer(0))
+        for equation in gradients.graph.equations.equations
+        if equation.target not in judged
+        for symbol in step.adjoint(equation.target, 1)
+    )
+    return step
 
 
 def _explored(step: Step, choices: Choices) -> Case:

@@ -26,6 +26,7 @@ from derive.proof.ring import (
     aligned,
     constant,
     exponents,
+    perfect_root,
     ratio,
     symbol,
 )
@@ -52,6 +53,7 @@ class Field:
         self._kept: dict[str, dict[frozenset[tuple[int, Coefficient]] | None, list[tuple[Element, int]]]] = {}
         self._roots: dict[int, tuple[int, Element]] = {}
         self._logarithms: dict[int, Element] = {}
+        self._exponents: dict[int, Element] = {}
         self._signed_like: dict[int, tuple[Fraction, Element, int]] = {}
         self._positive: set[int] = set()
 
@@ -161,26 +163,41 @@ class Field:
             self._choices.assume(frozenset({(1 << (BITS * index), 1)}), 0, 1)
             self._positive.add(index)
             self._signed_like[index] = (Fraction(1, 2), argument, -1)
+            self._exponents[index] = argument
         exponent = Fraction(quotient)
         return result * self._root(symbol(index, -1) - ONE, exponent.denominator) ** exponent.numerator
 
     def _log(self, argument: Element) -> Element:
+        """log u: sums for products of positive symbols, and v where u is exp(v)."""
         if argument.number == 1:
             return ZERO
+        for index, exponent in self._exponents.items():
+            if self._quotient(argument, symbol(index, -1) - ONE) == 1:
+                return exponent
+        total = ZERO
+        if len(argument.polynomial) == 1 and not argument.factors:
+            for index, power in exponents(next(iter(argument.polynomial))):
+                if index in self._positive:
+                    total = total + self._log_symbol(symbol(index)).scaled(power)
+                    argument = argument * symbol(index, -power)
+        return total if argument.number == 1 else total + self._log_symbol(argument)
+
+    def _log_symbol(self, argument: Element) -> Element:
         index, _, new = self._keep("log", argument, lambda quotient: quotient == 1)
         if new:
             self._logarithms[index] = argument
         return symbol(index)
 
     def _root(self, argument: Element, degree: int) -> Element:
-        if degree == 1:
+        if degree == 1 or not argument:
             return argument
+        exact = perfect_root(argument, degree)
+        if exact is not None:
+            return exact if degree % 2 else exact.scaled(self._sign_of(exact))
         number = argument.number
-        if number is not None:
-            exact = sympy.root(sympy.Rational(number), degree)
-            if exact.is_Rational:
-                return constant(ratio(int(exact.p), int(exact.q)))
-        index, quotient, new = self._keep(f"root {degree}", argument, lambda quotient: number is None and quotient > 0)
+        index, quotient, new = self._keep(
+            f"root {degree}", argument, lambda quotient: quotient == 1 or (number is None and quotient > 0)
+        )
         if new:
             self._roots[index] = (degree, argument)
             self._positive.add(index)

@@ -142,6 +142,53 @@ def symbol(index: int, exponent: int = 1) -> Element:
     return Element({exponent << (BITS * index): 1}, {})
 
 
+def perfect_root(element: Element, degree: int) -> Element | None:
+    """An element whose power `degree` is `element`, or None where there is none among these elements.
+
+    Monomials, as integers, are ordered as products are: the terms of the root follow one by one from the leading terms
+    of what is left.
+    """
+    if any(exponent % degree for exponent in element.factors.values()):
+        return None
+    leading = max(element.polynomial)
+    coefficient = _number_root(element.polynomial[leading], degree)
+    if coefficient is None or any(exponent % degree for _, exponent in exponents(leading)):
+        return None
+    first = Element({leading // degree: coefficient}, {})
+    divisor = (first ** (degree - 1)).scaled(degree).inverse()
+    root = first
+    for _ in element.polynomial:
+        rest = Element(element.polynomial, {}) - root**degree
+        if not rest:
+            return Element(root.polynomial, {key: exponent // degree for key, exponent in element.factors.items()})
+        place = max(rest.polynomial)
+        term = Element({place: rest.polynomial[place]}, {}) * divisor
+        if next(iter(term.polynomial)) in root.polynomial:
+            return None
+        root = root + term
+    return None
+
+
+def _number_root(number: Coefficient, degree: int) -> Coefficient | None:
+    """The rational root of a number: the positive one where the degree is even."""
+    fraction = Fraction(-number if number < 0 else number)
+    if number < 0 and degree % 2 == 0:
+        return None
+    parts = [_whole_root(part, degree) for part in (fraction.numerator, fraction.denominator)]
+    if parts[0] ** degree != fraction.numerator or parts[1] ** degree != fraction.denominator:
+        return None
+    return ratio(parts[0] if number > 0 else -parts[0], parts[1])
+
+
+def _whole_root(number: int, degree: int) -> int:
+    """The largest whole number whose power is at most `number`."""
+    low, high = 0, number + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if middle**degree <= number else (low, middle)
+    return low
+
+
 def exponents(monomial: int) -> Iterator[tuple[int, int]]:
     """The indices of the symbols in a monomial and their exponents."""
     index = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import sympy
@@ -11,6 +11,7 @@ from derive.definitions import define
 from derive.elementary import Elementary, ProductSymbol, Value, identify
 from derive.equations.model import Equation, Occurrence, Role, occurrences
 from derive.gradients import Gradients
+from derive.graph import Formula
 from derive.proof.composition import (
     EPSILON,
     Components,
@@ -87,18 +88,34 @@ class Step:
 
     @cached_property
     def bindings(self) -> dict[sympy.Symbol, sympy.Expr]:
-        """What placeholders stand for.
+        """What placeholders stand for in the composed step.
 
-        Variables of step t stand for the composed equations. At t+1 a variable is free, but for those that are one
-        function of others: their values stand in derivatives for the function.
+        Those of step t stand for the composed equations. At t+1 variables are free, but one that is a function of
+        others stands for it: the derivation puts it in the function's place.
         """
+        bound = self._applications(self.gradients.graph.formulas, 1)
+        for equation in self.equations.equations:
+            bound.update(zip(components(self.equations, equation.target), self.composed[equation.target], strict=True))
+        return bound
+
+    def local_bindings(self, target: str) -> dict[sympy.Symbol, sympy.Expr]:
+        """What placeholders stand for in the derivatives of one equation, that of `target`, by itself.
+
+        Variables are free, but for those that are a function of what a function in this equation reads.
+        """
+        formulas = self.gradients.graph.formulas
+        own = next(formula for formula in formulas if formula.target == target)
+        read = {symbol for item in identify(own.expression).atoms(Elementary) for symbol in item.free_symbols}
+        return self._applications(
+            [item for item in formulas if item is own or identify(item.expression).free_symbols <= read], 0
+        )
+
+    def _applications(self, formulas: Iterable[Formula], step: int) -> dict[sympy.Symbol, sympy.Expr]:
         bound: dict[sympy.Symbol, sympy.Expr] = {EPSILON: sympy.Integer(0)}
-        for formula in self.gradients.graph.formulas:
-            name = formula.target
-            bound.update(zip(components(self.equations, name), self.composed[name], strict=True))
-            if isinstance(formula.expression, Elementary) and not self.equations.symbols[name].timeless:
-                later = compose(formula.equation.expression, lambda item: self.symbols(item.name, item.lag, 1))
-                bound.update(zip(components(self.equations, name, AFTER), later, strict=True))
+        for formula in formulas:
+            if isinstance(formula.expression, Elementary):
+                value = compose(formula.equation.expression, lambda item: self.symbols(item.name, item.lag, step))
+                bound.update(zip(self.symbols(formula.target, 0, step), value, strict=True))
         return bound
 
     @cached_property

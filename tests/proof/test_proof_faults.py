@@ -117,9 +117,25 @@ def test_a_wrong_adjoint_of_a_loss_is_found(rule, monkeypatch):
     assert finding.name == loss.variable
 
 
-def test_too_many_cases_are_said_not_to_be_decided(monkeypatch):
-    monkeypatch.setattr("derive.proof.identities.MOST_CASES", 3)
-    (finding,) = prove(written(CORNERS["kinks in a row"])).findings
+GATES = """a = hard_sigmoid(A @ x + B @ h[t-1])
+f = hard_sigmoid(F @ x + R @ h[t-1])
+z = hard_tanh(Z @ x + V @ h[t-1])
+c = f * c[t-1] + a * z
+h = hard_tanh(c)"""
+
+
+def test_too_many_cases_of_the_composed_step_are_concluded_by_the_chain_rule(monkeypatch):
+    monkeypatch.setattr("derive.proof.identities.MOST_CASES", 20)
+    derivation = written(GATES)
+    assert prove(derivation).passed
+    assert findings_of(prove(with_hop(derivation, "c", 2, negated)), "c")
+    (missing,) = prove(with_hop(derivation, "c", 2, dropped)).findings
+    assert missing.route == "route 2 of δc: c[t] -> c[t+1]"
+
+
+def test_too_many_cases_of_one_equation_are_said_not_to_be_decided(monkeypatch):
+    monkeypatch.setattr("derive.proof.identities.MOST_CASES_OF_EQUATION", 3)
+    (finding,) = prove(written(GATES)).findings
     assert "not decided: more than 3 cases" in finding.message
 
 
