@@ -17,6 +17,7 @@ PAGES = (
     "docs/language.md",
     "docs/kernels.md",
     "docs/checks.md",
+    "docs/examples/README.md",
 )
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -9,6 +9,7 @@ import mpmath
 import pytest
 
 import derive
+from derive.check import check
 from derive.check.against import compare, load_function
 from derive.check.mutants import FAMILIES, mutants
 from derive.check.subject import Subject
@@ -92,6 +93,11 @@ def test_the_picture_shows_the_routes_of_c():
     assert len(routes) == 5
     assert [number for number, _, _ in routes] == re.findall(r'class="badge"[^>]*>(\d)<', picture)[5:]
     assert list(zip(shown[::2], shown[1::2], strict=True)) == [(way, term) for _, way, term in routes]
+
+
+def test_the_table_of_the_ladder_names_its_rungs():
+    report = check(derive.load("dense"))
+    assert [row[0] for row in rows("docs/checks.md", "ladder")] == [rung.name for rung in report.rungs]
 
 
 def test_the_forgotten_route_is_named():
