@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import resources
 
-# Matrices of this size gain nothing from a second thread, and one thread gives the same bits on any number of cores.
+# One thread gives the same bits on any number of cores, and never waits for a core that another process holds.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np

@@ -113,7 +113,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     Raises OSError where the file cannot be read, ValueError where it is something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {key.removeprefix("array_"): stored[key] for key in stored.files if key != "facts"}
             return arrays, json.loads(stored["facts"].item())
     except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
