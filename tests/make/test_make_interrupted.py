@@ -42,7 +42,7 @@ def start(root, *arguments):
 
 def make(root, *options):
     process = start(root, "-m", "derive.generate", *options)
-    output, _ = process.communicate(timeout=60)
+    output = output_of_all(process)
     assert process.returncode == 0, output
     return output
 
@@ -51,15 +51,13 @@ def written(root):
     return {path: path.read_bytes() for cell in tree.cells(root) for path in tree.outputs(root, cell).values()}
 
 
-def wait_until_gone(group):
-    """Wait for the last process of `group`."""
-    for _ in range(500):
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.02)
-    pytest.fail("a worker outlives its parent")
+def output_of_all(process):
+    """What `process` and its workers write, which ends when the last of them does."""
+    try:
+        return process.communicate(timeout=30)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail("a worker outlives its parent")
 
 
 def test_killed_at_random_moments(whole_clone):
@@ -77,8 +75,7 @@ def test_killed_at_random_moments(whole_clone):
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-        process.communicate()
-        wait_until_gone(process.pid)
+        output_of_all(process)
         for path, content in written(whole_clone).items():
             assert content in (old[path], new[path]), path
     make(whole_clone)
@@ -93,7 +90,7 @@ def test_killed_between_writing_and_replacing(whole_clone):
     victim = whole_clone / "generated/cpu/dense.py"
     victim.write_bytes(b"old\n")
     process = start(whole_clone, "-c", _KILLED_BEFORE_REPLACE)
-    process.communicate()
+    output_of_all(process)
     assert process.returncode == -signal.SIGKILL
     assert victim.read_bytes() == b"old\n"
     assert [path.parent for path in tree.leftovers(whole_clone)] == [victim.parent]
@@ -105,7 +102,7 @@ def test_killed_between_writing_and_replacing(whole_clone):
 def test_a_run_that_has_nothing_to_do_imports_no_library_of_the_pipeline(whole_clone):
     assert "4 made and checked" in make(whole_clone)
     process = start(whole_clone, "-c", _MODULES)
-    output, _ = process.communicate(timeout=60)
+    output = output_of_all(process)
     assert process.returncode == 0, output
     assert output.splitlines()[-2:] == [
         "4 cells: 4 up to date, 0 made and checked; 0 files changed; all passed",
@@ -116,8 +113,7 @@ def test_a_run_that_has_nothing_to_do_imports_no_library_of_the_pipeline(whole_c
 def test_a_fault_of_the_tool_names_the_cell(whole_clone):
     (whole_clone / "derive/check.py").write_text("def check(cell, *, fast):\n    return 1 / 0\n", encoding="utf-8")
     process = start(whole_clone, "-m", "derive.generate", "--jobs", "2", "--cells", "dense", "rnn")
-    output, _ = process.communicate(timeout=60)
+    output = output_of_all(process)
     assert process.returncode == 1
     assert "ZeroDivisionError" in output
     assert output.splitlines()[-1] in [f"RuntimeError: the cell {name} could not be made" for name in ("dense", "rnn")]
-    wait_until_gone(process.pid)
