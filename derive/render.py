@@ -70,10 +70,24 @@ def _tidy(text: str) -> str:
 
 
 def _fold(line: str) -> list[str]:
-    """A line that is too long, broken inside its outermost brackets."""
-    opening, closing = line.find("("), line.rfind(")")
-    if len(line) <= WIDTH or "#" in line or opening < 0 or line.lstrip().startswith(("Source:", "Equations:")):
+    """A line that is too long, broken inside the brackets that span its end; else its right side gets brackets."""
+    if len(line) <= WIDTH or "#" in line or "(" not in line or line.lstrip().startswith(("Source:", "Equations:")):
         return [line]
+    opening, closing = line.find("("), line.rfind(")")
+    if _closing(line, opening) != closing and " = " in line:
+        left, _, right = line.partition(" = ")
+        line = f"{left} = ({right})"
+        opening, closing = len(left) + 3, len(line) - 1
     indent = " " * (len(line) - len(line.lstrip()) + 4)
     inner = textwrap.wrap(line[opening + 1 : closing], WIDTH, initial_indent=indent, subsequent_indent=indent)
     return [line[: opening + 1], *inner, indent[4:] + line[closing:]]
+
+
+def _closing(line: str, opening: int) -> int:
+    """The position of the bracket that closes the one at `opening`."""
+    depth = 0
+    for position in range(opening, len(line)):
+        depth += {"(": 1, ")": -1}.get(line[position], 0)
+        if depth == 0:
+            return position
+    return len(line)

@@ -31,8 +31,8 @@ from derive.rules import RULES
 FUNCTIONS = tuple(name for name, rule in RULES.items() if not rule.internal)
 """The elementary functions that a cell can call."""
 
-RESERVED = frozenset({*FUNCTIONS, "transpose", "t"})
-"""Names with a meaning of their own, which no vector or matrix can have."""
+RESERVED = frozenset({*FUNCTIONS, "transpose", "t", "J"})
+"""Names with a meaning of their own, which no vector or matrix can have; J is the loss."""
 
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.MatMult: "@"}
 
@@ -157,6 +157,8 @@ class _Reader:
         name = target.id
         if name == "t":
             raise self.error("`t` is the step; it stands only in [t-1]", node)
+        if name == "J":
+            raise self.error("`J` is the loss; give this name another one", node)
         if name in RESERVED and name not in RULES:
             raise self.error(f"`{name}` stands only left of `@`: `transpose(W) @ x`", node)
         if name in self.functions:

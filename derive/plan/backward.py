@@ -107,9 +107,7 @@ def lower(gradients: Gradients, forward: Forward) -> Backward:
     )
 
 
-def _timed(
-    lowering: _Lowering, adjoint: Adjoint, carried: dict[str, tuple[sympy.Symbol, ...]]
-) -> Iterator[Statement]:
+def _timed(lowering: _Lowering, adjoint: Adjoint, carried: dict[str, tuple[sympy.Symbol, ...]]) -> Iterator[Statement]:
     """The adjoint of a variable of step t, and what other regions and the following step contribute to it."""
     name = adjoint.name
     home = lowering.forward.regions[value(name)]

@@ -9,8 +9,9 @@ import networkx as nx
 import sympy
 
 from derive.elementary import ProductSymbol, Value, identify, value
-from derive.equations.model import Role
+from derive.equations.model import Role, occurrences
 from derive.graph import Graph, Product
+from derive.names import Namer
 from derive.plan import symbols
 from derive.plan.model import Assign, Region, Stack
 
@@ -101,11 +102,12 @@ def _regions(graph: Graph, same: Mapping[ProductSymbol, ProductSymbol]) -> dict[
 
     def read(target: sympy.Symbol, expression: sympy.Expr) -> None:
         dependencies.add_node(target)
-        for symbol in sorted(identify(expression).free_symbols, key=str):
-            if isinstance(symbol, Value) and symbol.variable not in timeless:
-                dependencies.add_edge(value(symbol.variable), target)
-            elif isinstance(symbol, ProductSymbol):
+        # Occurrences, not values: z - z belongs to its step although nothing is left of it.
+        for symbol in sorted(expression.free_symbols, key=str):
+            if isinstance(symbol, ProductSymbol):
                 dependencies.add_edge(same[symbol], target)
+            elif symbol.value.variable not in timeless:
+                dependencies.add_edge(value(symbol.value.variable), target)
 
     for name in graph.equations.inputs:
         dependencies.add_node(value(name))
@@ -113,6 +115,10 @@ def _regions(graph: Graph, same: Mapping[ProductSymbol, ProductSymbol]) -> dict[
         for product in formula.products:
             read(same[product.symbol], product.operand)
         read(value(formula.target), formula.expression)
+        # The text, not the expression: 0 * z belongs to its step although SymPy sees a number.
+        for occurrence in occurrences(formula.equation.expression):
+            if occurrence.name not in timeless:
+                dependencies.add_edge(value(occurrence.name), value(formula.target))
 
     fed = set(graph.equations.inputs) | set(graph.equations.states)
     timed: set[sympy.Symbol] = set()
@@ -145,23 +151,26 @@ def _stack(
     graph: Graph, same: Mapping[ProductSymbol, ProductSymbol], regions: Mapping[sympy.Symbol, Region]
 ) -> tuple[Stack, ...]:
     """Make one product of those with the same right-hand vector in the same region."""
-    groups: dict[tuple[sympy.Expr, Region], list[Product]] = {}
+    groups: dict[tuple[sympy.Expr, str, Region], list[Product]] = {}
     for product in graph.products.values():
         if same[product.symbol] == product.symbol:
-            key = (identify(product.operand).xreplace(same), regions[product.symbol])
+            key = (identify(product.operand).xreplace(same), _columns(graph, product), regions[product.symbol])
             groups.setdefault(key, []).append(product)
     stacks = []
-    for (operand, region), products in groups.items():
+    namer = Namer()
+    for (operand, columns, region), products in groups.items():
         plain = isinstance(operand, Value)
-        name = operand.variable + ("_before" if operand.lag else "") if plain else f"operand_{products[0].symbol.number}"
+        name = (
+            operand.variable + ("_before" if operand.lag else "") if plain else f"operand_{products[0].symbol.number}"
+        )
         stacks.append(
             Stack(
-                name=name if region is not Region.SUFFIX or not plain else f"{name}_after",
+                name=namer.new(name if region is not Region.SUFFIX or not plain else f"{name}_after"),
                 products=tuple(product.symbol for product in products),
                 matrices=tuple((product.matrix.name, product.transposed) for product in products),
                 rows=tuple(_rows(graph, product) for product in products),
                 operand=operand if plain else symbols.operand(products[0].symbol),
-                columns=_columns(graph, products[0]),
+                columns=columns,
                 region=region,
                 pulled=symbols.pulled(products[0].symbol),
             )

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import sympy
 
-from derive.elementary import Value, value
+from derive.elementary import value
 from derive.equations.model import Equations
 from derive.names import Namer
 from derive.plan import symbols
 from derive.plan.model import Array, Kept, Pass, Place, Region, Stack, Sweep, WeightGradient
-from derive.plan.schedule import Direction
+from derive.plan.symbols import unlagged
 
 CROSSING = "[t-1]<"
 
@@ -39,10 +39,10 @@ def store(
     same: Mapping[sympy.Symbol, sympy.Symbol],
 ) -> Storage:
     """Give every value that outlives its sweep a place; `same` names symbols that share the place of another."""
-    read_backward = _values_read(backward) | {_unlagged(item.stack.operand) for item in weight_gradients}
+    read_backward = _values_read(backward) | {unlagged(item.stack.operand) for item in weight_gradients}
     if equations.loss:
         read_backward.add(value(equations.loss.variable))
-    namer = Namer()
+    namer = Namer(equations.size_names)
     places: dict[sympy.Symbol, Place] = {}
 
     def put(array: Array) -> None:
@@ -77,7 +77,7 @@ def _forward_values(
         shape = equations.symbols[name].shape
         yield Array(namer.new(f"kept_{name}"), name, kept, shape, True, False)
     outlives = _read_elsewhere(forward)
-    operands = {_unlagged(stack.operand): stack.region for stack in stacks}
+    operands = {unlagged(stack.operand): stack.region for stack in stacks}
     for statement in forward.statements:
         symbol = statement.symbol
         state = str(symbol) in equations.states
@@ -139,7 +139,7 @@ def _backward_values(
     for statement in backward.statements:
         symbol = statement.symbol
         name = str(symbol)
-        if name.startswith("δ@") and "<" not in name or symbol in seen:
+        if (name.startswith("δ@") and "<" not in name) or symbol in seen:
             continue
         seen.add(symbol)
         if name.startswith("Σ"):
@@ -189,7 +189,7 @@ def _read_elsewhere(one_pass: Pass) -> dict[sympy.Symbol, set[Region]]:
             for sweep in stage.sweeps:
                 for statement in sweep.statements:
                     for read in statement.expression.free_symbols:
-                        symbol = _unlagged(read)
+                        symbol = unlagged(read)
                         if symbol in home and (home[symbol] is not sweep or symbol != read):
                             readers.setdefault(symbol, set()).add(region)
     return readers
@@ -197,17 +197,10 @@ def _read_elsewhere(one_pass: Pass) -> dict[sympy.Symbol, set[Region]]:
 
 def _values_read(backward: Pass) -> set[sympy.Symbol]:
     """Every symbol that the backward pass reads, without its lag."""
-    return {_unlagged(symbol) for statement in backward.statements for symbol in statement.expression.free_symbols}
-
-
-def _unlagged(symbol: sympy.Symbol) -> sympy.Symbol:
-    """The symbol whose value is read: c for c[t-1], a contribution for its value at the following step."""
-    if isinstance(symbol, Value):
-        return value(symbol.variable)
-    return sympy.Symbol(symbol.name.removesuffix("@next")) if symbol.name.endswith("@next") else symbol
+    return {unlagged(symbol) for statement in backward.statements for symbol in statement.expression.free_symbols}
 
 
 def _readable(symbol: sympy.Symbol) -> str:
     """A name for code: letters, digits and underscores of the symbol's text."""
-    text = symbol.name.replace("Σδ", "").replace("δ", "").replace("<", "_from_").replace("%", "function_")
+    text = str(symbol).replace("Σδ", "").replace("δ", "").replace("<", "_from_").replace("%", "function_")
     return text.replace("@", "product_").replace("[t-1]", "_before").replace(".", "_")

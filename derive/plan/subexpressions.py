@@ -37,8 +37,10 @@ def _eliminate(sweep: Sweep, numbering: Iterator[int]) -> Sweep:
     statements: list[Statement] = []
 
     def define(expression: sympy.Expr, before: Statement) -> None:
-        for symbol in sorted(expression.free_symbols & pending.keys(), key=str):
-            subexpression = pending.pop(symbol)
+        for symbol in sorted(expression.free_symbols, key=str):
+            subexpression = pending.pop(symbol, None)
+            if subexpression is None:
+                continue
             define(subexpression, before)
             statements.append(Assign(symbol, subexpression, before.dimension, before.region))
 

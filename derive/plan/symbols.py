@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sympy
 
-from derive.elementary import ProductSymbol
+from derive.elementary import ProductSymbol, Value, value
 from derive.plan.model import Region
 
 
@@ -40,6 +40,13 @@ def contribution(name: str, lag: int, region: Region) -> sympy.Symbol:
 def following(symbol: sympy.Symbol) -> sympy.Symbol:
     """The value that `symbol`, a contribution with lag 1, got at the following step; 0 after the last one."""
     return sympy.Symbol(f"{symbol.name}@next")
+
+
+def unlagged(symbol: sympy.Symbol) -> sympy.Symbol:
+    """The symbol whose value is read: c for c[t-1], a contribution for its value at the following step."""
+    if isinstance(symbol, Value):
+        return value(symbol.variable)
+    return sympy.Symbol(symbol.name.removesuffix("@next")) if symbol.name.endswith("@next") else symbol
 
 
 def operand(product: ProductSymbol) -> sympy.Symbol:

@@ -20,9 +20,13 @@ from derive.printers.code import ScalarPrinter, decimal
 from derive.printers.locals import local_name
 
 RESERVED = (
-    "t", "item", "unit", "now", "before", "here", "ended", "steps", "batch", "lengths", "keep", "real", "np", "njit", "product",
-    "range", "abs", "real", "arrays", "calls", "losses", "parameters",
+    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "call", "calls", "consume_tape", "dstate",
+    "dtype", "dy", "ends", "errors", "forward", "Grads", "here", "init", "init_state", "Inputs", "isinstance", "item",
+    "keep", "keep_tape", "lengths", "loss", "losses", "NamedTuple", "njit", "now", "np", "Outputs", "pack", "Packed",
+    "packed", "parameters", "Params", "params", "plain", "product", "range", "real", "seed", "SIGNATURE", "Signature",
+    "State", "state", "step", "steps", "t", "Tape", "tape", "target", "unit", "weight", "weight_gradient", "x_t",
 )  # fmt: skip
+"""What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 WORDS = {0: "zero", 1: "one", 2: "two", 3: "three", 4: "four"}
 
 
@@ -137,7 +141,7 @@ class _Body:
 
     def constant(self, number: sympy.Rational) -> str:
         """The name of a typed constant."""
-        name = WORDS.get(number, f"number_{decimal(number)}".replace(".", "_").replace("-", "m").replace("+", "p"))
+        name = self.writer.constant(number)
         self.constants[name] = decimal(number)
         return name
 
@@ -191,7 +195,8 @@ class Writer:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.equations = plan.graph.equations
-        taken = [array.name for array in plan.arrays] + [f"packed_{stack.name}" for stack in plan.stacks]
+        taken = [array.name for array in plan.arrays]
+        taken += [f"{kind}_{stack.name}" for stack in plan.stacks for kind in ("packed", "weights")]
         namer = Namer((*RESERVED, *taken, *self.equations.size_names))
         namer_functions = sorted({item.rule.scalar for item in self._applications() if item.rule.scalar})
         self.functions = tuple(namer_functions)
@@ -200,6 +205,7 @@ class Writer:
         self.names = {name: namer.new(name) for name in self.equations.symbols}
         self._namer = namer
         self._locals: dict[sympy.Symbol, str] = {}
+        self._constants: dict[sympy.Rational, str] = {}
 
     def _applications(self) -> Iterable[Elementary]:
         for one_pass in (self.plan.forward, self.plan.backward):
@@ -211,6 +217,13 @@ class Writer:
         if isinstance(symbol, Value):
             symbol = value(symbol.variable)
         return self.plan.places[symbol]
+
+    def constant(self, number: sympy.Rational) -> str:
+        """The name of a number that is not negative."""
+        if number not in self._constants:
+            digits = decimal(number).replace(".", "_").replace("-", "m").replace("+", "p")
+            self._constants[number] = self._namer.new(WORDS.get(number, f"number_{digits}"))
+        return self._constants[number]
 
     def local(self, symbol: sympy.Symbol) -> str:
         """The name of the scalar that holds the value of `symbol` inside a sweep."""
@@ -245,9 +258,9 @@ class Writer:
         body.aliases.clear()
         for statement in sweep.statements:
             for symbol in sorted(statement.expression.free_symbols, key=str):
-                if symbol not in defined and self.leaf(symbol, body) == self.local(symbol):
-                    if not self._is_constant(symbol):
-                        loads[f"{self.local(symbol)} = {self._load(symbol, body)}"] = None
+                is_local = symbol not in defined and self.leaf(symbol, body) == self.local(symbol)
+                if is_local and not self._is_constant(symbol):
+                    loads[f"{self.local(symbol)} = {self._load(symbol, body)}"] = None
             printer = ScalarPrinter(lambda symbol: self.leaf(symbol, body), body.constant, self._order(statement.label))
             text = printer.text(statement.expression)
             comment = f"  # ({statement.label})" if statement.label else ""
@@ -275,7 +288,9 @@ class Writer:
         """The stored element that a sweep reads before its statements."""
         text = symbol.name
         if text.startswith("∂last "):
-            return f"{body.element(self.plan.places[symbol])} if t + 1 == lengths[item] else {body.constant(sympy.S.Zero)}"
+            return (
+                f"{body.element(self.plan.places[symbol])} if t + 1 == lengths[item] else {body.constant(sympy.S.Zero)}"
+            )
         if text.endswith("@next"):
             place = self.plan.places[sympy.Symbol(text.removesuffix("@next"))]
             element = body.element(place, following=True)

@@ -64,9 +64,19 @@ class _Driver:
         self, regions: Sequence[tuple[Region, Sequence[Kernel | Stack]]], packed: Sequence[Stack]
     ) -> tuple[tuple[str, str], ...]:
         """The parameters that a driver names, with the field of Params that gives each; a scalar gets one element."""
-        read = {argument for _, entries in regions for item in entries if isinstance(item, Kernel) for argument in item.arguments}
+        read = {
+            argument
+            for _, entries in regions
+            for item in entries
+            if isinstance(item, Kernel)
+            for argument in item.arguments
+        }
         read |= {self.writer.names[matrix] for stack in packed for matrix, _ in stack.matrices}
-        read |= {self.writer.names[str(stack.operand)] for stack in self.plan.stacks if str(stack.operand) in self.equations.parameters}
+        read |= {
+            self.writer.names[str(stack.operand)]
+            for stack in self.plan.stacks
+            if str(stack.operand) in self.equations.parameters
+        }
         return tuple(
             (self.writer.names[name], f"params.{name}){'' if self.equations.symbols[name].shape else '.reshape(1)'}")
             for name in self.equations.parameters
@@ -75,7 +85,9 @@ class _Driver:
 
     def _is_forward(self, array: Array) -> bool:
         """Whether the forward pass fills the array."""
-        return array.symbol.startswith("products of ") or not array.symbol.startswith(("δ", "Σ", "∂", "adjoints of ")) and not array.symbol.endswith("ᵀδ")
+        if array.symbol.startswith("products of "):
+            return True
+        return not array.symbol.startswith(("δ", "Σ", "∂", "adjoints of ")) and not array.symbol.endswith("ᵀδ")
 
     def _external(self) -> set[str]:
         return {array.name for array in self.plan.arrays if array.symbol.startswith("∂")}

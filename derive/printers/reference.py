@@ -14,18 +14,18 @@ import sympy
 from derive.elementary import OccurrenceSymbol, ProductSymbol, Value, identify
 from derive.equations.model import Kind
 from derive.gradients import Adjoint, Gradients
-from derive.graph import LOSS, Diagonal, Edge, Graph, Outer, Transfer
+from derive.graph import LOSS, Diagonal, Edge, Graph, Outer, Product, Transfer
 from derive.names import Namer
 from derive.printers.base import Binding
 from derive.printers.code import NumpyPrinter, decimal
 from derive.printers.text import arrow
 
 RESERVED = (
-    "t", "np", "arrays", "calls", "functions", "losses", "parameters", "unrolled", "call", "mask", "params", "state",
-    "lengths", "tape", "target", "weight", "dy", "dstate", "grads", "errors", "ends", "steps", "batch", "sizes", "dtype",
-    "keep_tape", "consume_tape", "range", "tuple", "zip", "len", "x_t", "y_t", "loss", "Params", "State", "Tape", "Grads",
-    "Inputs", "Outputs", "Signature", "NamedTuple", "SIGNATURE", "init", "init_state", "pack", "forward", "backward",
-    "step", "input_size", "hidden_size", "output_size", "seed", "annotations",
+    "annotations", "arrays", "backward", "batch", "call", "calls", "consume_tape", "dstate", "dtype", "dy", "ends",
+    "errors", "forward", "functions", "Grads", "grads", "hidden_size", "init", "init_state", "input_size", "Inputs",
+    "keep_tape", "len", "lengths", "loss", "losses", "mask", "NamedTuple", "np", "output_size", "Outputs", "pack",
+    "parameters", "Params", "params", "range", "seed", "SIGNATURE", "Signature", "sizes", "State", "state", "step",
+    "steps", "t", "Tape", "tape", "target", "tuple", "unrolled", "weight", "x_t", "y_t", "zip",
 )  # fmt: skip
 
 
@@ -109,10 +109,16 @@ class _Writer:
         if isinstance(symbol, ProductSymbol):
             product = self.graph.products[symbol]
             matrix = self.names[product.matrix.name] + ("" if product.transposed else ".T")
-            operand = NumpyPrinter(lambda inner: self.leaf(inner, ahead)).text(product.operand, Binding.POWER)
-            return f"{operand} @ {matrix}"
+            return f"{self.operand(product, product.operand, ahead, Binding.POWER)} @ {matrix}"
         assert isinstance(symbol, Value)
         return self.subscript(symbol.variable, self.names[symbol.variable], ahead - symbol.lag)
+
+    def operand(self, product: Product, expression: sympy.Expr, ahead: int, binding: Binding = Binding.SUM) -> str:
+        """The right-hand vector of a product; SymPy makes a number of 0 * v, which is written out as a vector."""
+        text = NumpyPrinter(lambda symbol: self.leaf(symbol, ahead)).text(expression, binding)
+        if expression.free_symbols:
+            return text
+        return f"np.full({self.names[product.matrix.name]}.shape[{0 if product.transposed else 1}], {text}, dtype)"
 
     def formula(self, target: str, expression: sympy.Expr) -> str:
         """The right-hand side of an equation, in the order of its text."""
@@ -135,8 +141,8 @@ class _Writer:
                     text = f"{self.factor(expression, hop.lag)} * {held}"
                 case Transfer(_, matrix, transposed):
                     text = f"{held} @ {self.names[matrix]}{'.T' if transposed else ''}"
-                case Outer(_, operand, transposed):
-                    vector = NumpyPrinter(lambda symbol: self.leaf(symbol, hop.lag)).text(operand)
+                case Outer(product, operand, transposed):
+                    vector = self.operand(self.graph.products[product], operand, hop.lag)
                     if self.timed(hop):
                         text, vector = f"mask.at(t, {text})", f"mask.at(t, {vector})" if "[t" in vector else vector
                     first, second = (vector, text) if transposed else (text, vector)
@@ -152,14 +158,18 @@ def view(gradients: Gradients) -> ReferenceView:
     """Everything the reference template needs, as text."""
     writer = _Writer(gradients)
     equations = writer.equations
-    timeless, steps = [], []
+    timeless: list[Line] = []
+    steps: list[Line] = []
     for formula in writer.graph.formulas:
         symbol = equations.symbols[formula.target]
         right = writer.formula(formula.target, formula.expression)
-        line = Line(f"{writer.subscript(symbol.name, writer.names[symbol.name], 0)} = {right}", f"(F.{formula.equation.number})")
+        line = Line(
+            f"{writer.subscript(symbol.name, writer.names[symbol.name], 0)} = {right}", f"(F.{formula.equation.number})"
+        )
         (timeless if symbol.timeless else steps).append(line)
     blocks = [_block(writer, item) for item in (*gradients.variables, *gradients.inputs) if not item.timeless]
-    sums, finish = [], []
+    sums: list[Line] = []
+    finish: list[Line] = []
     for adjoint in (*gradients.variables, *gradients.parameters):
         if adjoint.timeless:
             sums.extend(_sum(writer, adjoint, True))

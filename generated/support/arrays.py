@@ -57,10 +57,9 @@ def param_sizes(signature: Signature, params: object, where: str) -> tuple[dict[
     return sizes, dtype
 
 
-def complete_sizes(signature: Signature, inputs: Sequence[Array], sizes: Sizes) -> dict[str, int]:
-    """`sizes` with those that no parameter states taken from the checked `inputs`, whose last axis is the size."""
-    found = {dimension: array.shape[-1] for (_, dimension), array in zip(signature.inputs, inputs, strict=True)}
-    return found | dict(sizes)
+def complete_sizes(fields: Fields, values: Sequence[Array], sizes: Sizes) -> dict[str, int]:
+    """`sizes` with those that it lacks taken from checked inputs or states, whose last axis is the size."""
+    return {dimension: array.shape[-1] for (_, dimension), array in zip(fields, values, strict=True)} | dict(sizes)
 
 
 def check_batch(signature: Signature, batch: object, where: str) -> int:
@@ -92,18 +91,27 @@ def check_state(
 ) -> tuple[Array, ...]:
     """The state (B, size) of each state variable; for None new arrays filled with the cell's start values.
 
-    `state` is the NamedTuple that `init_state`, `forward` or `step` returns, or one with the same fields.
+    `state` is the NamedTuple that `init_state`, `forward` or `step` returns, or one with the same fields. A size that
+    neither parameters nor inputs state is that of the first state that has it.
     """
     place = f"{signature.cell}.{where}: state"
     reason = "the state must be of the same batch as the input"
-    expected = [
-        Expected(f"{place}.{name}", (dtype,), (("B", batch), *_axes(sizes, size)), reason)
-        for name, size in signature.states
-    ]
     if state is None:
-        return tuple(each.filled(value) for each, value in zip(expected, signature.initial, strict=True))
+        return tuple(
+            Expected(f"{place}.{name}", (dtype,), (("B", batch), *_axes(sizes, size))).filled(value)
+            for (name, size), value in zip(signature.states, signature.initial, strict=True)
+        )
     values = _named(state, tuple(name for name, _ in signature.states), place, "State")
-    return tuple(contiguous(each.check(value)) for each, value in zip(expected, values, strict=True))
+    known = dict(sizes)
+    arrays = []
+    for (name, size), value in zip(signature.states, values, strict=True):
+        shape = (("B", batch), *_axes(known, size))
+        array = Expected(f"{place}.{name}", (dtype,), shape, reason).check(value)
+        if array.shape[1] < 1:
+            raise ValueError(f"{place}.{name}: expected {size} of at least 1, received {describe(array)}")
+        known[size] = array.shape[1]
+        arrays.append(contiguous(array))
+    return tuple(arrays)
 
 
 def check_lengths(signature: Signature, lengths: object, steps: int, batch: int, where: str) -> Array:

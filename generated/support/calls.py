@@ -48,8 +48,9 @@ def begin(
     """Check the arguments of `forward`; errors as `arrays` raises them, before any work."""
     sizes, dtype = arrays.param_sizes(signature, params, "forward")
     inputs, steps, batch = arrays.check_inputs(signature, x, sizes, dtype, "forward")
-    sizes = arrays.complete_sizes(signature, inputs, sizes)
+    sizes = arrays.complete_sizes(signature.inputs, inputs, sizes)
     start = arrays.check_state(signature, state, sizes, batch, dtype, "forward")
+    sizes = arrays.complete_sizes(signature.states, start, sizes)
     ends = arrays.check_lengths(signature, lengths, steps, batch, "forward")
     alive = at_work(ends, steps)
     if not alive.all():
@@ -83,8 +84,9 @@ def begin_step(signature: Signature, params: object, x_t: object, state: object)
     """Check the arguments of `step`: one step (B, size) of every input, as a call with T = 1."""
     sizes, dtype = arrays.param_sizes(signature, params, "step")
     inputs, batch = arrays.check_step_inputs(signature, x_t, sizes, dtype, "step")
-    sizes = arrays.complete_sizes(signature, inputs, sizes)
+    sizes = arrays.complete_sizes(signature.inputs, inputs, sizes)
     start = arrays.check_state(signature, state, sizes, batch, dtype, "step")
+    sizes = arrays.complete_sizes(signature.states, start, sizes)
     return Call(sizes, dtype, 1, batch, tuple(array[None] for array in inputs), start, np.ones(batch, np.int64))
 
 

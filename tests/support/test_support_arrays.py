@@ -296,7 +296,7 @@ def test_sizes_that_no_parameter_states_come_from_the_inputs() -> None:
     sizes, dtype = arrays.param_sizes(PAIR, (), "forward")
     assert (sizes, dtype) == ({}, F64)
     inputs, _, _ = arrays.check_inputs(PAIR, (zeros(5, 2, 3, dtype=F64), zeros(5, 2, 4, dtype=F64)), sizes, F64, "f")
-    assert arrays.complete_sizes(PAIR, inputs, sizes) == {"u_size": 3, "v_size": 4}
+    assert arrays.complete_sizes(PAIR.inputs, inputs, sizes) == {"u_size": 3, "v_size": 4}
     with pytest.raises(ValueError, match=r"x.u: expected u_size of at least 1"):
         arrays.check_inputs(PAIR, (zeros(5, 2, 0, dtype=F64), zeros(5, 2, 4, dtype=F64)), sizes, F64, "f")
     with pytest.raises(ValueError, match=r"state.c: no array given states the sizes of \(B=2, hidden_size\)"):

@@ -1,0 +1,100 @@
+"""Runs a kernel module on drawn arrays and compares what it gives with the oracle, name by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from derive.equations import Equations
+from derive.render import render_cpu
+from tests.kernels.oracle import Arguments
+
+TOLERANCE = 1e-10
+
+
+def draw_arguments(
+    cell: Equations, sizes: Mapping[str, int], seed: int, steps: int | None = None, batch: int | None = None
+) -> Arguments:
+    """Arrays for `cell`: non-zero initial states, random lengths, errors on every output and last state."""
+    stream = np.random.default_rng(seed)
+    steps = int(stream.integers(1, 7)) if steps is None else steps
+    batch = int(stream.integers(1, 4)) if batch is None else batch
+
+    def shape(name: str) -> tuple[int, ...]:
+        return tuple(sizes[dimension] for dimension in cell.symbols[name].shape)
+
+    def parameter(name: str) -> np.ndarray:
+        return np.asarray(stream.uniform(-1.0, 1.0, shape(name)) + (0.0 if shape(name) else 0.2))
+
+    def rows(name: str, *leading: int) -> np.ndarray:
+        return stream.normal(size=(*leading, *shape(name)))
+
+    target = weight = None
+    if cell.loss:
+        size = shape(cell.outputs[0])[0]
+        if cell.loss.rule == "mse":
+            target = stream.normal(size=(steps, batch, size))
+        else:
+            target = stream.integers(0, size, (steps, batch))
+        weight = stream.uniform(0.0, 1.0, (steps, batch))
+    return Arguments(
+        params=tuple(parameter(name) for name in cell.parameters),
+        inputs=tuple(rows(name, steps, batch) for name in cell.inputs),
+        state=tuple(0.7 * rows(name, batch) for name in cell.states),
+        lengths=stream.integers(0, steps + 1, batch) if stream.integers(0, 3) else np.full(batch, steps),
+        dy=tuple(rows(name, steps, batch) for name in cell.outputs),
+        dstate=tuple(rows(name, batch) for name in cell.states),
+        target=target,
+        weight=weight,
+    )
+
+
+def run_module(module: ModuleType, cell: Equations, given: Arguments) -> dict[str, np.ndarray]:
+    """Values and gradients by name, as the oracle names them."""
+    params, state = module.Params(*given.params), module.State(*given.state)
+    x = given.inputs[0] if len(given.inputs) == 1 else module.Inputs(*given.inputs)
+    dy: Any = given.dy[0] if len(given.dy) == 1 else module.Outputs(*given.dy)
+    values: dict[str, Any] = {}
+    if cell.loss:
+        values["loss"], y, last, tape = module.forward(params, x, given.target, given.weight, state, given.lengths)
+    else:
+        y, last, tape = module.forward(params, x, state, given.lengths)
+    grads = module.backward(params, tape, dy, module.State(*given.dstate))
+    values |= _named("y", cell.outputs, y)
+    values |= _named("state", cell.states, last, several=True)
+    values |= _named("grads.params", cell.parameters, grads.params, several=True)
+    values |= _named("grads.x", cell.inputs, grads.x)
+    return values | _named("grads.state", cell.states, grads.state, several=True)
+
+
+def _named(kind: str, names: tuple[str, ...], arrays: Any, *, several: bool = False) -> dict[str, np.ndarray]:
+    arrays = arrays if several or len(names) > 1 else (arrays,)
+    assert len(arrays) == len(names)
+    return {f"{kind}.{name}": array for name, array in zip(names, arrays, strict=True)}
+
+
+def assert_agree(got: Mapping[str, Any], wanted: Mapping[str, np.ndarray], tolerance: float = TOLERANCE) -> None:
+    """Every array has the shape of the wanted one, and its entries differ by `tolerance` of its largest or of 1."""
+    assert set(got) == set(wanted)
+    faults = []
+    for name, expected in wanted.items():
+        assert np.shape(got[name]) == expected.shape, name
+        scale = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
+        worst = float(np.max(np.abs(got[name] - expected), initial=0.0))
+        if not worst <= tolerance * scale:
+            faults.append(f"{name}: off by {worst:.3g} where the largest value is {scale:.3g}")
+    assert not faults, "\n".join(faults)
+
+
+def interpreted(plan: Any) -> ModuleType:
+    """The CPU module of a plan, its loops run by Python itself: the same source, without compiling."""
+    source = render_cpu(plan, "float64")
+    plain = source.replace('@njit(cache=True, error_model="numpy")\n', "")
+    assert plain != source
+    assert "@njit" not in plain
+    module = ModuleType("interpreted")
+    exec(compile(plain, "<interpreted>", "exec", dont_inherit=True), module.__dict__)
+    return module
