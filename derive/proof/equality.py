@@ -84,6 +84,8 @@ def _same(case: Case, originals: Sequence[Edge], mutants: Sequence[Edge]) -> boo
         for hop in hops:
             term = case.hop_term(hop, before=hop.crosses_step)
             total = sums.get((hop.source, hop.lag), (ZERO,) * len(term))
+            if len(total) != len(term):
+                return False
             sums[hop.source, hop.lag] = tuple(old + new.scaled(sign) for old, new in zip(total, term, strict=True))
     # A comparison that only a mutant makes is answered in one way alone: then nothing is proved.
     return case.answered == answered and all(case.is_zero(item) for total in sums.values() for item in total)

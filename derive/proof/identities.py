@@ -29,7 +29,7 @@ def prove(gradients: Gradients) -> ProofResult:
     derivative of its target's equation by that one occurrence, all else held fixed. Where functions have kinks both
     hold on every side of them. The adjoint of the loss is proved on its own.
 
-    Where the composed step has more than `MOST_CASES` cases or grows too large, (1) is concluded from (2) by the chain
+    Where the composed step has more than `MOST_CASES` cases, nests kinks deeply or grows too large, (1) is concluded from (2) by the chain
     rule: every occurrence in the text has one hop, and each is right.
     """
     step = Step(gradients)
@@ -111,6 +111,8 @@ class Case:
         hops = adjoint.across if lag else adjoint.hops
         total = self.totals[adjoint.name, lag]
         terms = [self.hop_term(hop, before=bool(lag)) for hop in hops]
+        if any(len(term) != len(total) for term in terms):
+            return False
         return all(self._is_sum(component, [term[at] for term in terms]) for at, component in enumerate(total))
 
     def _is_sum(self, total: Element, terms: list[Element]) -> bool:

@@ -163,6 +163,11 @@ class TestTerms:
         hop = next(hop for hop in derivation.adjoints["a"].hops if hop.target == "memory")
         assert same_term(derivation, hop, None)
 
+    def test_terms_of_different_shapes_differ(self):
+        derivation = derived("rnn")
+        (hop,) = derivation.adjoints["W"].hops
+        assert not same_term(derivation, hop, without_factor(hop))
+
     def test_terms_of_different_steps_differ(self):
         derivation = derived("lstm")
         hop = derivation.adjoints["c"].hops[-1]
