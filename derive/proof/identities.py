@@ -29,8 +29,8 @@ def prove(gradients: Gradients) -> ProofResult:
     derivative of its target's equation by that one occurrence, all else held fixed. Where functions have kinks both
     hold on every side of them. The adjoint of the loss is proved on its own.
 
-    Where the composed step has more than `MOST_CASES` cases, nests kinks deeply or grows too large, (1) is concluded from (2) by the chain
-    rule: every occurrence in the text has one hop, and each is right.
+    Where the composed step has more than `MOST_CASES` cases, nests kinks deeply or grows too large, (1) is concluded
+    from (2) by the chain rule: every occurrence in the text has one hop, and each is right.
     """
     step = Step(gradients)
     name = gradients.graph.equations.name
