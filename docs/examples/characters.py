@@ -174,7 +174,7 @@ def held_out_bits(params: lstm_readout.Params, text: Text, chunk: int = 2048) ->
 
 
 def sample(params: lstm_readout.Params, alphabet: str, length: int, temperature: float, seed: int) -> str:
-    """`length` characters drawn one by one from what the network expects, behind the alphabet's first one: a line end, mostly."""
+    """`length` characters drawn one by one from what the network expects, behind the first of the alphabet."""
     rng, packed, state, code = np.random.default_rng(seed), lstm_readout.pack(params), None, 0
     written = []
     for _ in range(length):
