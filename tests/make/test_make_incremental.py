@@ -136,6 +136,8 @@ def test_of_two_runs_at_a_time_the_second_waits(clone, checks, capsys, monkeypat
     with tree.lock(clone, pytest.fail):
         second.start()
         assert waits.wait(10)
+        second.join(0.3)
+        assert second.is_alive()
         assert checks.taken() == []
     second.join(30)
     assert checks.taken() == ALL
