@@ -96,7 +96,8 @@ class Training:
         for field in fields(settings):
             stored, given = facts["settings"][field.name], getattr(settings, field.name)
             if stored != given:
-                raise ValueError(f"{path}: it was trained with --{field.name} {stored}, not with {given}")
+                option = field.name.replace("_", "-")
+                raise ValueError(f"{path}: it was trained with --{option} {stored}, not with {given}")
         params, mean, square = (
             lstm_readout.Params(*(arrays[f"{group}.{name}"] for name in lstm_readout.Params._fields))
             for group in ("params", "mean", "square")
@@ -194,7 +195,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=600, help="characters to sample (default: %(default)s)")
     for field in fields(Settings):
         kind = type(field.default)
-        parser.add_argument(f"--{field.name}", type=kind, default=field.default, help="default: %(default)s")
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help="default: %(default)s"
+        )
     options = parser.parse_args(arguments)
     options.settings = Settings(**{field.name: getattr(options, field.name) for field in fields(Settings)})
     try:
