@@ -55,6 +55,17 @@ class Comparison:
         """Whether every gradient that was returned is right."""
         return not self.differ
 
+    @property
+    def conclusion(self) -> tuple[str, ...]:
+        """What accounts for the difference, in sentences; nothing where there is none."""
+        if self.passed:
+            return ()
+        if not self.explanations:
+            return ("No single route, left out, with another sign or at another step, accounts for the difference.",)
+        if len(self.explanations) == 1:
+            return (f"The difference is exactly {self.explanations[0]}",)
+        return ("Each of these accounts for the difference exactly:", *self.explanations)
+
 
 def load_function(spec: str) -> Backward:
     """The function that `FILE.py:FUNCTION` names; DeriveError where there is none. The file is run."""

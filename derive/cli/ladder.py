@@ -61,8 +61,8 @@ def comparison_lines(cell: Cell, comparison: Comparison) -> Iterator[Text]:
         yield hanging(Text("  agree   "), ", ".join(comparison.agree))
     for name, error in comparison.differ:
         yield Text(f"  differs {name}, by {error:.1e} of its largest entry", "red")
-    for explanation in comparison.explanations:
-        yield hanging(Text("  "), explanation)
+    for sentence in comparison.conclusion:
+        yield hanging(Text("  "), sentence)
 
 
 def comparison_data(cell: Cell, comparison: Comparison) -> dict[str, object]:

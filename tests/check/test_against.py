@@ -122,3 +122,13 @@ def test_the_function_is_found_by_file_and_name(tmp_path: Path) -> None:
     ]:
         with pytest.raises(DeriveError, match=message):
             load_function(spec)
+
+
+def test_the_conclusion_is_a_sentence(peephole: Subject) -> None:
+    assert compare(peephole, hand_written()).conclusion == ()
+    (sentence,) = compare(peephole, hand_written(across=0.0)).conclusion
+    assert sentence == (
+        "The difference is exactly route 3 of δc: c[t] -> c[t+1], f[t+1] ⊙ δc[t+1]. Your code leaves it out."
+    )
+    (sentence,) = compare(peephole, hand_written(across=0.5)).conclusion
+    assert sentence.startswith("No single route")

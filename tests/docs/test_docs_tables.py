@@ -105,7 +105,7 @@ def test_the_forgotten_route_is_named():
     file = f"{ROOT}/docs/examples/forgotten_route.py"
     wrong = compare(subject, load_function(f"{file}:backward"))
     said = page("docs/checks.md").partition("<!-- forgotten route -->\n```text\n")[2].partition("\n```")[0]
-    assert wrong.explanations == (said,)
+    assert wrong.conclusion == (said,)
     right = compare(subject, load_function(f"{file}:right"))
     assert right.passed
     assert len(right.agree) == len(lstm.Params._fields) + 3
