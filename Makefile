@@ -31,8 +31,8 @@ help:
 	@echo 'make bench      the speed of the kernels, into build/bench.json'
 	@echo 'make clean      remove what make wrote; make distclean: .venv too'
 
-# PyTorch is the oracle of the tests. On Linux the default package of PyTorch brings CUDA; for the CPU build say
-# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test
+# PyTorch is the oracle of the tests. On Linux its default package brings CUDA: where that is not wanted, install the CPU
+# build of the pinned version into .venv first.
 test: $(VENV)/.tested
 	$(BIN)/python -m pytest $(ARGS)
 
