@@ -203,4 +203,6 @@ def _values_read(backward: Pass) -> set[sympy.Symbol]:
 def _readable(symbol: sympy.Symbol) -> str:
     """A name for code: letters, digits and underscores of the symbol's text."""
     text = str(symbol).replace("Σδ", "").replace("δ", "").replace("<", "_from_").replace("%", "function_")
-    return text.replace("@", "product_").replace("[t-1]", "_before").replace(".", "_")
+    if text.endswith(".operand"):
+        return f"operand_{text.removesuffix('.operand').removeprefix('@')}"
+    return text.replace("@", "product_").replace("[t-1]", "_before")

@@ -212,6 +212,5 @@ class _Driver:
     def _state_gradient(self, index: int) -> str:
         """What the hops into step 1 carried, and for an empty sequence the error on the last state."""
         item = self.plan.state_gradients[index]
-        carried = [self.plan.places[symbol].array.name for symbol in item.carried]
-        terms = ", ".join(f"{name}[0]" for name in carried)
+        terms = ", ".join(self.plan.places[symbol].array.name for symbol in item.carried)
         return f"calls.initial_gradient(call, {self._external_name(last_error(item.state))}, {terms})"

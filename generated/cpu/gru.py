@@ -1,7 +1,7 @@
 """GRU, reset before the product: cpu kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 737027978d4d0c22. Do not edit: `make` writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -71,7 +71,7 @@ class Tape(NamedTuple):
     kept_x: np.ndarray
     kept_r: np.ndarray
     kept_z: np.ndarray
-    kept_product_6_operand: np.ndarray
+    kept_operand_6: np.ndarray
     kept_n: np.ndarray
     kept_h: np.ndarray
 
@@ -127,7 +127,7 @@ def init_state(params, batch, **sizes):
 @njit(cache=True, error_model="numpy")
 def _forward_loop(
     steps, batch, lengths, keep, packed_h_before, kept_h, products_h_before, products_x, b_r, hidden_size, b_z, kept_r,
-    kept_z, kept_product_6_operand, packed_operand_6, products_operand_6, b_n, kept_n
+    kept_z, kept_operand_6, packed_operand_6, products_operand_6, b_n, kept_n
 ):
     real = kept_h.dtype.type
     one = real(1)
@@ -150,9 +150,9 @@ def _forward_loop(
                 kept_r[here, item, unit] = r
                 z = sigmoid(z_bar)  # (F.4)
                 kept_z[here, item, unit] = z
-                d_product_6_operand = h_before * r
-                kept_product_6_operand[here, item, unit] = d_product_6_operand
-        product(kept_product_6_operand[here], packed_operand_6, products_operand_6)
+                operand_6 = h_before * r
+                kept_operand_6[here, item, unit] = operand_6
+        product(kept_operand_6[here], packed_operand_6, products_operand_6)
         for item in range(batch):
             if t >= lengths[item]:
                 for unit in range(hidden_size):
@@ -274,7 +274,7 @@ def _run(packed, call, keep_tape):
     kept_x = call.inputs[0]
     kept_r = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
     kept_z = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_product_6_operand = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_operand_6 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
     kept_n = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
     kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[0])
     products_x = np.zeros((steps, batch, 3 * hidden_size), dtype)
@@ -283,11 +283,11 @@ def _run(packed, call, keep_tape):
     product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 3 * hidden_size))
     _forward_loop(
         steps, batch, call.lengths, keep_tape, packed_h_before, kept_h, products_h_before, products_x, b_r, hidden_size,
-        b_z, kept_r, kept_z, kept_product_6_operand, packed_operand_6, products_operand_6, b_n, kept_n
+        b_z, kept_r, kept_z, kept_operand_6, packed_operand_6, products_operand_6, b_n, kept_n
     )
     y = calls.masked(kept_h[1:], call.lengths).copy()
     state = State(calls.last_rows(kept_h, call))
-    return y, state, Tape(call, kept_x, kept_r, kept_z, kept_product_6_operand, kept_n, kept_h) if keep_tape else None
+    return y, state, Tape(call, kept_x, kept_r, kept_z, kept_operand_6, kept_n, kept_h) if keep_tape else None
 
 
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
@@ -309,7 +309,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     packed_x = np.concatenate((W_r, W_z, W_n,))
     packed_h_before = np.concatenate((U_r, U_z,))
     packed_operand_6 = np.concatenate((U_n,))
-    (_, kept_x, kept_r, kept_z, kept_product_6_operand, kept_n, kept_h,) = tape
+    (_, kept_x, kept_r, kept_z, kept_operand_6, kept_n, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
     d_h = np.zeros((batch, hidden_size), dtype)
@@ -338,8 +338,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         * batch, hidden_size)
     )
     weights_operand_6 = weight_gradient(
-        adjoints_operand_6.reshape(steps * batch, hidden_size), calls.masked(kept_product_6_operand,
-        call.lengths).reshape(steps * batch, hidden_size)
+        adjoints_operand_6.reshape(steps * batch, hidden_size), calls.masked(kept_operand_6, call.lengths).reshape(steps
+        * batch, hidden_size)
     )
     return Grads(
         params=Params(
@@ -355,6 +355,6 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         ),
         x=pulled_x,
         state=State(
-            calls.initial_gradient(call, last_error_h, carry_h[0]),
+            calls.initial_gradient(call, last_error_h, carry_h),
         ),
     )

@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 737027978d4d0c22. Do not edit: `make` writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -65,7 +65,7 @@ class Tape(NamedTuple):
     call: calls.Call
     kept_x: np.ndarray
     kept_f: np.ndarray
-    kept_product_4_operand: np.ndarray
+    kept_operand_4: np.ndarray
     kept_n: np.ndarray
     kept_h: np.ndarray
 
@@ -114,8 +114,8 @@ def init_state(params, batch, **sizes):
 
 @njit(cache=True, error_model="numpy")
 def _forward_loop(
-    steps, batch, lengths, keep, packed_h_before, kept_h, products_h_before, products_x, b_f, kept_f,
-    kept_product_4_operand, hidden_size, packed_operand_4, products_operand_4, b_h, kept_n
+    steps, batch, lengths, keep, packed_h_before, kept_h, products_h_before, products_x, b_f, kept_f, kept_operand_4,
+    hidden_size, packed_operand_4, products_operand_4, b_h, kept_n
 ):
     real = kept_h.dtype.type
     one = real(1)
@@ -133,9 +133,9 @@ def _forward_loop(
                 f_bar = W_f_product + U_f_product + b_f[unit]  # (F.1)
                 f = sigmoid(f_bar)  # (F.2)
                 kept_f[here, item, unit] = f
-                d_product_4_operand = f * h_before
-                kept_product_4_operand[here, item, unit] = d_product_4_operand
-        product(kept_product_4_operand[here], packed_operand_4, products_operand_4)
+                operand_4 = f * h_before
+                kept_operand_4[here, item, unit] = operand_4
+        product(kept_operand_4[here], packed_operand_4, products_operand_4)
         for item in range(batch):
             if t >= lengths[item]:
                 for unit in range(hidden_size):
@@ -249,7 +249,7 @@ def _run(packed, call, keep_tape):
     b_h = calls.plain(params.b_h)
     kept_x = call.inputs[0]
     kept_f = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_product_4_operand = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
+    kept_operand_4 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
     kept_n = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
     kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[0])
     products_x = np.zeros((steps, batch, 2 * hidden_size), dtype)
@@ -258,11 +258,11 @@ def _run(packed, call, keep_tape):
     product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 2 * hidden_size))
     _forward_loop(
         steps, batch, call.lengths, keep_tape, packed_h_before, kept_h, products_h_before, products_x, b_f, kept_f,
-        kept_product_4_operand, hidden_size, packed_operand_4, products_operand_4, b_h, kept_n
+        kept_operand_4, hidden_size, packed_operand_4, products_operand_4, b_h, kept_n
     )
     y = calls.masked(kept_h[1:], call.lengths).copy()
     state = State(calls.last_rows(kept_h, call))
-    return y, state, Tape(call, kept_x, kept_f, kept_product_4_operand, kept_n, kept_h) if keep_tape else None
+    return y, state, Tape(call, kept_x, kept_f, kept_operand_4, kept_n, kept_h) if keep_tape else None
 
 
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
@@ -282,7 +282,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     packed_x = np.concatenate((W_f, W_h,))
     packed_h_before = np.concatenate((U_f,))
     packed_operand_4 = np.concatenate((U_h,))
-    (_, kept_x, kept_f, kept_product_4_operand, kept_n, kept_h,) = tape
+    (_, kept_x, kept_f, kept_operand_4, kept_n, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
     d_h = np.zeros((batch, hidden_size), dtype)
@@ -310,8 +310,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         batch, hidden_size)
     )
     weights_operand_4 = weight_gradient(
-        adjoints_operand_4.reshape(steps * batch, hidden_size), calls.masked(kept_product_4_operand,
-        call.lengths).reshape(steps * batch, hidden_size)
+        adjoints_operand_4.reshape(steps * batch, hidden_size), calls.masked(kept_operand_4, call.lengths).reshape(steps
+        * batch, hidden_size)
     )
     return Grads(
         params=Params(
@@ -324,6 +324,6 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         ),
         x=pulled_x,
         state=State(
-            calls.initial_gradient(call, last_error_h, carry_h[0]),
+            calls.initial_gradient(call, last_error_h, carry_h),
         ),
     )

@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 737027978d4d0c22. Do not edit: `make` writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -326,6 +326,6 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         ),
         x=pulled_x,
         state=State(
-            calls.initial_gradient(call, last_error_h, carry_h[0]),
+            calls.initial_gradient(call, last_error_h, carry_h),
         ),
     )

@@ -1,7 +1,7 @@
 """AntisymmetricRNN: reference kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 737027978d4d0c22. Do not edit: `make` writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -111,7 +111,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (U, V, b,) = params
+    (U, V, b,) = map(calls.plain, params)
     epsilon = 0.1
     gamma = 0.01
     x = unrolled.placed(call.inputs[0], dtype)
@@ -139,7 +139,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (U, V, b,) = params
+    (U, V, b,) = map(calls.plain, params)
     epsilon = 0.1
     gamma = 0.01
     _, x, a, h = tape

@@ -1,7 +1,7 @@
 """Dense layer: reference kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support 737027978d4d0c22. Do not edit: `make` writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -106,7 +106,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (b, W,) = params
+    (b, W,) = map(calls.plain, params)
     x = unrolled.placed(call.inputs[0], dtype)
     a = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     h = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
@@ -132,7 +132,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (b, W,) = params
+    (b, W,) = map(calls.plain, params)
     _, x, a, h = tape
     error_h = unrolled.placed(errors[0], dtype)
     d_h = np.zeros_like(h)

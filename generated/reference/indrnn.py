@@ -1,7 +1,7 @@
 """Independently recurrent network: reference kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 737027978d4d0c22. Do not edit: `make` writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -111,7 +111,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (W, u, b,) = params
+    (W, u, b,) = map(calls.plain, params)
     x = unrolled.placed(call.inputs[0], dtype)
     a = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     h = unrolled.rows(steps, batch, sizes["hidden_size"], dtype, call.state[0])
@@ -137,7 +137,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (W, u, b,) = params
+    (W, u, b,) = map(calls.plain, params)
     _, x, a, h = tape
     error_h = unrolled.placed(errors[0], dtype)
     last_error_h = unrolled.last(ends[0], call.lengths, steps)

@@ -1,7 +1,7 @@
 """LSTM: reference kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
-Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 737027978d4d0c22. Do not edit: `make` writes this file.
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -155,7 +155,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o,) = params
+    (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o,) = map(calls.plain, params)
     x = unrolled.placed(call.inputs[0], dtype)
     i_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     f_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
@@ -197,7 +197,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o,) = params
+    (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o,) = map(calls.plain, params)
     _, x, i_bar, f_bar, g_bar, o_bar, i, f, g, o, c, h = tape
     error_h = unrolled.placed(errors[0], dtype)
     last_error_c = unrolled.last(ends[0], call.lengths, steps)

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: reference kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 737027978d4d0c22. Do not edit: `make` writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -169,7 +169,9 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (W_ix, W_ir, w_ic, b_i, W_fx, W_fr, w_fc, b_f, W_cx, W_cr, b_c, W_ox, W_or, w_oc, b_o, W_rm,) = params
+    (W_ix, W_ir, w_ic, b_i, W_fx, W_fr, w_fc, b_f, W_cx, W_cr, b_c, W_ox, W_or, w_oc, b_o, W_rm,) = (
+        map(calls.plain, params)
+    )
     x = unrolled.placed(call.inputs[0], dtype)
     i_bar = unrolled.rows(steps, batch, sizes["cell_size"], dtype)
     f_bar = unrolled.rows(steps, batch, sizes["cell_size"], dtype)
@@ -213,7 +215,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (W_ix, W_ir, w_ic, b_i, W_fx, W_fr, w_fc, b_f, W_cx, W_cr, b_c, W_ox, W_or, w_oc, b_o, W_rm,) = params
+    (W_ix, W_ir, w_ic, b_i, W_fx, W_fr, w_fc, b_f, W_cx, W_cr, b_c, W_ox, W_or, w_oc, b_o, W_rm,) = (
+        map(calls.plain, params)
+    )
     _, x, i_bar, f_bar, z_bar, i, f, z, c, o_bar, o, m, r = tape
     error_r = unrolled.placed(errors[0], dtype)
     last_error_c = unrolled.last(ends[0], call.lengths, steps)

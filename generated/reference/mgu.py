@@ -1,7 +1,7 @@
 """Minimal gated unit: reference kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 737027978d4d0c22. Do not edit: `make` writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -126,7 +126,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (W_f, U_f, b_f, W_h, U_h, b_h,) = params
+    (W_f, U_f, b_f, W_h, U_h, b_h,) = map(calls.plain, params)
     x = unrolled.placed(call.inputs[0], dtype)
     f_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     f = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
@@ -158,7 +158,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (W_f, U_f, b_f, W_h, U_h, b_h,) = params
+    (W_f, U_f, b_f, W_h, U_h, b_h,) = map(calls.plain, params)
     _, x, f_bar, f, n_bar, n, h = tape
     error_h = unrolled.placed(errors[0], dtype)
     last_error_h = unrolled.last(ends[0], call.lengths, steps)

@@ -12,7 +12,7 @@ from generated.support.expected import Array, Dtype, contiguous, describe
 from generated.support.signature import Signature
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Call:
     """The checked arguments of one call: sizes by name, dtype, T, B, and contiguous arrays.
 
@@ -133,13 +133,13 @@ def last_rows(array: Array, call: Call) -> Array:
 
 
 def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
-    """The gradient of an initial state: the sum of what hops into step 1 gave.
+    """The gradient of an initial state: the sum of what hops into step 1 gave, row 0 of each of `hops`.
 
     An empty sequence hands its initial state on as its last one, so that the error on that one is all it gets. T = 0
     leaves no hops at all.
     """
     empty = np.where((call.lengths == 0)[:, None], last_error, last_error.dtype.type(0))
-    return empty + sum(hops[1:], start=hops[0]) if call.steps else empty
+    return empty + sum((hop[0] for hop in hops[1:]), start=hops[0][0]) if call.steps else empty
 
 
 def plain(array: Array) -> Array:

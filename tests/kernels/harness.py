@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from types import ModuleType
 from typing import Any
 
@@ -52,17 +53,26 @@ def draw_arguments(
     )
 
 
+def call_forward(module: ModuleType, cell: Equations, given: Arguments, **options: Any) -> tuple[Any, ...]:
+    """(loss or None, y, state, tape) of a module's `forward`."""
+    params = options.pop("params", None) or module.Params(*given.params)
+    x = given.inputs[0] if len(given.inputs) == 1 else module.Inputs(*given.inputs)
+    judged = (given.target, given.weight) if cell.loss else ()
+    results = module.forward(params, x, *judged, module.State(*given.state), given.lengths, **options)
+    return results if cell.loss else (None, *results)
+
+
+def call_backward(module: ModuleType, cell: Equations, given: Arguments, tape: Any) -> Any:
+    """The gradients that a module's `backward` gives."""
+    dy: Any = given.dy[0] if len(given.dy) == 1 else module.Outputs(*given.dy)
+    return module.backward(module.Params(*given.params), tape, dy, module.State(*given.dstate))
+
+
 def run_module(module: ModuleType, cell: Equations, given: Arguments) -> dict[str, np.ndarray]:
     """Values and gradients by name, as the oracle names them."""
-    params, state = module.Params(*given.params), module.State(*given.state)
-    x = given.inputs[0] if len(given.inputs) == 1 else module.Inputs(*given.inputs)
-    dy: Any = given.dy[0] if len(given.dy) == 1 else module.Outputs(*given.dy)
-    values: dict[str, Any] = {}
-    if cell.loss:
-        values["loss"], y, last, tape = module.forward(params, x, given.target, given.weight, state, given.lengths)
-    else:
-        y, last, tape = module.forward(params, x, state, given.lengths)
-    grads = module.backward(params, tape, dy, module.State(*given.dstate))
+    loss, y, last, tape = call_forward(module, cell, given)
+    grads = call_backward(module, cell, given, tape)
+    values = {"loss": loss} if cell.loss else {}
     values |= _named("y", cell.outputs, y)
     values |= _named("state", cell.states, last, several=True)
     values |= _named("grads.params", cell.parameters, grads.params, several=True)
@@ -87,6 +97,24 @@ def assert_agree(got: Mapping[str, Any], wanted: Mapping[str, np.ndarray], toler
         if not worst <= tolerance * scale:
             faults.append(f"{name}: off by {worst:.3g} where the largest value is {scale:.3g}")
     assert not faults, "\n".join(faults)
+
+
+def leaves(value: Any) -> list[np.ndarray]:
+    """All arrays inside nested tuples and the call of a tape, in order; what is no array is left out."""
+    if is_dataclass(value):
+        value = tuple(getattr(value, item.name) for item in fields(value))
+    if isinstance(value, tuple):
+        return [array for item in value for array in leaves(item)]
+    return [np.asarray(value)] if isinstance(value, np.ndarray | np.generic) else []
+
+
+def assert_same_bits(first: Any, second: Any) -> None:
+    """Both hold the same arrays: shapes, dtypes and every value, where NaN equals NaN."""
+    pairs = list(zip(leaves(first), leaves(second), strict=True))
+    assert pairs
+    for one, other in pairs:
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other, strict=True)
 
 
 def interpreted(plan: Any) -> ModuleType:
