@@ -207,11 +207,11 @@ def wire(equations: Equations) -> Graph:
     """Build the graph of one step from the typed equations."""
     numbering = itertools.count(1)
     formulas = tuple(_formula(equation, numbering) for equation in equations.equations)
-    named = {
-        identify(formula.expression): value(formula.target)
-        for formula in formulas
-        if isinstance(formula.expression, Elementary)
-    }
+    named: dict[tuple[str, ...], dict[sympy.Expr, sympy.Expr]] = {}
+    for formula in formulas:
+        if isinstance(formula.expression, Elementary):
+            shape = equations.symbols[formula.target].shape
+            named.setdefault(shape, {})[identify(formula.expression)] = value(formula.target)
     edges = [edge for formula in formulas for edge in _edges_into(formula, equations, named)]
     judged = (equations.loss.variable,) if equations.loss else equations.outputs
     edges.extend(Edge(name, LOSS, 0, 1, 1, ()) for name in judged)
@@ -244,8 +244,14 @@ def _formula(equation: Equation, numbering: Iterator[int]) -> Formula:
     return Formula(equation, expression, tuple(products))
 
 
-def _edges_into(formula: Formula, equations: Equations, named: Mapping[sympy.Expr, sympy.Expr]) -> Iterator[Edge]:
-    """One edge for every occurrence in the equation, in the order of the text; constants have none."""
+def _edges_into(
+    formula: Formula, equations: Equations, named: Mapping[tuple[str, ...], Mapping[sympy.Expr, sympy.Expr]]
+) -> Iterator[Edge]:
+    """One edge for every occurrence in the equation, in the order of the text; constants have none.
+
+    `named` gives for each shape the variables that hold a function value. SymPy makes sigmoid(0) of sigmoid(z - z) for
+    z of any size: only a variable of the size that is needed may stand for it.
+    """
     standing = occurrences(formula.equation.expression)
     products = {product.symbol: product for product in formula.products}
     of_matrix = {product.matrix: product for product in formula.products}
@@ -253,10 +259,16 @@ def _edges_into(formula: Formula, equations: Equations, named: Mapping[sympy.Exp
     def holder(symbol: sympy.Symbol) -> ProductSymbol | None:
         return next((key for key, product in products.items() if symbol in product.operand.free_symbols), None)
 
+    def shape(within: ProductSymbol | None) -> tuple[str, ...]:
+        if within is None:
+            return equations.symbols[formula.target].shape
+        axes = equations.symbols[products[within].matrix.name].shape
+        return axes[:1] if products[within].transposed else axes[1:]
+
     def diagonal(within: ProductSymbol | None, by: sympy.Symbol) -> Diagonal:
         expression = products[within].operand if within else formula.expression
         primed = identify(expression.diff(by))
-        return Diagonal(expand_slopes(primed, named), primed)
+        return Diagonal(expand_slopes(primed, named.get(shape(within), {})), primed)
 
     def chain(within: ProductSymbol | None) -> tuple[Factor, ...]:
         """The factors from the target's adjoint down to the operand of the product `within`."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import sympy
 
 from derive.elementary import value
-from derive.equations.model import Equations
+from derive.equations.model import Equations, Kind
 from derive.gradients import Gradients
 from derive.plan import backward as backward_pass
 from derive.plan import forward as forward_pass
@@ -28,7 +28,10 @@ def lower(gradients: Gradients) -> Plan:
     graph = gradients.graph
     forward = forward_pass.lower(graph)
     backward = backward_pass.lower(gradients, forward)
-    forward_statements, backward_statements = share_functions(forward.statements, backward.statements)
+    scalars = {value(name) for name, symbol in graph.equations.symbols.items() if symbol.kind is Kind.SCALAR}
+    forward_statements, backward_statements = share_functions(
+        forward.statements, backward.statements, scalars, forward.region_of
+    )
     whole = _pulled_whole(gradients, backward_statements, {stack.pulled for stack in forward.stacks})
     backward_statements = tuple(item for item in backward_statements if item.symbol not in whole)
     backward_statements = needed(backward_statements, _wanted_backward(gradients, backward, whole))

@@ -139,6 +139,7 @@ def _timeless(name: str, terms: list[Term], dimension: str, label: str, *, read_
     What the steps have summed is the whole adjoint where the preamble adds nothing; it is finished all the same where
     the preamble reads it on (`read_on`).
     """
+    terms = [term for term in terms if term.expression != 0]
     summed = [term for term in terms if term.region is not Region.PREAMBLE or term.dimension != dimension]
     for term in summed:
         yield Accumulate(symbols.total(name), term.expression, term.dimension, term.region, label)

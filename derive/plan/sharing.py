@@ -6,20 +6,27 @@ statement of its own, so that no kernel recomputes what it has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 import sympy
 
 from derive.elementary import Elementary
 from derive.plan import symbols
-from derive.plan.model import Assign, Statement
+from derive.plan.model import REGIONS, Assign, Region, Statement
 
 
 def share_functions(
-    forward: Sequence[Assign], backward: Sequence[Statement]
+    forward: Sequence[Assign],
+    backward: Sequence[Statement],
+    scalars: Set[sympy.Symbol],
+    region_of: Callable[[sympy.Symbol], Region],
 ) -> tuple[tuple[Assign, ...], tuple[Statement, ...]]:
-    """Name every function value that the forward pass computes and the backward pass reads."""
+    """Name every function value that the forward pass computes and the backward pass reads.
+
+    Such a value is computed where all that it reads is there, which may be long before the statement that needs it: one
+    value serves statements of several regions and, where it reads `scalars` alone, of several dimensions.
+    """
     read = {item for statement in backward for item in statement.expression.atoms(Elementary)}
     whole = {statement.expression for statement in forward}
     computed = dict.fromkeys(
@@ -38,7 +45,11 @@ def share_functions(
             if symbol not in defined and statement.expression.has(item):
                 defined.add(symbol)
                 expression = _replace_within(item, named)
-                statements.append(Assign(symbol, expression, statement.dimension, statement.region))
+                dimension = statement.dimension if item.free_symbols - scalars else ""
+                region = max(
+                    (region_of(read) for read in item.free_symbols), key=REGIONS.index, default=Region.PREAMBLE
+                )
+                statements.append(Assign(symbol, expression, dimension, region))
         statements.append(replace(statement, expression=statement.expression.xreplace(named)))
     return tuple(statements), tuple(replace(item, expression=item.expression.xreplace(named)) for item in backward)
 

@@ -42,6 +42,12 @@ def store(
     read_backward = _values_read(backward) | {unlagged(item.stack.operand) for item in weight_gradients}
     if equations.loss:
         read_backward.add(value(equations.loss.variable))
+    read_behind = {
+        read
+        for statement in forward.statements
+        if statement.region is Region.SUFFIX
+        for read in statement.expression.free_symbols
+    }
     namer = Namer(equations.size_names)
     places: dict[sympy.Symbol, Place] = {}
 
@@ -53,7 +59,7 @@ def store(
             array, ()
         )
     for stack in stacks:
-        places.update(_product_places(stack, read_backward, namer))
+        places.update(_product_places(stack, read_backward, read_behind, namer))
     for array in _backward_values(equations, backward, regions, namer):
         put(array)
     for stack in stacks:
@@ -77,17 +83,19 @@ def _forward_values(
         shape = equations.symbols[name].shape
         yield Array(namer.new(f"kept_{name}"), name, kept, shape, True, False)
     outlives = _read_elsewhere(forward)
-    operands = {unlagged(stack.operand): stack.region for stack in stacks}
+    multiplied: dict[sympy.Symbol, set[Region]] = {}
+    for stack in stacks:
+        multiplied.setdefault(unlagged(stack.operand), set()).add(stack.region)
     for statement in forward.statements:
         symbol = statement.symbol
         state = str(symbol) in equations.states
         output = str(symbol) in equations.outputs
         saved = symbol in read_backward
-        if not (state or output or saved or symbol in outlives or symbol in operands):
+        if not (state or output or saved or symbol in outlives or symbol in multiplied):
             continue
         region = regions[symbol]
-        inside_loop = region is Region.LOOP and not output and operands.get(symbol, region) is Region.LOOP
-        inside_loop = inside_loop and outlives.get(symbol, {region}) <= {Region.LOOP}
+        readers = outlives.get(symbol, set()) | multiplied.get(symbol, set())
+        inside_loop = region is Region.LOOP and not output and readers <= {Region.LOOP}
         kept = Kept.ONCE if region is Region.PREAMBLE else Kept.CARRIED if state else Kept.STEPS
         yield Array(
             namer.new(f"kept_{_readable(symbol)}"),
@@ -95,23 +103,28 @@ def _forward_values(
             kept,
             (statement.dimension,),
             saved,
-            inside_loop and region is Region.LOOP,
+            inside_loop,
         )
 
 
 def _product_places(
-    stack: Stack, read_backward: set[sympy.Symbol], namer: Namer
+    stack: Stack, read_backward: set[sympy.Symbol], read_behind: set[sympy.Symbol], namer: Namer
 ) -> Iterator[tuple[sympy.Symbol, Place]]:
-    """The values of a stack's products, side by side in one array."""
+    """The values of a stack's products, side by side in one array.
+
+    Inside the loop the value of the running step is enough, unless a pass behind the loop reads every step.
+    """
     saved = any(product in read_backward for product in stack.products)
-    kept = {Region.PREAMBLE: Kept.ONCE, Region.LOOP: Kept.STEPS if saved else Kept.ONE}.get(stack.region, Kept.STEPS)
+    behind = any(product in read_behind for product in stack.products)
+    every_step = stack.region is not Region.LOOP or saved or behind
+    kept = Kept.ONCE if stack.region is Region.PREAMBLE else Kept.STEPS if every_step else Kept.ONE
     array = Array(
         namer.new(f"products_{stack.name}"),
         f"products of {stack.operand}",
         kept,
         stack.rows,
         saved,
-        stack.region is Region.LOOP and kept is Kept.STEPS,
+        stack.region is Region.LOOP and kept is Kept.STEPS and not behind,
     )
     for index, product in enumerate(stack.products):
         yield product, Place(array, stack.rows[:index])

@@ -71,6 +71,7 @@ def call_backward(module: ModuleType, cell: Equations, given: Arguments, tape: A
 def run_module(module: ModuleType, cell: Equations, given: Arguments) -> dict[str, np.ndarray]:
     """Values and gradients by name, as the oracle names them."""
     loss, y, last, tape = call_forward(module, cell, given)
+    assert_same_bits((loss, y, last), call_forward(module, cell, given, keep_tape=False)[:3])
     grads = call_backward(module, cell, given, tape)
     values = {"loss": loss} if cell.loss else {}
     values |= _named("y", cell.outputs, y)

@@ -182,6 +182,8 @@ class Writer:
             lambda: f"({self.scalar()} * {a})",
             lambda: f"({self.constant()} * {a})",
             lambda: f"({a} + {self.scalar()})",
+            lambda: f"({a} * {self.pick(('tanh', 'exp'))}({self.scalar()}))",
+            lambda: f"({a} * tanh({b}) + tanh({self.vector(dimension)}))",
             lambda: f"(1 - {a})",
             lambda: f"{self.pick(('0.5', '3', '0.125'))} * {a}",
         ]
