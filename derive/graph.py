@@ -18,6 +18,7 @@ import sympy
 from derive.elementary import (
     Elementary,
     ProductSymbol,
+    Value,
     apply_operator,
     elementary,
     expand_slopes,
@@ -210,8 +211,10 @@ def wire(equations: Equations) -> Graph:
     named: dict[tuple[str, ...], dict[sympy.Expr, sympy.Expr]] = {}
     for formula in formulas:
         if isinstance(formula.expression, Elementary):
-            shape = equations.symbols[formula.target].shape
-            named.setdefault(shape, {})[identify(formula.expression)] = value(formula.target)
+            expression, symbol = identify(formula.expression), equations.symbols[formula.target]
+            # A state made of parameters alone carries t, the function value does not.
+            if symbol.timeless or not all(_is_timeless(equations, read) for read in expression.free_symbols):
+                named.setdefault(symbol.shape, {})[expression] = value(formula.target)
     edges = [edge for formula in formulas for edge in _edges_into(formula, equations, named)]
     judged = (equations.loss.variable,) if equations.loss else equations.outputs
     edges.extend(Edge(name, LOSS, 0, 1, 1, ()) for name in judged)
@@ -242,6 +245,11 @@ def _formula(equation: Equation, numbering: Iterator[int]) -> Formula:
     expression = translate(equation.expression, None)
     products.sort(key=lambda product: product.symbol.number)
     return Formula(equation, expression, tuple(products))
+
+
+def _is_timeless(equations: Equations, symbol: sympy.Symbol) -> bool:
+    """Whether `symbol` is a value that carries no t."""
+    return isinstance(symbol, Value) and equations.symbols[symbol.variable].timeless
 
 
 def _edges_into(

@@ -124,12 +124,15 @@ class _Body:
     constants: dict[str, str] = field(default_factory=dict)
     aliases: dict[sympy.Symbol, str] = field(default_factory=dict)
     typed: str = ""
+    summed: str = ""
 
     def array(self, array: Array) -> str:
         """The name of an array, noted as an argument."""
         self.arguments[array.name] = None
         if array.kept is not Kept.SUM and not self.typed:
             self.typed = array.name
+        elif array.kept is Kept.SUM:
+            self.summed = array.name
         return array.name
 
     def size(self, dimension: str) -> str:
@@ -335,7 +338,8 @@ class Writer:
     def _kernel(self, name: str, region: Region, body: _Body, stages: tuple[StageView, ...]) -> Kernel:
         constants = tuple(f"{name} = real({text})" for name, text in sorted(body.constants.items()))
         if constants:
-            constants = (f"real = {body.typed}.dtype.type", *constants)
+            # Where nothing but sums of constants is left, these have the type of the sums.
+            constants = (f"real = {body.typed or body.summed}.dtype.type", *constants)
         return Kernel(name, region.value, tuple(body.arguments), constants, stages)
 
     def _product(self, stack: Stack, body: _Body) -> str:
