@@ -20,7 +20,7 @@ OUTPUTS = {
     "tex": ("docs/cells", ".tex"),
 }
 # What the head of a generated file says, and no other file: such a file may be removed.
-_MARKS = {".py": b"Do not edit: `make` writes this file.", ".tex": b"% Made by derive from the equations of the cell"}
+_MARKS = {".py": b"Do not edit: derive writes this file.", ".tex": b"% Made by derive from the equations of the cell"}
 _HEAD = 8192
 _LEFTOVER = re.compile(r"\.\w+(\.py|\.tex)?\.\w{8}")
 

@@ -26,6 +26,8 @@ def local_name(symbol: sympy.Symbol, plan: Plan) -> str:
         return f"last_error_{text[6:]}"
     if text.startswith("∂"):
         return f"error_{text[1:]}"
+    if text.endswith(".operand"):
+        return f"operand_{text.removesuffix('.operand').removeprefix('@')}"
     if text.endswith("ᵀδ"):
         return f"pulled_{_plain(text[:-2])}"
     if text.endswith("@next"):
@@ -34,6 +36,6 @@ def local_name(symbol: sympy.Symbol, plan: Plan) -> str:
 
 
 def _plain(text: str) -> str:
-    for sign, word in (("@", "product_"), ("[t-1]", "_before"), ("<", "_from_"), (".", "_")):
+    for sign, word in (("@", "product_"), ("[t-1]", "_before"), ("<", "_from_")):
         text = text.replace(sign, word)
     return text

@@ -12,7 +12,7 @@ import sympy
 
 from derive.build import in_memory
 from derive.cell import Cell
-from derive.check import check, kinks
+from derive.check import check, checker, kinks
 from derive.check.checker import checker_checked, differs
 from derive.check.differences import estimate
 from derive.check.mutants import FAMILIES, mutants
@@ -33,9 +33,8 @@ def broken(cell: Cell, target: str, old: str, new: str) -> ModuleType:
     return in_memory(source.replace(old, new, 1), cell.name)
 
 
-@pytest.mark.parametrize("name", ["rnn", "gru", "rnn_readout", "indrnn"])
-def test_the_whole_ladder_holds(name: str) -> None:
-    report = check(Cell(load(name)))
+def test_every_mutant_is_equivalent_or_caught_twice() -> None:
+    report = check(Cell(load("rnn_readout")))
     assert report.passed, report.summary
     assert [rung.name for rung in report.rungs][-1] == "mutants"
     assert [count.family for count in report.mutants] == list(FAMILIES)
@@ -79,7 +78,7 @@ def test_a_gradient_in_double_precision_is_found_in_float32() -> None:
 
 
 def test_a_mutant_that_no_judge_sees_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("derive.check.checker.differs", lambda derived, estimates: False)
+    monkeypatch.setattr(checker, "differs", lambda derived, estimates: False)
     rung, _ = checker_checked(Subject(Cell(load("rnn"))))
     assert not rung.passed
     assert "wrong by the proof" in rung.failures[0]

@@ -1,7 +1,6 @@
 """Tables and the picture say what the code says."""
 
 import inspect
-import json
 import re
 from fractions import Fraction
 
@@ -17,11 +16,9 @@ from derive.equations import limits
 from derive.equations.syntax import FUNCTIONS, RESERVED
 from derive.rules import RULES
 from generated.cpu import lstm, lstm_regression
-from tests.docs.mutants import table_row, with_table
+from tests.docs.mutants import table_row
 from tests.docs.pages import ROOT, page, rows
 from tests.rules.rows import exact_derivatives
-
-REPORT = ROOT / "build" / "check.json"
 
 
 def test_the_table_of_functions_holds_every_function_in_order():
@@ -121,11 +118,6 @@ def test_a_row_of_mutants_counts_what_the_check_makes(row):
 
 def test_every_cell_has_a_row_of_mutants():
     assert [row[0] for row in rows("docs/checks.md", "mutants")] == list(derive.names())
-
-
-@pytest.mark.skipif(not REPORT.is_file(), reason="written by: derive check --json > build/check.json")
-def test_the_table_of_mutants_is_what_the_check_printed():
-    assert with_table(page("docs/checks.md"), json.loads(REPORT.read_text(encoding="utf-8"))) == page("docs/checks.md")
 
 
 def test_a_check_that_failed_makes_no_row():
