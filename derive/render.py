@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from derive.errors import DeriveError
 from derive.gradients import Gradients
 from derive.plan import Plan
-from derive.printers import driver, module, reference
+from derive.printers import cpu, module, reference
 from derive.printers.tex_document import tex_document
 from derive.templates import environment
 
@@ -49,7 +49,7 @@ def render_cpu(plan: Plan, dtype: str = "float32") -> str:
     """The Numba module of a cell."""
     template = environment("cpu").get_template("kernel.py.j2")
     head = module.view(plan.graph.equations, "cpu", support_digest(), dtype)
-    return _tidy(template.render(module=head, view=driver.view(plan)))
+    return _tidy(template.render(module=head, view=cpu.view(plan)))
 
 
 @cache

@@ -96,7 +96,7 @@ def init_state(params, batch, **sizes):
 
 
 @njit(cache=True, error_model="numpy")
-def _forward_loop(steps, batch, lengths, keep, products_x, b, kept_h, u, hidden_size):
+def _forward_loop(steps, batch, lengths, keep, products_x, kept_h, u, b, hidden_size):
     for t in range(steps):
         # Without a tape two rows of a state and one of any other value are enough.
         now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
@@ -180,7 +180,7 @@ def _run(packed, call, keep_tape):
     kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[0])
     products_x = np.zeros((steps, batch, hidden_size), dtype)
     product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, hidden_size))
-    _forward_loop(steps, batch, call.lengths, keep_tape, products_x, b, kept_h, u, hidden_size)
+    _forward_loop(steps, batch, call.lengths, keep_tape, products_x, kept_h, u, b, hidden_size)
     y = calls.masked(kept_h[1:], call.lengths).copy()
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, kept_x, kept_h) if keep_tape else None

@@ -186,7 +186,7 @@ def init_state(params, batch, **sizes):
 def _forward_loop(
     steps, batch, lengths, keep, packed_y_before, kept_y, products_y_before, packed_i_before, kept_i, products_i_before,
     packed_f_before, kept_f, products_f_before, packed_o_before, kept_o, products_o_before, products_x, b_z,
-    hidden_size, b_in, kept_c, p_in, b_for, p_for, kept_z, b_out, p_out, kept_function_1
+    hidden_size, kept_c, p_in, b_in, p_for, b_for, kept_z, p_out, b_out, kept_function_1
 ):
     for t in range(steps):
         # Without a tape two rows of a state and one of any other value are enough.
@@ -245,8 +245,8 @@ def _forward_loop(
 
 @njit(cache=True, error_model="numpy")
 def _backward_loop(
-    steps, batch, lengths, carry_y, last_error_y, error_y, kept_function_1, carry_o, last_error_o, kept_o, p_out,
-    carry_c, last_error_c, kept_c, carry_f, last_error_f, kept_z, carry_i, last_error_i, kept_i, kept_f, p_for, p_in,
+    steps, batch, lengths, carry_y, last_error_y, error_y, kept_function_1, carry_o, last_error_o, kept_o, carry_c,
+    last_error_c, p_out, kept_c, carry_f, last_error_f, kept_z, carry_i, last_error_i, kept_i, kept_f, p_for, p_in,
     sum_b_z, sum_p_in, sum_b_in, sum_p_for, sum_b_for, sum_p_out, sum_b_out, adjoints_x, adjoints_y_before, hidden_size,
     adjoints_i_before, adjoints_f_before, adjoints_o_before, packed_y_before, pulled_y_before, packed_i_before,
     pulled_i_before, packed_f_before, pulled_f_before, packed_o_before, pulled_o_before
@@ -398,7 +398,7 @@ def _run(packed, call, keep_tape):
     _forward_loop(
         steps, batch, call.lengths, keep_tape, packed_y_before, kept_y, products_y_before, packed_i_before, kept_i,
         products_i_before, packed_f_before, kept_f, products_f_before, packed_o_before, kept_o, products_o_before,
-        products_x, b_z, hidden_size, b_in, kept_c, p_in, b_for, p_for, kept_z, b_out, p_out, kept_function_1
+        products_x, b_z, hidden_size, kept_c, p_in, b_in, p_for, b_for, kept_z, p_out, b_out, kept_function_1
     )
     y = calls.masked(kept_y[1:], call.lengths).copy()
     state = State(
@@ -472,7 +472,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     pulled_o_before = np.zeros((batch, hidden_size), dtype)
     _backward_loop(
         steps, batch, call.lengths, carry_y, last_error_y, error_y, kept_function_1, carry_o, last_error_o, kept_o,
-        p_out, carry_c, last_error_c, kept_c, carry_f, last_error_f, kept_z, carry_i, last_error_i, kept_i, kept_f,
+        carry_c, last_error_c, p_out, kept_c, carry_f, last_error_f, kept_z, carry_i, last_error_i, kept_i, kept_f,
         p_for, p_in, sum_b_z, sum_p_in, sum_b_in, sum_p_for, sum_b_for, sum_p_out, sum_b_out, adjoints_x,
         adjoints_y_before, hidden_size, adjoints_i_before, adjoints_f_before, adjoints_o_before, packed_y_before,
         pulled_y_before, packed_i_before, pulled_i_before, packed_f_before, pulled_f_before, packed_o_before,

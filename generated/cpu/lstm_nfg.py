@@ -134,8 +134,8 @@ def init_state(params, batch, **sizes):
 
 @njit(cache=True, error_model="numpy")
 def _forward_loop(
-    steps, batch, lengths, keep, packed_y_before, kept_y, products_y_before, products_x, b_z, hidden_size, b_in, kept_c,
-    p_in, kept_z, kept_i, b_out, p_out, kept_o, kept_function_1
+    steps, batch, lengths, keep, packed_y_before, kept_y, products_y_before, products_x, b_z, hidden_size, kept_c, p_in,
+    b_in, kept_z, kept_i, p_out, b_out, kept_o, kept_function_1
 ):
     for t in range(steps):
         # Without a tape two rows of a state and one of any other value are enough.
@@ -174,7 +174,7 @@ def _forward_loop(
 
 @njit(cache=True, error_model="numpy")
 def _backward_loop(
-    steps, batch, lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o, p_out, carry_c, last_error_c,
+    steps, batch, lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o, carry_c, last_error_c, p_out,
     kept_z, kept_i, p_in, sum_b_z, kept_c, sum_p_in, sum_b_in, sum_p_out, sum_b_out, adjoints_x, adjoints_y_before,
     hidden_size, packed_y_before, pulled_y_before
 ):
@@ -281,7 +281,7 @@ def _run(packed, call, keep_tape):
     product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 3 * hidden_size))
     _forward_loop(
         steps, batch, call.lengths, keep_tape, packed_y_before, kept_y, products_y_before, products_x, b_z, hidden_size,
-        b_in, kept_c, p_in, kept_z, kept_i, b_out, p_out, kept_o, kept_function_1
+        kept_c, p_in, b_in, kept_z, kept_i, p_out, b_out, kept_o, kept_function_1
     )
     y = calls.masked(kept_y[1:], call.lengths).copy()
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_y, call))
@@ -323,8 +323,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     adjoints_y_before = np.zeros((steps, batch, 3 * hidden_size), dtype)
     pulled_y_before = np.zeros((batch, hidden_size), dtype)
     _backward_loop(
-        steps, batch, call.lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o, p_out, carry_c,
-        last_error_c, kept_z, kept_i, p_in, sum_b_z, kept_c, sum_p_in, sum_b_in, sum_p_out, sum_b_out, adjoints_x,
+        steps, batch, call.lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o, carry_c, last_error_c,
+        p_out, kept_z, kept_i, p_in, sum_b_z, kept_c, sum_p_in, sum_b_in, sum_p_out, sum_b_out, adjoints_x,
         adjoints_y_before, hidden_size, packed_y_before, pulled_y_before
     )
     product(adjoints_x.reshape(steps * batch, 3 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))

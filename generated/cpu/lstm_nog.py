@@ -133,8 +133,8 @@ def init_state(params, batch, **sizes):
 
 @njit(cache=True, error_model="numpy")
 def _forward_loop(
-    steps, batch, lengths, keep, packed_y_before, kept_y, products_y_before, products_x, b_z, hidden_size, b_in, kept_c,
-    p_in, b_for, p_for, kept_z, kept_i, kept_f
+    steps, batch, lengths, keep, packed_y_before, kept_y, products_y_before, products_x, b_z, hidden_size, kept_c, p_in,
+    b_in, p_for, b_for, kept_z, kept_i, kept_f
 ):
     for t in range(steps):
         # Without a tape two rows of a state and one of any other value are enough.
@@ -276,7 +276,7 @@ def _run(packed, call, keep_tape):
     product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 3 * hidden_size))
     _forward_loop(
         steps, batch, call.lengths, keep_tape, packed_y_before, kept_y, products_y_before, products_x, b_z, hidden_size,
-        b_in, kept_c, p_in, b_for, p_for, kept_z, kept_i, kept_f
+        kept_c, p_in, b_in, p_for, b_for, kept_z, kept_i, kept_f
     )
     y = calls.masked(kept_y[1:], call.lengths).copy()
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_y, call))

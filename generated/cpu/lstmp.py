@@ -155,8 +155,8 @@ def init_state(params, batch, **sizes):
 
 @njit(cache=True, error_model="numpy")
 def _forward_loop(
-    steps, batch, lengths, keep, packed_r_before, kept_r, products_r_before, products_x, b_i, kept_c, w_ic, cell_size,
-    b_f, w_fc, b_c, kept_i, kept_f, kept_z, b_o, w_oc, kept_o, kept_function_1, kept_m, packed_m, products_m,
+    steps, batch, lengths, keep, packed_r_before, kept_r, products_r_before, products_x, kept_c, w_ic, b_i, cell_size,
+    w_fc, b_f, b_c, kept_i, kept_f, kept_z, w_oc, b_o, kept_o, kept_function_1, kept_m, packed_m, products_m,
     hidden_size
 ):
     for t in range(steps):
@@ -210,7 +210,7 @@ def _forward_loop(
 @njit(cache=True, error_model="numpy")
 def _backward_loop(
     steps, batch, lengths, carry_r, last_error_r, error_r, adjoints_m, hidden_size, packed_m, pulled_m, kept_function_1,
-    kept_o, w_oc, carry_c, last_error_c, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sum_w_ic, sum_b_i, sum_w_fc,
+    kept_o, carry_c, last_error_c, w_oc, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sum_w_ic, sum_b_i, sum_w_fc,
     sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, adjoints_r_before, cell_size, packed_r_before, pulled_r_before
 ):
     real = carry_r.dtype.type
@@ -337,8 +337,8 @@ def _run(packed, call, keep_tape):
     products_m = np.zeros((batch, hidden_size), dtype)
     product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 4 * cell_size))
     _forward_loop(
-        steps, batch, call.lengths, keep_tape, packed_r_before, kept_r, products_r_before, products_x, b_i, kept_c,
-        w_ic, cell_size, b_f, w_fc, b_c, kept_i, kept_f, kept_z, b_o, w_oc, kept_o, kept_function_1, kept_m, packed_m,
+        steps, batch, call.lengths, keep_tape, packed_r_before, kept_r, products_r_before, products_x, kept_c, w_ic,
+        b_i, cell_size, w_fc, b_f, b_c, kept_i, kept_f, kept_z, w_oc, b_o, kept_o, kept_function_1, kept_m, packed_m,
         products_m, hidden_size
     )
     y = calls.masked(kept_r[1:], call.lengths).copy()
@@ -394,7 +394,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     pulled_m = np.zeros((batch, cell_size), dtype)
     _backward_loop(
         steps, batch, call.lengths, carry_r, last_error_r, error_r, adjoints_m, hidden_size, packed_m, pulled_m,
-        kept_function_1, kept_o, w_oc, carry_c, last_error_c, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sum_w_ic,
+        kept_function_1, kept_o, carry_c, last_error_c, w_oc, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sum_w_ic,
         sum_b_i, sum_w_fc, sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, adjoints_r_before, cell_size,
         packed_r_before, pulled_r_before
     )

@@ -9,7 +9,8 @@ import pytest
 
 from derive.cell import Cell
 from derive.equations import parse
-from derive.printers import cpu, reference
+from derive.printers import reference
+from derive.printers.cpu import naming as cpu
 from derive.render import render
 from tests.kernels import oracle
 from tests.kernels.harness import assert_agree, draw_arguments, interpreted, run_module

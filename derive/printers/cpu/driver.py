@@ -10,7 +10,9 @@ from derive.elementary import Value, value
 from derive.equations.model import Kind
 from derive.plan.model import Array, Kept, Plan, Region, Stack
 from derive.plan.symbols import adjoint, error, last_error, total
-from derive.printers.cpu import Allocation, CpuView, Kernel, PackedStack, Writer
+from derive.printers.cpu.kernels import kernels
+from derive.printers.cpu.model import Allocation, CpuView, Kernel, PackedStack
+from derive.printers.cpu.naming import Naming
 
 
 def view(plan: Plan) -> CpuView:
@@ -24,21 +26,21 @@ class _Driver:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.equations = plan.graph.equations
-        self.writer = Writer(plan)
+        self.naming = Naming(plan)
 
     def view(self) -> CpuView:
-        plan, equations, writer = self.plan, self.equations, self.writer
-        forward = writer.kernels(plan.forward, "forward")
-        backward = writer.kernels(plan.backward, "backward")
+        plan, equations, naming = self.plan, self.equations, self.naming
+        forward = kernels(naming, plan.forward, "forward")
+        backward = kernels(naming, plan.backward, "backward")
         pulled = {stack for _, stages in plan.backward.regions for stage in stages for stack in stage.products}
         arrays = {array.name: array for array in plan.arrays}
         external = self._external()
         used_forward = [array for array in plan.arrays if self._is_forward(array)]
         used_backward = [array for array in plan.arrays if not self._is_forward(array) and array.name not in external]
         return CpuView(
-            functions=writer.functions,
+            functions=naming.functions,
             sizes=tuple(dimension.name for dimension in equations.dimensions),
-            params=tuple(writer.names[name] for name in equations.parameters),
+            params=tuple(naming.names[name] for name in equations.parameters),
             forward_params=self._read_params(forward, ()),
             backward_params=self._read_params(backward, [stack for stack in plan.stacks if stack in pulled]),
             stacks=tuple(self._packed(stack, stack in pulled) for stack in plan.stacks),
@@ -71,16 +73,16 @@ class _Driver:
             if isinstance(item, Kernel)
             for argument in item.arguments
         }
-        read |= {self.writer.names[matrix] for stack in packed for matrix, _ in stack.matrices}
+        read |= {self.naming.names[matrix] for stack in packed for matrix, _ in stack.matrices}
         read |= {
-            self.writer.names[str(stack.operand)]
+            self.naming.names[str(stack.operand)]
             for stack in self.plan.stacks
             if str(stack.operand) in self.equations.parameters
         }
         return tuple(
-            (self.writer.names[name], f"params.{name}){'' if self.equations.symbols[name].shape else '.reshape(1)'}")
+            (self.naming.names[name], f"params.{name}){'' if self.equations.symbols[name].shape else '.reshape(1)'}")
             for name in self.equations.parameters
-            if self.writer.names[name] in read
+            if self.naming.names[name] in read
         )
 
     def _is_forward(self, array: Array) -> bool:
@@ -129,7 +131,7 @@ class _Driver:
 
     def _packed(self, stack: Stack, read_back: bool) -> PackedStack:
         """The matrices of a stack side by side, and below each other for the way back."""
-        name = self.writer.names
+        name = self.naming.names
         forward = [f"{name[matrix]}{'' if transposed else '.T'}" for matrix, transposed in stack.matrices]
         backward = [f"{name[matrix]}{'.T' if transposed else ''}" for matrix, transposed in stack.matrices]
         return PackedStack(f"packed_{stack.name}", ", ".join(forward), ", ".join(backward), read_back)
@@ -166,8 +168,8 @@ class _Driver:
         symbol = stack.operand
         name = symbol.variable if isinstance(symbol, Value) else ""
         if name in self.equations.parameters:
-            return f"{self.writer.names[name]}.reshape(1, {self._columns([stack.columns])})"
-        array = self.writer.place(symbol).array
+            return f"{self.naming.names[name]}.reshape(1, {self._columns([stack.columns])})"
+        array = self.naming.place(symbol).array
         lag = symbol.lag if isinstance(symbol, Value) else 0
         if not masked or array.kept is Kept.ONCE:
             return self._rows(array, lag)

@@ -1,0 +1,134 @@
+"""The text of elements and leaves inside one compiled function, and the arguments and constants that it needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import sympy
+
+from derive.elementary import Value
+from derive.equations.model import Kind, Role
+from derive.plan.model import Array, Kept, Place
+from derive.printers.code import decimal
+from derive.printers.cpu.naming import Naming
+
+
+@dataclass
+class Body:
+    """Collects what one compiled function uses while its text is printed.
+
+    `aliases` are symbols that another text stands for in the running sweep. `typed` names an array of the kernel's
+    dtype, `summed` one of the sums.
+    """
+
+    naming: Naming
+    backward: bool
+    arguments: dict[str, None] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
+    aliases: dict[sympy.Symbol, str] = field(default_factory=dict)
+    typed: str = ""
+    summed: str = ""
+
+    def array(self, array: Array) -> str:
+        """The name of an array, noted as an argument."""
+        self.arguments[array.name] = None
+        if array.kept is not Kept.SUM and not self.typed:
+            self.typed = array.name
+        elif array.kept is Kept.SUM:
+            self.summed = array.name
+        return array.name
+
+    def size(self, dimension: str) -> str:
+        """The size of a dimension, noted as an argument; a scalar has size 1."""
+        if not dimension:
+            return "1"
+        self.arguments[dimension] = None
+        return dimension
+
+    def constant(self, number: sympy.Rational) -> str:
+        """The name of a typed constant."""
+        name = self.naming.constant(number)
+        self.constants[name] = decimal(number)
+        return name
+
+    def row(self, array: Array, lag: int, following: bool) -> str:
+        """The index of the row of an array along time: of this step, of the one before, or of the one behind it."""
+        shrinks = array.shrinks and not self.backward
+        match array.kept:
+            case Kept.STEPS:
+                return "t + 1" if following else "here" if shrinks else "t"
+            case Kept.CARRIED if lag:
+                return "before" if shrinks else "t"
+            case Kept.CARRIED:
+                return "now" if shrinks else "t + 1"
+            case Kept.PAIR:
+                return "(t + 1) & 1" if following else "t & 1"
+            case _:
+                return ""
+
+    def element(self, place: Place, lag: int = 0, following: bool = False) -> str:
+        """The element of the running item and unit."""
+        array = place.array
+        name = self.array(array)
+        offset = " + ".join([*self.sizes(place.before), "unit"]) if array.columns != ("",) else "0"
+        if array.kept is Kept.SUM:
+            return f"{name}[{offset}]"
+        if array.kept is Kept.ONCE:
+            return f"{name}[0, {offset}]"
+        row = self.row(array, lag, following)
+        return f"{name}[{row + ', ' if row else ''}item, {offset}]"
+
+    def sizes(self, dimensions: Iterable[str]) -> list[str]:
+        """A sum of sizes as text pieces: `3 * hidden_size`."""
+        counts = Counter(dimensions)
+        return [f"{count} * {self.size(name)}" if count > 1 else self.size(name) for name, count in counts.items()]
+
+    def operand(self, symbol: sympy.Symbol) -> str:
+        """The right-hand vectors of a product in the loop, (B, n)."""
+        lag = symbol.lag if isinstance(symbol, Value) else 0
+        array = self.naming.place(symbol).array
+        return f"{self.array(array)}[{self.row(array, lag, False)}]"
+
+    def rows_of(self, array: Array) -> str:
+        """All rows of the running step of an array, (B, n)."""
+        row = self.row(array, 0, False)
+        return f"{self.array(array)}[{row}]" if row else self.array(array)
+
+    def leaf(self, symbol: sympy.Symbol) -> str:
+        """What a symbol is in the text: a typed constant, an element of a parameter, or a local scalar."""
+        if symbol in self.aliases:
+            return self.aliases[symbol]
+        name = self.naming.names.get(symbol.name, "")
+        match self._role(symbol):
+            case Role.CONSTANT:
+                number = sympy.Rational(self.naming.equations.constants[symbol.name].value)
+                self.constants[name] = decimal(number) if number >= 0 else f"-{decimal(-number)}"
+                return name
+            case Role.PARAMETER:
+                self.arguments[name] = None
+                self.typed = self.typed or name
+                vector = self.naming.equations.symbols[symbol.name].kind is Kind.VECTOR
+                return f"{name}[{'unit' if vector else '0'}]"
+        return self.naming.local(symbol)
+
+    def is_loaded(self, symbol: sympy.Symbol) -> bool:
+        """Whether a symbol that no statement of the sweep defines is read from an array into a local scalar."""
+        return symbol not in self.aliases and self._role(symbol) not in (Role.CONSTANT, Role.PARAMETER)
+
+    def load(self, symbol: sympy.Symbol) -> str:
+        """The stored element that a sweep reads before its statements."""
+        text = symbol.name
+        if text.startswith("∂last "):
+            element = self.element(self.naming.place(symbol))
+            return f"{element} if t + 1 == lengths[item] else {self.constant(sympy.S.Zero)}"
+        if text.endswith("@next"):
+            element = self.element(self.naming.place(sympy.Symbol(text.removesuffix("@next"))), following=True)
+            return f"{element} if t + 1 < lengths[item] else {self.constant(sympy.S.Zero)}"
+        return self.element(self.naming.place(symbol), lag=symbol.lag if isinstance(symbol, Value) else 0)
+
+    def _role(self, symbol: sympy.Symbol) -> Role | None:
+        """The role of a name of the cell that stands without a lag; None for anything else."""
+        known = self.naming.equations.symbols.get(symbol.name) if isinstance(symbol, Value) else None
+        return known.role if known else None

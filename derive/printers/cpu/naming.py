@@ -1,0 +1,62 @@
+"""Names for everything that the CPU code speaks of: symbols, elements of arrays, typed constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sympy
+
+from derive.elementary import Elementary, Value, value
+from derive.names import Namer
+from derive.plan.model import Place, Plan
+from derive.printers.code import decimal
+from derive.printers.locals import local_name
+
+RESERVED = (
+    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "call", "calls", "consume_tape", "dstate",
+    "dtype", "dy", "ends", "errors", "forward", "Grads", "here", "init", "init_state", "Inputs", "isinstance", "item",
+    "keep", "keep_tape", "lengths", "loss", "losses", "NamedTuple", "njit", "now", "np", "Outputs", "pack", "Packed",
+    "packed", "parameters", "Params", "params", "plain", "product", "range", "real", "seed", "SIGNATURE", "Signature",
+    "State", "state", "step", "steps", "t", "Tape", "tape", "target", "unit", "weight", "weight_gradient", "x_t",
+)  # fmt: skip
+"""What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
+WORDS = {0: "zero", 1: "one", 2: "two", 3: "three", 4: "four"}
+
+
+class Naming:
+    """The names of one plan, each given once and never to two things."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.equations = plan.graph.equations
+        self.functions = tuple(sorted({item.rule.scalar for item in _applications(plan) if item.rule.scalar}))
+        arrays = [array.name for array in plan.arrays]
+        stacks = [f"{kind}_{stack.name}" for stack in plan.stacks for kind in ("packed", "weights")]
+        self._namer = Namer((*RESERVED, *arrays, *stacks, *self.equations.size_names, *self.functions))
+        self.names = {name: self._namer.new(name) for name in self.equations.symbols}
+        self._locals: dict[sympy.Symbol, str] = {}
+        self._constants: dict[sympy.Rational, str] = {}
+
+    def place(self, symbol: sympy.Symbol) -> Place:
+        """Where the value of `symbol`, of this step or of the one before, is stored."""
+        return self.plan.places[value(symbol.variable) if isinstance(symbol, Value) else symbol]
+
+    def constant(self, number: sympy.Rational) -> str:
+        """The name of a number that is not negative."""
+        if number not in self._constants:
+            digits = decimal(number).replace(".", "_").replace("-", "m").replace("+", "p")
+            self._constants[number] = self._namer.new(WORDS.get(number, f"number_{digits}"))
+        return self._constants[number]
+
+    def local(self, symbol: sympy.Symbol) -> str:
+        """The name of the scalar that holds the value of `symbol` inside a sweep."""
+        if symbol not in self._locals:
+            name = self.names.get(symbol.name) or self._namer.new(local_name(symbol, self.plan))
+            self._locals[symbol] = name
+        return self._locals[symbol]
+
+
+def _applications(plan: Plan) -> Iterable[Elementary]:
+    for one_pass in (plan.forward, plan.backward):
+        for statement in one_pass.statements:
+            yield from statement.expression.atoms(Elementary)
