@@ -11,7 +11,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -78,7 +79,8 @@ def load_function(spec: str) -> Backward:
     if found is None or found.loader is None:
         raise DeriveError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
+    with _reported(path):
+        found.loader.exec_module(module)
     function: Backward | None = getattr(module, name, None)
     if function is None or not callable(function):
         defined = ", ".join(key for key, item in vars(module).items() if inspect.isfunction(item)) or "none"
@@ -118,17 +120,27 @@ def _call(module: ModuleType, sample: Sample, function: Backward) -> dict[str, A
     unknown = [name for name in asked if name not in given]
     if unknown:
         raise DeriveError(f"the function asks for {', '.join(unknown)}; it can ask for {', '.join(given)}")
-    try:
+    with _reported("the function"):
         result = function(**{name: given[name] for name in asked})
-    except Exception as error:  # Whatever somebody else's code raises is reported as a fault of that code.
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        message = f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
-        raise DeriveError(f"the function ended with {message}") from error
     if not isinstance(result, Mapping):
         raise DeriveError(
             f"the function must return a mapping from names to gradients; received {type(result).__name__}"
         )
     return {str(name): np.asarray(array, dtype=np.float64) for name, array in result.items()}
+
+
+@contextmanager
+def _reported(what: str) -> Iterator[None]:
+    """Report whatever somebody else's code raises as a fault of that code, with its place."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, SyntaxError):
+            place = f"{error.filename}, line {error.lineno}"
+        else:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{last.filename}, line {last.lineno}"
+        raise DeriveError(f"{what} ended with {type(error).__name__}: {error} ({place})") from error
 
 
 def _require_names(subject: Subject, derived: Mapping[str, Array], received: Mapping[str, Array]) -> None:

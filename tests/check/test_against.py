@@ -114,7 +114,11 @@ def test_the_function_is_found_by_file_and_name(tmp_path: Path) -> None:
     """)
     )
     assert load_function(f"{path}:backward")(1.0) == {"x": 0.0}
+    (tmp_path / "broken.py").write_text("def backward(x:\n")
+    (tmp_path / "failing.py").write_text("import nothing_of_that_name\n")
     for spec, message in [
+        (f"{tmp_path}/broken.py:backward", r"ended with SyntaxError: .*broken.py, line 1"),
+        (f"{tmp_path}/failing.py:backward", r"ended with ModuleNotFoundError: .*failing.py, line 1"),
         ("mine", "write --against FILE.py:FUNCTION"),
         (f"{path}:", "write --against FILE.py:FUNCTION"),
         (f"{tmp_path}/none.py:f", "there is no file"),
