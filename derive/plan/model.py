@@ -48,20 +48,29 @@ class Kept(enum.Enum):
     SUM = "sum"
 
 
+class Origin(enum.Enum):
+    """Who fills an array: the caller, the forward pass or the backward pass."""
+
+    CALLER = "caller"
+    FORWARD = "forward"
+    BACKWARD = "backward"
+
+
 @dataclass(frozen=True, slots=True)
 class Array:
     """A stored value: `columns` are the dimensions whose sizes add up to its last axis ("" is 1, a scalar).
 
     `saved` marks what the backward pass reads: it belongs to the tape. `shrinks` marks what needs but one or two rows
-    when no tape is kept. `symbol` is what the array holds.
+    when no tape is kept. `holds` says what is in it.
     """
 
     name: str
-    symbol: str
+    holds: str
     kept: Kept
     columns: tuple[str, ...]
-    saved: bool
-    shrinks: bool
+    origin: Origin
+    saved: bool = False
+    shrinks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

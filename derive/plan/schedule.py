@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import networkx as nx
 import sympy
 
-from derive.elementary import Value, value
 from derive.plan.model import REGIONS, Accumulate, Pass, Region, Stack, Stage, Statement, Sweep
+from derive.plan.symbols import adjoint, unlagged
 
 Node = Statement | Stack
 
@@ -26,7 +26,7 @@ class Direction:
 
     def reads(self, stack: Stack) -> tuple[sympy.Symbol, ...]:
         """The symbols that the product of a stack needs."""
-        return tuple(sympy.Symbol(f"δ{product}") for product in stack.products) if self.backward else (stack.operand,)
+        return tuple(adjoint(product.name) for product in stack.products) if self.backward else (stack.operand,)
 
     def gives(self, stack: Stack) -> tuple[sympy.Symbol, ...]:
         """The symbols that the product of a stack defines."""
@@ -100,12 +100,8 @@ def _dependencies(nodes: list[Node], region: Region, direction: Direction) -> nx
 
 def _source(symbol: sympy.Symbol, region: Region) -> sympy.Symbol | None:
     """The symbol that must be computed before `symbol` can be read in the same pass over a region."""
-    earlier = isinstance(symbol, Value) and symbol.lag == 1
-    if not earlier and not symbol.name.endswith("@next"):
-        return symbol
-    if region is Region.LOOP:
-        return None
-    return value(symbol.variable) if isinstance(symbol, Value) else sympy.Symbol(symbol.name.removesuffix("@next"))
+    earlier = unlagged(symbol)
+    return None if earlier != symbol and region is Region.LOOP else earlier
 
 
 def _step(before: Node, node: Node) -> int:

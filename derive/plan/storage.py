@@ -15,10 +15,8 @@ from derive.elementary import value
 from derive.equations.model import Equations
 from derive.names import Namer
 from derive.plan import symbols
-from derive.plan.model import Array, Kept, Pass, Place, Region, Stack, Sweep, WeightGradient
+from derive.plan.model import Array, Kept, Origin, Pass, Place, Region, Stack, Sweep, WeightGradient
 from derive.plan.symbols import unlagged
-
-CROSSING = "[t-1]<"
 
 
 @dataclass(frozen=True)
@@ -51,17 +49,14 @@ def store(
     namer = Namer(equations.size_names)
     places: dict[sympy.Symbol, Place] = {}
 
-    def put(array: Array) -> None:
-        places[sympy.Symbol(array.symbol)] = Place(array, ())
-
-    for array in _forward_values(equations, forward, stacks, read_backward, regions, namer):
-        places[value(array.symbol) if array.symbol in equations.symbols else sympy.Symbol(array.symbol)] = Place(
-            array, ()
-        )
+    for symbol, array in _forward_values(equations, forward, stacks, read_backward, regions, namer):
+        places[symbol] = Place(array, ())
     for stack in stacks:
         places.update(_product_places(stack, read_backward, read_behind, namer))
-    for array in _backward_values(equations, backward, regions, namer):
-        put(array)
+    for symbol, array in _backward_values(equations, backward, regions, namer):
+        places[symbol] = Place(array, ())
+    for symbol, array in _errors(backward, namer):
+        places[symbol] = Place(array, ())
     for stack in stacks:
         places.update(_adjoint_places(stack, namer))
     places.update((symbol, places[other]) for symbol, other in same.items())
@@ -76,12 +71,12 @@ def _forward_values(
     read_backward: set[sympy.Symbol],
     regions: Mapping[sympy.Symbol, Region],
     namer: Namer,
-) -> Iterator[Array]:
+) -> Iterator[tuple[sympy.Symbol, Array]]:
     """Arrays of inputs, variables, operands and shared function values."""
     for name in equations.inputs:
         kept = Kept.CARRIED if name in equations.states else Kept.STEPS
         shape = equations.symbols[name].shape
-        yield Array(namer.new(f"kept_{name}"), name, kept, shape, True, False)
+        yield value(name), Array(namer.new(f"kept_{name}"), name, kept, shape, Origin.CALLER, saved=True)
     outlives = _read_elsewhere(forward)
     multiplied: dict[sympy.Symbol, set[Region]] = {}
     for stack in stacks:
@@ -97,14 +92,9 @@ def _forward_values(
         readers = outlives.get(symbol, set()) | multiplied.get(symbol, set())
         inside_loop = region is Region.LOOP and not output and readers <= {Region.LOOP}
         kept = Kept.ONCE if region is Region.PREAMBLE else Kept.CARRIED if state else Kept.STEPS
-        yield Array(
-            namer.new(f"kept_{_readable(symbol)}"),
-            str(symbol),
-            kept,
-            (statement.dimension,),
-            saved,
-            inside_loop,
-        )
+        name = namer.new(f"kept_{symbols.code(symbol)}")
+        columns = (statement.dimension,)
+        yield symbol, Array(name, str(symbol), kept, columns, Origin.FORWARD, saved=saved, shrinks=inside_loop)
 
 
 def _product_places(
@@ -123,8 +113,9 @@ def _product_places(
         f"products of {stack.operand}",
         kept,
         stack.rows,
-        saved,
-        stack.region is Region.LOOP and kept is Kept.STEPS and not behind,
+        Origin.FORWARD,
+        saved=saved,
+        shrinks=stack.region is Region.LOOP and kept is Kept.STEPS and not behind,
     )
     for index, product in enumerate(stack.products):
         yield product, Place(array, stack.rows[:index])
@@ -132,60 +123,64 @@ def _product_places(
 
 def _adjoint_places(stack: Stack, namer: Namer) -> Iterator[tuple[sympy.Symbol, Place]]:
     """The adjoints of a stack's products, side by side, and the value pulled back through the stack."""
-    timeless = stack.region is Region.PREAMBLE
-    kept = Kept.ONCE if timeless else Kept.STEPS
-    array = Array(namer.new(f"adjoints_{stack.name}"), f"adjoints of {stack.operand}", kept, stack.rows, False, False)
+    kept = Kept.ONCE if stack.region is Region.PREAMBLE else Kept.STEPS
+    name = namer.new(f"adjoints_{stack.name}")
+    array = Array(name, f"adjoints of products of {stack.operand}", kept, stack.rows, Origin.BACKWARD)
     for index, product in enumerate(stack.products):
-        yield symbols.adjoint(str(product)), Place(array, stack.rows[:index])
+        yield symbols.adjoint(product.name), Place(array, stack.rows[:index])
     kept = Kept.ONE if stack.region is Region.LOOP else kept
     name = namer.new(f"pulled_{stack.name}")
-    yield stack.pulled, Place(Array(name, str(stack.pulled), kept, (stack.columns,), False, False), ())
+    yield stack.pulled, Place(Array(name, str(stack.pulled), kept, (stack.columns,), Origin.BACKWARD), ())
 
 
 def _backward_values(
     equations: Equations, backward: Pass, regions: Mapping[sympy.Symbol, Region], namer: Namer
-) -> Iterator[Array]:
-    """Arrays of adjoints and contributions that outlive their sweep, of errors, and of sums."""
+) -> Iterator[tuple[sympy.Symbol, Array]]:
+    """Arrays of adjoints and contributions that outlive their sweep, and of sums; products have theirs already."""
     outlives = _read_elsewhere(backward)
     wanted = {symbols.adjoint(name) for name in (*equations.inputs, *equations.parameters)}
-    seen: set[sympy.Symbol] = set()
-    for statement in backward.statements:
+    for statement in {statement.symbol: statement for statement in backward.statements}.values():
         symbol = statement.symbol
-        name = str(symbol)
-        if (name.startswith("δ@") and "<" not in name) or symbol in seen:
-            continue
-        seen.add(symbol)
-        if name.startswith("Σ"):
-            shape = _shape_of_total(equations, backward, symbol)
-            yield Array(namer.new(f"sum_{_readable(symbol)}"), name, Kept.SUM, shape, False, False)
-        elif CROSSING in name:
-            variable = name[1:].partition("[")[0]
-            inside = statement.region is Region.LOOP and regions[value(variable)] is Region.LOOP
-            kept = Kept.PAIR if inside else Kept.STEPS
-            label = "carry" if inside else f"from_{statement.region.value}"
-            yield Array(namer.new(f"{label}_{variable}"), name, kept, (statement.dimension,), False, False)
-        elif symbol in outlives or symbol in wanted:
-            across = outlives.get(symbol, {statement.region}) != {statement.region} or symbol in wanted
-            once = statement.region is Region.PREAMBLE
-            kept = Kept.ONCE if once else Kept.ONE if statement.region is Region.LOOP and not across else Kept.STEPS
-            yield Array(namer.new(f"d_{_readable(symbol)}"), name, kept, (statement.dimension,), False, False)
-    for statement in backward.statements:
-        for symbol in sorted(statement.expression.free_symbols, key=str):
-            if symbol.name.startswith("∂") and symbol not in seen:
-                seen.add(symbol)
-                last = symbol.name.startswith("∂last ")
-                variable = symbol.name.removeprefix("∂last ").removeprefix("∂")
-                name = namer.new(f"{'last_error' if last else 'error'}_{variable}")
-                kept = Kept.ONE if last else Kept.STEPS
-                yield Array(name, symbol.name, kept, (statement.dimension,), False, False)
+        columns: tuple[str, ...] = (statement.dimension,)
+        in_loop = statement.region is Region.LOOP
+        match symbol:
+            case symbols.AdjointSymbol() if symbol.subject.startswith("@"):
+                continue
+            case symbols.TotalSymbol():
+                name, kept, columns = symbol.code, Kept.SUM, _columns_of_total(equations, backward, symbol)
+            case symbols.ContributionSymbol() if symbol.lag:
+                handed_on = in_loop and regions[value(symbol.subject)] is Region.LOOP
+                name = f"carry_{symbol.subject}" if handed_on else f"from_{statement.region.value}_{symbol.subject}"
+                kept = Kept.PAIR if handed_on else Kept.STEPS
+            case _ if symbol in outlives or symbol in wanted:
+                name = symbols.code(symbol)
+                across = symbol in wanted or outlives[symbol] != {statement.region}
+                kept = Kept.ONE if in_loop and not across else Kept.STEPS
+            case _:
+                continue
+        if statement.region is Region.PREAMBLE and kept is not Kept.SUM:
+            kept = Kept.ONCE
+        yield symbol, Array(namer.new(name), str(symbol), kept, columns, Origin.BACKWARD)
 
 
-def _shape_of_total(equations: Equations, backward: Pass, symbol: sympy.Symbol) -> tuple[str, ...]:
+def _errors(backward: Pass, namer: Namer) -> Iterator[tuple[sympy.Symbol, Array]]:
+    """Arrays of the errors that enter from outside."""
+    entering = {
+        symbol: statement.dimension
+        for statement in backward.statements
+        for symbol in sorted(statement.expression.free_symbols, key=str)
+        if isinstance(symbol, symbols.ErrorSymbol | symbols.LastErrorSymbol)
+    }
+    for symbol, dimension in entering.items():
+        kept = Kept.STEPS if isinstance(symbol, symbols.ErrorSymbol) else Kept.ONE
+        yield symbol, Array(namer.new(symbol.code), str(symbol), kept, (dimension,), Origin.CALLER)
+
+
+def _columns_of_total(equations: Equations, backward: Pass, symbol: symbols.TotalSymbol) -> tuple[str, ...]:
     """The dimension of a sum: that of its name, or of the product it belongs to."""
-    name = symbol.name.removeprefix("Σδ")
-    if name in equations.symbols:
-        return equations.symbols[name].shape or ("",)
-    finished = next(item for item in backward.statements if item.symbol == symbols.adjoint(name))
+    if symbol.subject in equations.symbols:
+        return equations.symbols[symbol.subject].shape or ("",)
+    finished = next(item for item in backward.statements if item.symbol == symbols.adjoint(symbol.subject))
     return (finished.dimension,)
 
 
@@ -211,11 +206,3 @@ def _read_elsewhere(one_pass: Pass) -> dict[sympy.Symbol, set[Region]]:
 def _values_read(backward: Pass) -> set[sympy.Symbol]:
     """Every symbol that the backward pass reads, without its lag."""
     return {unlagged(symbol) for statement in backward.statements for symbol in statement.expression.free_symbols}
-
-
-def _readable(symbol: sympy.Symbol) -> str:
-    """A name for code: letters, digits and underscores of the symbol's text."""
-    text = str(symbol).replace("Σδ", "").replace("δ", "").replace("<", "_from_").replace("%", "function_")
-    if text.endswith(".operand"):
-        return f"operand_{text.removesuffix('.operand').removeprefix('@')}"
-    return text.replace("@", "product_").replace("[t-1]", "_before")

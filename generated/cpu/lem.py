@@ -222,7 +222,7 @@ def _backward_loop(
                 d_y_ = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
                 d_y[item, unit] = d_y_
                 d_y_bar = Delta_2 * d_y_ * (one - function_3 * function_3)  # (B.2)
-                d_Delta_2 = function_3 * d_y_ - y_before * d_y_  # (B.5)
+                d_Delta_2 = -y_before * d_y_ + function_3 * d_y_  # (B.5)
                 d_Delta_2_bar = function_2 * dt * d_Delta_2 * (one - function_2)  # (B.7)
                 sum_b_2[unit] += d_Delta_2_bar  # (B.15)
                 sum_b_y[unit] += d_y_bar  # (B.21)
@@ -246,7 +246,7 @@ def _backward_loop(
                 d_z_before_from_loop = d_z * (one - Delta_1)
                 carry_z[t & 1, item, unit] = d_z_before_from_loop
                 d_z_bar = Delta_1 * d_z * (one - function_4 * function_4)  # (B.4)
-                d_Delta_1 = function_4 * d_z - z_before * d_z  # (B.6)
+                d_Delta_1 = -z_before * d_z + function_4 * d_z  # (B.6)
                 d_Delta_1_bar = function_1 * dt * d_Delta_1 * (one - function_1)  # (B.8)
                 sum_b_1[unit] += d_Delta_1_bar  # (B.12)
                 sum_b_z[unit] += d_z_bar  # (B.18)

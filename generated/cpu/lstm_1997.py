@@ -200,7 +200,7 @@ def _backward_loop(
                 function_2 = kept_function_2[t, item, unit]
                 d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
                 common_1 = two * function_1
-                d_c = common_1 * o * d_y * (one - function_1) + next_c_before_from_loop + last_error_c_  # (B.2)
+                d_c = next_c_before_from_loop + common_1 * o * d_y * (one - function_1) + last_error_c_  # (B.2)
                 carry_c[t & 1, item, unit] = d_c
                 d_o = d_y * (common_1 - one)  # (B.3)
                 d_i = z * d_c  # (B.4)

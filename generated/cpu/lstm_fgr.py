@@ -278,7 +278,7 @@ def _backward_loop(
                 f = kept_f[t + 1, item, unit]
                 c = kept_c[t + 1, item, unit]
                 d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
-                d_o = function_1 * d_y + next_o_before_from_loop + last_error_o_  # (B.2)
+                d_o = next_o_before_from_loop + function_1 * d_y + last_error_o_  # (B.2)
                 d_o_bar = o * d_o * (one - o)  # (B.3)
                 d_c = next_c_before_from_loop + p_out[unit] * d_o_bar + o * d_y * (one - function_1 * function_1) + last_error_c_  # (B.4)
                 d_f = c_before * d_c + next_f_before_from_loop + last_error_f_  # (B.5)

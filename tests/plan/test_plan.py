@@ -31,7 +31,7 @@ def stack(plan: Plan, operand: str) -> Stack:
 
 
 def saved(plan: Plan) -> set[str]:
-    return {array.symbol for array in plan.arrays if array.saved}
+    return {array.holds for array in plan.arrays if array.saved}
 
 
 def test_regions_follow_from_reachability() -> None:
@@ -107,7 +107,7 @@ def test_a_function_value_that_both_passes_need_is_kept() -> None:
 
 
 def test_states_keep_a_row_more_and_shrink_without_a_tape() -> None:
-    arrays = {array.symbol: array for array in derive.load("lstm_peephole").plan.arrays}
+    arrays = {array.holds: array for array in derive.load("lstm_peephole").plan.arrays}
     assert arrays["c"].kept is arrays["y"].kept is Kept.CARRIED
     assert arrays["c"].shrinks
     assert not arrays["y"].shrinks  # the output is wanted whole
@@ -138,7 +138,7 @@ def test_a_name_of_parameters_alone_is_summed_in_the_loop_and_finished_once() ->
     plan = plan_of(text)
     assert region(plan, "a") is Region.PREAMBLE
     assert plan.backward.regions[-1][0] is Region.PREAMBLE
-    (total,) = [array for array in plan.arrays if array.symbol == "Σδa"]
+    (total,) = [array for array in plan.arrays if array.holds == "Σδa"]
     assert total.kept is Kept.SUM
 
 

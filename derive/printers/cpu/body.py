@@ -11,6 +11,7 @@ import sympy
 from derive.elementary import Value
 from derive.equations.model import Kind, Role
 from derive.plan.model import Array, Kept, Place
+from derive.plan.symbols import FollowingSymbol, LastErrorSymbol
 from derive.printers.code import decimal
 from derive.printers.cpu.naming import Naming
 
@@ -119,12 +120,11 @@ class Body:
 
     def load(self, symbol: sympy.Symbol) -> str:
         """The stored element that a sweep reads before its statements."""
-        text = symbol.name
-        if text.startswith("∂last "):
+        if isinstance(symbol, LastErrorSymbol):
             element = self.element(self.naming.place(symbol))
             return f"{element} if t + 1 == lengths[item] else {self.constant(sympy.S.Zero)}"
-        if text.endswith("@next"):
-            element = self.element(self.naming.place(sympy.Symbol(text.removesuffix("@next"))), following=True)
+        if isinstance(symbol, FollowingSymbol):
+            element = self.element(self.naming.place(symbol.contribution), following=True)
             return f"{element} if t + 1 < lengths[item] else {self.constant(sympy.S.Zero)}"
         return self.element(self.naming.place(symbol), lag=symbol.lag if isinstance(symbol, Value) else 0)
 

@@ -8,7 +8,7 @@ import sympy
 
 from derive.elementary import Value, value
 from derive.equations.model import Kind
-from derive.plan.model import Array, Kept, Plan, Region, Stack
+from derive.plan.model import Array, Kept, Origin, Plan, Region, Stack
 from derive.plan.symbols import adjoint, error, last_error, total
 from derive.printers.cpu.kernels import kernels
 from derive.printers.cpu.model import Allocation, CpuView, Kernel, PackedStack
@@ -33,10 +33,9 @@ class _Driver:
         forward = kernels(naming, plan.forward, "forward")
         backward = kernels(naming, plan.backward, "backward")
         pulled = {stack for _, stages in plan.backward.regions for stage in stages for stack in stage.products}
-        arrays = {array.name: array for array in plan.arrays}
-        external = self._external()
-        used_forward = [array for array in plan.arrays if self._is_forward(array)]
-        used_backward = [array for array in plan.arrays if not self._is_forward(array) and array.name not in external]
+        inputs = [plan.places[value(name)].array for name in equations.inputs]
+        used_forward = [array for array in plan.arrays if array.origin is Origin.FORWARD or array in inputs]
+        used_backward = [array for array in plan.arrays if array.origin is Origin.BACKWARD]
         return CpuView(
             functions=naming.functions,
             sizes=tuple(dimension.name for dimension in equations.dimensions),
@@ -48,7 +47,7 @@ class _Driver:
             backward_kernels=tuple(item for _, entries in backward for item in entries if isinstance(item, Kernel)),
             forward_arrays=tuple(Allocation(array.name, self._allocation(array)) for array in used_forward),
             backward_arrays=tuple(Allocation(array.name, self._allocation(array)) for array in used_backward),
-            saved=tuple(array.name for array in arrays.values() if array.saved),
+            saved=tuple(array.name for array in plan.arrays if array.saved),
             forward=tuple(self._lines(forward, backward=False)),
             backward=tuple(self._lines(backward, backward=True)),
             judged=self._rows_of(equations.loss.variable) if equations.loss else "",
@@ -85,15 +84,6 @@ class _Driver:
             if self.naming.names[name] in read
         )
 
-    def _is_forward(self, array: Array) -> bool:
-        """Whether the forward pass fills the array."""
-        if array.symbol.startswith("products of "):
-            return True
-        return not array.symbol.startswith(("δ", "Σ", "∂", "adjoints of ")) and not array.symbol.endswith("ᵀδ")
-
-    def _external(self) -> set[str]:
-        return {array.name for array in self.plan.arrays if array.symbol.startswith("∂")}
-
     def _external_name(self, symbol: sympy.Symbol) -> str:
         return self.plan.places[symbol].array.name
 
@@ -109,11 +99,11 @@ class _Driver:
     def _allocation(self, array: Array) -> str:
         """The code that makes an array; an input is taken as it comes."""
         states = self.equations.states
-        if array.symbol in self.equations.inputs:
-            given = f"call.inputs[{self.equations.inputs.index(array.symbol)}]"
+        if array.holds in self.equations.inputs:
+            given = f"call.inputs[{self.equations.inputs.index(array.holds)}]"
             if array.kept is Kept.STEPS:
                 return given
-            return f"np.concatenate((call.state[{states.index(array.symbol)}][None], {given}))"
+            return f"np.concatenate((call.state[{states.index(array.holds)}][None], {given}))"
         columns = self._columns(array.columns)
         shrunk = {Kept.STEPS: "1", Kept.CARRIED: "2"}
         full = {
@@ -125,8 +115,8 @@ class _Driver:
             return f"np.zeros((1, {columns}), dtype)"
         rows = f"{full} if keep_tape else {shrunk[array.kept]}, " if array.shrinks else f"{full}, " if full else ""
         shape = f"np.zeros(({rows}batch, {columns}), dtype)"
-        if array.symbol in states:
-            return f"calls.carried({shape}, call.state[{states.index(array.symbol)}])"
+        if array.holds in states:
+            return f"calls.carried({shape}, call.state[{states.index(array.holds)}])"
         return shape
 
     def _packed(self, stack: Stack, read_back: bool) -> PackedStack:

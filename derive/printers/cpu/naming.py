@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import sympy
 
-from derive.elementary import Elementary, Value, value
+from derive.elementary import Elementary, ProductSymbol, Value, value
 from derive.names import Namer
 from derive.plan.model import Place, Plan
+from derive.plan.symbols import code
 from derive.printers.code import decimal
-from derive.printers.locals import local_name
 
 RESERVED = (
     "abs", "annotations", "array", "arrays", "backward", "batch", "before", "call", "calls", "consume_tape", "dstate",
@@ -51,9 +51,15 @@ class Naming:
     def local(self, symbol: sympy.Symbol) -> str:
         """The name of the scalar that holds the value of `symbol` inside a sweep."""
         if symbol not in self._locals:
-            name = self.names.get(symbol.name) or self._namer.new(local_name(symbol, self.plan))
+            name = self.names.get(symbol.name) or self._namer.new(self._wanted(symbol))
             self._locals[symbol] = name
         return self._locals[symbol]
+
+    def _wanted(self, symbol: sympy.Symbol) -> str:
+        """A product is called after its matrix, everything else after what it holds."""
+        if isinstance(symbol, ProductSymbol):
+            return f"{self.plan.graph.products[symbol].matrix.name}_product"
+        return code(symbol)
 
 
 def _applications(plan: Plan) -> Iterable[Elementary]:
