@@ -78,9 +78,13 @@ class ReferenceView:
 
 
 class _Writer:
-    """Prints terms of one cell; `ahead` shifts every step index, as a hop to t+1 needs."""
+    """Prints terms of one cell; `ahead` shifts every step index, as a hop to t+1 needs.
 
-    def __init__(self, gradients: Gradients) -> None:
+    With `at_start` step t is step 0, the row of the initial states.
+    """
+
+    def __init__(self, gradients: Gradients, *, at_start: bool = False) -> None:
+        self._at_start = at_start
         self.gradients = gradients
         self.graph: Graph = gradients.graph
         self.equations = gradients.graph.equations
@@ -100,6 +104,8 @@ class _Writer:
         """`array` at step t + offset, or without a step where `name` is timeless."""
         if self.equations.symbols[name].timeless:
             return array
+        if self._at_start:
+            return f"{array}[{offset}]"
         return f"{array}[t{f' + {offset}' if offset > 0 else f' - {-offset}' if offset else ''}]"
 
     def leaf(self, symbol: sympy.Symbol, ahead: int) -> str:
@@ -156,7 +162,7 @@ class _Writer:
 
 def view(gradients: Gradients) -> ReferenceView:
     """Everything the reference template needs, as text."""
-    writer = _Writer(gradients)
+    writer, start = _Writer(gradients), _Writer(gradients, at_start=True)
     equations = writer.equations
     timeless: list[Line] = []
     steps: list[Line] = []
@@ -195,7 +201,7 @@ def view(gradients: Gradients) -> ReferenceView:
         timeless=tuple(timeless),
         steps=tuple(steps),
         backward=tuple(blocks),
-        initial=tuple(_initial(writer, gradients.adjoints[state]) for state in equations.states),
+        initial=tuple(_initial(start, gradients.adjoints[state]) for state in equations.states),
         sums=tuple(sums),
         timeless_backward=tuple(finish),
     )
@@ -219,10 +225,7 @@ def _block(writer: _Writer, adjoint: Adjoint) -> AdjointBlock:
 
 def _initial(writer: _Writer, adjoint: Adjoint) -> AdjointBlock:
     """The gradient of an initial state: only the hops that cross into step 1."""
-    terms = [
-        Line(f"mask.at(1, {writer.term(hop).replace('[t]', '[0]').replace('[t + 1]', '[1]')})", arrow(hop))
-        for hop in adjoint.across
-    ]
+    terms = [Line(f"mask.at(1, {writer.term(hop)})", arrow(hop)) for hop in adjoint.across]
     terms.append(Line(f"{writer.ends[adjoint.name]}[0]", "a sequence of length 0"))
     return AdjointBlock(writer.adjoints[adjoint.name], adjoint.name, f"(B.{adjoint.number})", tuple(terms))
 
