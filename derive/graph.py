@@ -18,6 +18,7 @@ import sympy
 from derive.elementary import (
     Elementary,
     ProductSymbol,
+    Slope,
     Value,
     apply_operator,
     elementary,
@@ -77,12 +78,13 @@ class Formula:
 class Diagonal:
     """An element-wise factor of an immediate partial.
 
-    `primed` leaves slopes as they are, tanh'(c); `expression` writes them in forward values, 1 - z**2. Values stand at
-    the step of the edge's target.
+    `primed` leaves slopes as they are, tanh'(c); `expression` writes them in forward values, 1 - z**2; `slopes` pairs
+    the two for each slope. Values stand at the step of the edge's target.
     """
 
     expression: sympy.Expr
     primed: sympy.Expr
+    slopes: tuple[tuple[Slope, sympy.Expr], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,9 @@ def _edges_into(
     def diagonal(within: ProductSymbol | None, by: sympy.Symbol) -> Diagonal:
         expression = products[within].operand if within else formula.expression
         primed = identify(expression.diff(by))
-        return Diagonal(expand_slopes(primed, named.get(shape(within), {})), primed)
+        held = named.get(shape(within), {})
+        slopes = tuple((item, expand_slopes(item, held)) for item in sorted(primed.atoms(Slope), key=str))
+        return Diagonal(expand_slopes(primed, held), primed, slopes)
 
     def chain(within: ProductSymbol | None) -> tuple[Factor, ...]:
         """The factors from the target's adjoint down to the operand of the product `within`."""

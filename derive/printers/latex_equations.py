@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import sympy
 
-from derive.elementary import Elementary, Slope, expand_slopes, identify, number, occurrence_symbol, value
-from derive.equations.model import Kind, occurrences
+from derive.elementary import number, value
+from derive.equations.model import Kind
 from derive.gradients import Adjoint, Gradients
 from derive.graph import LOSS, Diagonal, Edge, Formula, Graph, Outer, Transfer
 from derive.printers.base import Binding
@@ -106,19 +106,10 @@ def adjoint_equation(gradients: Gradients, adjoint: Adjoint, primed: bool = True
 
 def slopes(graph: Graph, edge: Edge) -> tuple[str, ...]:
     """How the slopes in the immediate partial of `edge` are written in forward values: tanh'(z_bar) = 1 - z^2."""
-    held = {
-        identify(formula.expression): value(formula.target)
-        for formula in graph.formulas
-        if isinstance(formula.expression, Elementary)
-    }
     printer = _printer(graph, edge, "t")
-    found: set[Slope] = set()
-    for factor in edge.partial:
-        if isinstance(factor, Diagonal):
-            found |= factor.primed.atoms(Slope)
-    return tuple(
-        f"{printer.text(item)} = {printer.text(expand_slopes(item, held))}" for item in printer.sort(list(found))
-    )
+    diagonals = [factor for factor in edge.partial if isinstance(factor, Diagonal)]
+    expanded = {slope: expression for factor in diagonals for slope, expression in factor.slopes}
+    return tuple(f"{printer.text(item)} = {printer.text(expanded[item])}" for item in printer.sort(list(expanded)))
 
 
 def gradient_symbol(graph: Graph, name: str, step: int | str = "t") -> str:
@@ -128,11 +119,7 @@ def gradient_symbol(graph: Graph, name: str, step: int | str = "t") -> str:
 
 def _order(graph: Graph, formula: Formula) -> list[sympy.Symbol]:
     """The symbols of an equation in the order of its text, then what it assigns."""
-    matrices = {product.matrix: product.symbol for product in formula.products}
-    order: list[sympy.Symbol] = []
-    for occurrence in occurrences(formula.equation.expression):
-        order += [matrices.get(occurrence) or occurrence_symbol(occurrence), value(occurrence.name, occurrence.lag)]
-    return [*order, *(value(name) for name in graph.equations.symbols)]
+    return [*graph.reading_order(formula.target), *(value(name) for name in graph.equations.symbols)]
 
 
 def _printer(graph: Graph, edge: Edge, origin: int | str) -> LatexPrinter:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import sympy
 
@@ -14,9 +13,6 @@ from derive.elementary import (
     ProductSymbol,
     Slope,
     Value,
-    expand_slopes,
-    identify,
-    value,
 )
 from derive.equations.model import Equation
 from derive.graph import LOSS, Diagonal, Edge, Graph, Outer, Transfer
@@ -203,12 +199,13 @@ class RouteText:
         for route in routes:
             for edge, (_, step) in zip(route.edges, route.nodes[1:], strict=True):
                 printer = TextPrinter(self.graph, self.notation, step, self._order(edge))
-                primed = [factor.primed for factor in edge.partial if isinstance(factor, Diagonal)]
-                for item in printer.sort([item for factor in primed for item in factor.atoms(Slope)]):
+                diagonals = [factor for factor in edge.partial if isinstance(factor, Diagonal)]
+                expanded = {slope: expression for factor in diagonals for slope, expression in factor.slopes}
+                for item in printer.sort(list(expanded)):
                     left = printer.text(item)
                     if left not in seen:
                         seen.add(left)
-                        yield left, printer.text(expand_slopes(item, self._named))
+                        yield left, printer.text(expanded[item])
 
     def error_meaning(self, route: Route) -> tuple[str, str]:
         """The error at the end of a route to the loss, and what it is: from outside, or the derivative of the loss."""
@@ -223,12 +220,6 @@ class RouteText:
             size = self.graph.equations.symbols[name].shape[0]
             meaning = f"{weight} {self.notation.times} 2 / {size} {self.notation.times} ({node} - {target})"
         return self.error((name, step)), meaning
-
-    @cached_property
-    def _named(self) -> Mapping[sympy.Expr, sympy.Expr]:
-        """Function applications by the variable that holds their value."""
-        applied = [formula for formula in self.graph.formulas if isinstance(formula.expression, Elementary)]
-        return {identify(formula.expression): value(formula.target) for formula in applied}
 
     def _scaled(
         self, factor: sympy.Expr, node: Node, edge: Edge, text: str, binding: Binding
