@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from generated.support.packing import fill_panels
 from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, WIDEST, multiply_tile
 
 _ALIGNMENT = 64
@@ -29,7 +30,7 @@ def panels(matrix: np.ndarray) -> np.ndarray:
     if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
         matrix = np.ascontiguousarray(matrix)
     packed = _room(*matrix.shape, matrix.dtype)
-    _pack(matrix, packed)
+    fill_panels(matrix, packed)
     return packed
 
 
@@ -81,26 +82,11 @@ def _multiply(a, packed, out, accumulate):
 
 
 @_compiled
-def _pack(matrix, packed):
-    """Fill panels, which may have more rows than the matrix; columns beyond the matrix get zeros, which reach no result."""
-    depth, columns = matrix.shape
-    count, _, width = packed.shape
-    for panel in range(count):
-        first = panel * width
-        here = min(width, columns - first)
-        for k in range(depth):
-            for column in range(here):
-                packed[panel, k, column] = matrix[k, first + column]
-            for column in range(here, width):
-                packed[panel, k, column] = 0
-
-
-@_compiled
 def _weight_gradient(adjoints, operands, room, out):
     """out += adjointsᵀ @ operands, in blocks of rows; `room` holds the panels of a block."""
     for start in range(0, len(adjoints), _DEPTH):
         stop = min(start + _DEPTH, len(adjoints))
-        _pack(operands[start:stop], room)
+        fill_panels(operands[start:stop], room)
         _multiply(adjoints[start:stop].T, room, out, True)
 
 

@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from generated.support.vectors import HOST, Lanes
+from generated.support.vectors import HOST, Lanes, Matrix
 
 PANEL = 2
 """Vectors in a row of a panel."""
@@ -56,7 +56,7 @@ def multiply_tile(_typing, a, panels, out, row, rows, panel, vectors, accumulate
 
     def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         arrays = [
-            _Matrix(context, builder, kind, value) for kind, value in zip((a, panels, out), values[:3], strict=True)
+            Matrix(context, builder, kind, value) for kind, value in zip((a, panels, out), values[:3], strict=True)
         ]
         first_row, count, first_panel, width = values[3:7]
         tile = _Tile(builder, *arrays, first_row, first_panel, accumulate.literal_value)
@@ -85,31 +85,10 @@ def _combined(builder: Any, rows: Any, vectors: Any) -> Any:
     return builder.add(builder.mul(rows, ir.Constant(rows.type, 16)), vectors)
 
 
-class _Matrix:
-    """Addresses in an array; the strides that its layout fixes are constants."""
-
-    def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
-        array = context.make_array(kind)(context, builder, value)
-        self.builder = builder
-        self.data = builder.bitcast(array.data, ir.IntType(8).as_pointer())
-        self.element = array.data.type
-        self.shape = cgutils.unpack_tuple(builder, array.shape)
-        self.strides = list(cgutils.unpack_tuple(builder, array.strides))
-        innermost = 0 if kind.layout == "F" else -1
-        self.strides[innermost] = ir.Constant(self.shape[0].type, context.get_abi_sizeof(array.data.type.pointee))
-
-    def at(self, *indices: Any) -> Any:
-        """The address of an element, as bytes."""
-        address = self.data
-        for index, stride in zip(indices, self.strides, strict=False):
-            address = self.builder.gep(address, [self.builder.mul(index, stride)])
-        return address
-
-
 class _Tile:
     """Writes the loop over k for tiles of one product."""
 
-    def __init__(self, builder: Any, a: _Matrix, panels: _Matrix, out: _Matrix, row: Any, panel: Any, add: bool):
+    def __init__(self, builder: Any, a: Matrix, panels: Matrix, out: Matrix, row: Any, panel: Any, add: bool):
         self.builder, self.a, self.panels, self.out = builder, a, panels, out
         self.row, self.panel, self.add = row, panel, add
         self.lanes = Lanes(builder, out.element.pointee)
@@ -129,7 +108,9 @@ class _Tile:
         depth = self.a.shape[1]
         whole = builder.sub(depth, builder.srem(depth, self._number(chains)))
         lefts = [self.a.at(builder.add(self.row, self._number(row))) for row in range(rows)]
-        rights = [self.panels.at(builder.add(self.panel, self._number(number))) for number in range(-(-vectors // PANEL))]
+        rights = [
+            self.panels.at(builder.add(self.panel, self._number(number))) for number in range(-(-vectors // PANEL))
+        ]
         with cgutils.for_range_slice(builder, self._number(0), whole, self._number(chains), inc=True) as (k, _):
             for chain in range(chains):
                 self._multiply(builder.add(k, self._number(chain)), lefts, rights, sums[chain])

@@ -99,8 +99,7 @@ class Lanes:
         """The one element at `pointer`, everywhere."""
         undefined = ir.Constant(self.type, ir.Undefined)
         first = self.builder.insert_element(undefined, self.builder.load(pointer), ir.Constant(ir.IntType(32), 0))
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), self.count), [0] * self.count)
-        return self.builder.shuffle_vector(first, undefined, lanes)
+        return self._shuffle(first, undefined, [0] * self.count)
 
     def add(self, a: Any, b: Any) -> Any:
         """a + b."""
@@ -116,9 +115,8 @@ class Lanes:
         """The mask of the first `count` elements, all if there are fewer; for the masked load and store."""
         integers = ir.VectorType(count.type, self.count)
         undefined = ir.Constant(integers, ir.Undefined)
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), self.count), [0] * self.count)
         start = self.builder.insert_element(undefined, count, ir.Constant(ir.IntType(32), 0))
-        limits = self.builder.shuffle_vector(start, undefined, lanes)
+        limits = self._shuffle(start, undefined, [0] * self.count)
         return self.builder.icmp_signed("<", ir.Constant(integers, list(range(self.count))), limits)
 
     def load_masked(self, pointer: Any, mask: Any) -> Any:
@@ -131,6 +129,22 @@ class Lanes:
         at, align = self._vector_at(pointer), ir.Constant(ir.IntType(32), self.itemsize)
         self._call("llvm.masked.store", ir.VoidType(), (vector, at, align, mask))
 
+    def transposed(self, rows: list[Any]) -> list[Any]:
+        """The columns of a square of vectors as vectors: blocks of 1, 2, 4 ... elements change places pair by pair."""
+        rows, size = list(rows), 1
+        while size < self.count:
+            lower = [lane if not lane & size else self.count + lane - size for lane in range(self.count)]
+            upper = [lane + size if not lane & size else self.count + lane for lane in range(self.count)]
+            for number in range(self.count):
+                if not number & size:
+                    pair = rows[number], rows[number + size]
+                    rows[number], rows[number + size] = self._shuffle(*pair, lower), self._shuffle(*pair, upper)
+            size *= 2
+        return rows
+
+    def _shuffle(self, a: Any, b: Any, lanes: list[int]) -> Any:
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), self.count), lanes))
+
     def _vector_at(self, pointer: Any) -> Any:
         return self.builder.bitcast(pointer, self.type.as_pointer())
 
@@ -138,3 +152,24 @@ class Lanes:
         kind = ir.FunctionType(result, [argument.type for argument in arguments])
         name = name or f"{intrinsic}.{self.suffix}.p0"
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), arguments)
+
+
+class Matrix:
+    """Writes addresses in an array of Numba's; the strides that its layout fixes are constants."""
+
+    def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
+        array = context.make_array(kind)(context, builder, value)
+        self.builder = builder
+        self.data = builder.bitcast(array.data, ir.IntType(8).as_pointer())
+        self.element = array.data.type
+        self.shape = cgutils.unpack_tuple(builder, array.shape)
+        self.strides = list(cgutils.unpack_tuple(builder, array.strides))
+        innermost = 0 if kind.layout == "F" else -1
+        self.strides[innermost] = ir.Constant(self.shape[0].type, context.get_abi_sizeof(array.data.type.pointee))
+
+    def at(self, *indices: Any) -> Any:
+        """The address of an element, as bytes."""
+        address = self.data
+        for index, stride in zip(indices, self.strides, strict=False):
+            address = self.builder.gep(address, [self.builder.mul(index, stride)])
+        return address
