@@ -20,11 +20,12 @@ from derive.printers.code import ScalarPrinter, decimal
 from derive.printers.locals import local_name
 
 RESERVED = (
-    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "call", "calls", "consume_tape", "dstate",
-    "dtype", "dy", "ends", "errors", "forward", "Grads", "here", "init", "init_state", "Inputs", "isinstance", "item",
-    "keep", "keep_tape", "lengths", "loss", "losses", "NamedTuple", "njit", "now", "np", "Outputs", "pack", "Packed",
-    "packed", "parameters", "Params", "params", "plain", "product", "range", "real", "seed", "SIGNATURE", "Signature",
-    "State", "state", "step", "steps", "t", "Tape", "tape", "target", "unit", "weight", "weight_gradient", "x_t",
+    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "call", "calls", "consume_tape",
+    "dstate", "dtype", "dy", "ends", "errors", "forward", "Grads", "here", "init", "init_state", "Inputs",
+    "isinstance", "item", "keep", "keep_tape", "lengths", "loss", "losses", "NamedTuple", "njit", "now", "np",
+    "Outputs", "pack", "Packed", "panels", "packed", "parameters", "Params", "params", "plain", "product", "range",
+    "real", "seed", "SIGNATURE", "Signature", "State", "state", "step", "steps", "t", "Tape", "tape", "target",
+    "unit", "weight", "weight_gradient", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 WORDS = {0: "zero", 1: "one", 2: "two", 3: "three", 4: "four"}
@@ -66,11 +67,13 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class PackedStack:
-    """Matrices that share a right-hand vector, packed side by side for `rows @ packed`, and for the way back."""
+    """Matrices that share a right-hand vector, one below the other in `stacked`.
+
+    A product takes the panels of its transpose, and on the way back, where `read_back`, those of itself.
+    """
 
     name: str
-    forward: str
-    backward: str
+    stacked: str
     read_back: bool
 
 
