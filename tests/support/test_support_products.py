@@ -148,7 +148,7 @@ def test_panels_hold_every_column_and_zeros_beyond_the_last(dtype: Any) -> None:
 @pytest.mark.parametrize("shapes", [((2, 3), (4, 5), (2, 5)), ((2, 3), (3, 5), (5, 5)), ((2, 3), (3, 5), (2, 500))])
 def test_sizes_that_do_not_fit_are_refused(shapes: tuple[tuple[int, int], ...]) -> None:
     a, b, out = (np.zeros(shape) for shape in shapes)
-    with pytest.raises(ValueError, match="product: .* do not fit"):
+    with pytest.raises(ValueError, match=r"product: .* do not fit"):
         product(a, panels(b), out)
 
 
