@@ -16,6 +16,8 @@ _ALIGNMENT = 64
 """Bytes of a cache line: no load of a panel spans two of them."""
 _LEFT = 1 << 16
 """Elements of the left matrix that pass a panel by while it stays in the cache next to the CPU."""
+_NEAR = 1 << 17
+"""Bytes of panels that are read from the caches next to the CPU."""
 _DEPTH = 256
 """Rows of a weight gradient's factors that are summed before the result is touched."""
 
@@ -38,7 +40,7 @@ def weight_gradient(adjoints: np.ndarray, operands: np.ndarray) -> np.ndarray:
     """The gradients of stacked matrices (rows, columns): the sum of adjoint times operandᵀ over all rows of both."""
     out = np.zeros((adjoints.shape[1], operands.shape[1]), adjoints.dtype)
     depth = min(len(adjoints), _DEPTH)
-    _weight_gradient(adjoints, operands, _room(depth, operands.shape[1], operands.dtype), out)
+    _add_blocks(adjoints, operands, _room(depth, operands.shape[1], operands.dtype), out)
     return out
 
 
@@ -68,7 +70,8 @@ def _multiply(a, packed, out, accumulate):
         least, larger = height // tiles, height % tiles
         left = -(-out.shape[1] // lanes)
         panel = 0
-        vectors = WIDEST[ROWS] if tiles > 1 else WIDEST[height]
+        # Few rows: several panels at once hide more latency, but from farther away one stream arrives faster.
+        vectors = PANEL if tiles > 1 or packed.size * packed.itemsize > _NEAR else WIDEST[height]
         while left > 0:
             while vectors > left:
                 vectors //= 2
@@ -82,7 +85,7 @@ def _multiply(a, packed, out, accumulate):
 
 
 @_compiled
-def _weight_gradient(adjoints, operands, room, out):
+def _add_blocks(adjoints, operands, room, out):
     """out += adjointsᵀ @ operands, in blocks of rows; `room` holds the panels of a block."""
     for start in range(0, len(adjoints), _DEPTH):
         stop = min(start + _DEPTH, len(adjoints))

@@ -61,7 +61,7 @@ def main() -> None:
                 assert (out == left @ matrix).all(), (dtype, at_end, m, k, n)
         adjoints = a.reshape(k, m)
         out[:] = 1
-        products._weight_gradient(adjoints, b, packed, out)
+        products._add_blocks(adjoints, b, packed, out)
         assert (out == adjoints.T @ b + 1).all(), (dtype, at_end, m, k, n)
         for room, array in zip(rooms, (a, b, packed, out), strict=True):
             assert room.untouched(array, at_end), (dtype, at_end, m, k, n)
