@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -17,7 +17,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import tanh
 from generated.support.signature import Signature
 
@@ -171,8 +171,8 @@ def pack(params):
     (U, V, b,) = params
     return Packed(
         params,
-        np.concatenate((U.T, U,), axis=1),
-        np.concatenate((V.T,), axis=1),
+        panels(np.concatenate((U, U.T)).T),
+        panels(V.T),
     )
 
 
@@ -230,8 +230,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     hidden_size = call.sizes["hidden_size"]
     U = calls.plain(params.U)
     V = calls.plain(params.V)
-    packed_h_before = np.concatenate((U, U.T,))
-    packed_x = np.concatenate((V,))
+    packed_h_before = panels(np.concatenate((U, U.T)))
+    packed_x = panels(V)
     (_, kept_x, kept_function_1, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends

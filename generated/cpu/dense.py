@@ -1,7 +1,7 @@
 """Dense layer: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -17,7 +17,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import tanh
 from generated.support.signature import Signature
 
@@ -126,7 +126,7 @@ def pack(params):
     (b, W,) = params
     return Packed(
         params,
-        np.concatenate((W.T,), axis=1),
+        panels(W.T),
     )
 
 
@@ -178,7 +178,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     W = calls.plain(params.W)
-    packed_x = np.concatenate((W,))
+    packed_x = panels(W)
     (_, kept_x, kept_h,) = tape
     (error_h,) = errors
     sum_b = np.zeros(hidden_size)

@@ -1,7 +1,7 @@
 """GRU, reset before the product: cpu kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -22,7 +22,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
@@ -236,9 +236,9 @@ def pack(params):
     (W_r, U_r, b_r, W_z, U_z, b_z, W_n, U_n, b_n,) = params
     return Packed(
         params,
-        np.concatenate((W_r.T, W_z.T, W_n.T,), axis=1),
-        np.concatenate((U_r.T, U_z.T,), axis=1),
-        np.concatenate((U_n.T,), axis=1),
+        panels(np.concatenate((W_r, W_z, W_n)).T),
+        panels(np.concatenate((U_r, U_z)).T),
+        panels(U_n.T),
     )
 
 
@@ -306,9 +306,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     U_z = calls.plain(params.U_z)
     W_n = calls.plain(params.W_n)
     U_n = calls.plain(params.U_n)
-    packed_x = np.concatenate((W_r, W_z, W_n,))
-    packed_h_before = np.concatenate((U_r, U_z,))
-    packed_operand_6 = np.concatenate((U_n,))
+    packed_x = panels(np.concatenate((W_r, W_z, W_n)))
+    packed_h_before = panels(np.concatenate((U_r, U_z)))
+    packed_operand_6 = panels(U_n)
     (_, kept_x, kept_r, kept_z, kept_operand_6, kept_n, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends

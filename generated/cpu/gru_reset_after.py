@@ -1,7 +1,7 @@
 """GRU, reset after the product: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -22,7 +22,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
@@ -222,8 +222,8 @@ def pack(params):
     (W_r, U_r, b_r, W_z, U_z, b_z, W_n, b_n, U_n, b_un,) = params
     return Packed(
         params,
-        np.concatenate((W_r.T, W_z.T, W_n.T,), axis=1),
-        np.concatenate((U_r.T, U_z.T, U_n.T,), axis=1),
+        panels(np.concatenate((W_r, W_z, W_n)).T),
+        panels(np.concatenate((U_r, U_z, U_n)).T),
     )
 
 
@@ -291,8 +291,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     W_n = calls.plain(params.W_n)
     U_n = calls.plain(params.U_n)
     b_un = calls.plain(params.b_un)
-    packed_x = np.concatenate((W_r, W_z, W_n,))
-    packed_h_before = np.concatenate((U_r, U_z, U_n,))
+    packed_x = panels(np.concatenate((W_r, W_z, W_n)))
+    packed_h_before = panels(np.concatenate((U_r, U_z, U_n)))
     (_, kept_x, kept_r, kept_z, kept_n, kept_h, products_h_before,) = tape
     (error_h,) = errors
     (last_error_h,) = ends

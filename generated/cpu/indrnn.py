@@ -1,7 +1,7 @@
 """Independently recurrent network: cpu kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -17,7 +17,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import greater, relu
 from generated.support.signature import Signature
 
@@ -144,7 +144,7 @@ def pack(params):
     (W, u, b,) = params
     return Packed(
         params,
-        np.concatenate((W.T,), axis=1),
+        panels(W.T),
     )
 
 
@@ -198,7 +198,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     hidden_size = call.sizes["hidden_size"]
     W = calls.plain(params.W)
     u = calls.plain(params.u)
-    packed_x = np.concatenate((W,))
+    packed_x = panels(W)
     (_, kept_x, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends

@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -23,7 +23,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
@@ -272,9 +272,9 @@ def pack(params):
     (W_1, V_1, b_1, W_2, V_2, b_2, W_z, V_z, b_z, W_y, V_y, b_y,) = params
     return Packed(
         params,
-        np.concatenate((W_1.T, W_2.T, W_z.T,), axis=1),
-        np.concatenate((V_1.T, V_2.T, V_z.T, V_y.T,), axis=1),
-        np.concatenate((W_y.T,), axis=1),
+        panels(np.concatenate((W_1, W_2, W_z)).T),
+        panels(np.concatenate((V_1, V_2, V_z, V_y)).T),
+        panels(W_y.T),
     )
 
 
@@ -352,9 +352,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     V_z = calls.plain(params.V_z)
     W_y = calls.plain(params.W_y)
     V_y = calls.plain(params.V_y)
-    packed_y_before = np.concatenate((W_1, W_2, W_z,))
-    packed_x = np.concatenate((V_1, V_2, V_z, V_y,))
-    packed_z = np.concatenate((W_y,))
+    packed_y_before = panels(np.concatenate((W_1, W_2, W_z)))
+    packed_x = panels(np.concatenate((V_1, V_2, V_z, V_y)))
+    packed_z = panels(W_y)
     (
         _, kept_x, kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z,
         kept_function_3, kept_y,

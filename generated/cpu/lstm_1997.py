@@ -1,7 +1,7 @@
 """The first LSTM, without forget gate: cpu kernels.
 
 Source: Hochreiter and Schmidhuber 1997, Long Short-Term Memory, Neural Computation 9(8), section 4 and appendix A.1, memory cell blocks of size 1
-Equations: 9652316b691b2cd1, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: 9652316b691b2cd1, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -23,7 +23,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import sigmoid
 from generated.support.signature import Signature
 
@@ -232,8 +232,8 @@ def pack(params):
     (W_z, R_z, b_z, W_in, R_in, b_in, W_out, R_out, b_out,) = params
     return Packed(
         params,
-        np.concatenate((W_z.T, W_in.T, W_out.T,), axis=1),
-        np.concatenate((R_z.T, R_in.T, R_out.T,), axis=1),
+        panels(np.concatenate((W_z, W_in, W_out)).T),
+        panels(np.concatenate((R_z, R_in, R_out)).T),
     )
 
 
@@ -304,8 +304,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     R_in = calls.plain(params.R_in)
     W_out = calls.plain(params.W_out)
     R_out = calls.plain(params.R_out)
-    packed_x = np.concatenate((W_z, W_in, W_out,))
-    packed_y_before = np.concatenate((R_z, R_in, R_out,))
+    packed_x = panels(np.concatenate((W_z, W_in, W_out)))
+    packed_y_before = panels(np.concatenate((R_z, R_in, R_out)))
     (_, kept_x, kept_function_2, kept_z, kept_i, kept_o, kept_function_1, kept_y,) = tape
     (error_y,) = errors
     (last_error_c, last_error_y,) = ends

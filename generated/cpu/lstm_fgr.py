@@ -1,7 +1,7 @@
 """LSTM with full gate recurrence: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant FGR (full gate recurrence)
-Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in + R_ii @ i[t-1] + R_fi @ f[t-1] + R_oi @ o[t-1]
@@ -25,7 +25,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
@@ -340,11 +340,11 @@ def pack(params):
     ) = params
     return Packed(
         params,
-        np.concatenate((W_z.T, W_in.T, W_for.T, W_out.T,), axis=1),
-        np.concatenate((R_z.T, R_in.T, R_for.T, R_out.T,), axis=1),
-        np.concatenate((R_ii.T, R_if.T, R_io.T,), axis=1),
-        np.concatenate((R_fi.T, R_ff.T, R_fo.T,), axis=1),
-        np.concatenate((R_oi.T, R_of.T, R_oo.T,), axis=1),
+        panels(np.concatenate((W_z, W_in, W_for, W_out)).T),
+        panels(np.concatenate((R_z, R_in, R_for, R_out)).T),
+        panels(np.concatenate((R_ii, R_if, R_io)).T),
+        panels(np.concatenate((R_fi, R_ff, R_fo)).T),
+        panels(np.concatenate((R_oi, R_of, R_oo)).T),
     )
 
 
@@ -440,11 +440,11 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     R_io = calls.plain(params.R_io)
     R_fo = calls.plain(params.R_fo)
     R_oo = calls.plain(params.R_oo)
-    packed_x = np.concatenate((W_z, W_in, W_for, W_out,))
-    packed_y_before = np.concatenate((R_z, R_in, R_for, R_out,))
-    packed_i_before = np.concatenate((R_ii, R_if, R_io,))
-    packed_f_before = np.concatenate((R_fi, R_ff, R_fo,))
-    packed_o_before = np.concatenate((R_oi, R_of, R_oo,))
+    packed_x = panels(np.concatenate((W_z, W_in, W_for, W_out)))
+    packed_y_before = panels(np.concatenate((R_z, R_in, R_for, R_out)))
+    packed_i_before = panels(np.concatenate((R_ii, R_if, R_io)))
+    packed_f_before = panels(np.concatenate((R_fi, R_ff, R_fo)))
+    packed_o_before = panels(np.concatenate((R_oi, R_of, R_oo)))
     (_, kept_x, kept_z, kept_i, kept_f, kept_c, kept_o, kept_function_1, kept_y,) = tape
     (error_y,) = errors
     (last_error_i, last_error_f, last_error_c, last_error_o, last_error_y,) = ends

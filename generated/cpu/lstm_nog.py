@@ -1,7 +1,7 @@
 """LSTM without output gate: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NOG (no output gate)
-Equations: b65b9e536630a475, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: b65b9e536630a475, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -23,7 +23,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
@@ -229,8 +229,8 @@ def pack(params):
     (W_z, R_z, b_z, W_in, R_in, p_in, b_in, W_for, R_for, p_for, b_for,) = params
     return Packed(
         params,
-        np.concatenate((W_z.T, W_in.T, W_for.T,), axis=1),
-        np.concatenate((R_z.T, R_in.T, R_for.T,), axis=1),
+        panels(np.concatenate((W_z, W_in, W_for)).T),
+        panels(np.concatenate((R_z, R_in, R_for)).T),
     )
 
 
@@ -301,8 +301,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     W_for = calls.plain(params.W_for)
     R_for = calls.plain(params.R_for)
     p_for = calls.plain(params.p_for)
-    packed_x = np.concatenate((W_z, W_in, W_for,))
-    packed_y_before = np.concatenate((R_z, R_in, R_for,))
+    packed_x = panels(np.concatenate((W_z, W_in, W_for)))
+    packed_y_before = panels(np.concatenate((R_z, R_in, R_for)))
     (_, kept_x, kept_z, kept_i, kept_f, kept_c, kept_y,) = tape
     (error_y,) = errors
     (last_error_c, last_error_y,) = ends

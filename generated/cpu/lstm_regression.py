@@ -1,7 +1,7 @@
 """LSTM with a linear readout and squared error: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the linear output units of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.2.2.1
-Equations: c9478d49065cf354, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: c9478d49065cf354, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -26,7 +26,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
@@ -292,9 +292,9 @@ def pack(params):
     (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o, V, b_y,) = params
     return Packed(
         params,
-        np.concatenate((W_i.T, W_f.T, W_g.T, W_o.T,), axis=1),
-        np.concatenate((U_i.T, U_f.T, U_g.T, U_o.T,), axis=1),
-        np.concatenate((V.T,), axis=1),
+        panels(np.concatenate((W_i, W_f, W_g, W_o)).T),
+        panels(np.concatenate((U_i, U_f, U_g, U_o)).T),
+        panels(V.T),
     )
 
 
@@ -381,9 +381,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     W_o = calls.plain(params.W_o)
     U_o = calls.plain(params.U_o)
     V = calls.plain(params.V)
-    packed_x = np.concatenate((W_i, W_f, W_g, W_o,))
-    packed_h_before = np.concatenate((U_i, U_f, U_g, U_o,))
-    packed_h_after = np.concatenate((V,))
+    packed_x = panels(np.concatenate((W_i, W_f, W_g, W_o)))
+    packed_h_before = panels(np.concatenate((U_i, U_f, U_g, U_o)))
+    packed_h_after = panels(V)
     (_, kept_x, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h, kept_y,) = tape
     (error_y,) = errors
     error_y = error_y + losses.ADJOINT["mse"](kept_y, call.target, call.weight)

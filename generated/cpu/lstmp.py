@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -26,7 +26,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
@@ -283,9 +283,9 @@ def pack(params):
     (W_ix, W_ir, w_ic, b_i, W_fx, W_fr, w_fc, b_f, W_cx, W_cr, b_c, W_ox, W_or, w_oc, b_o, W_rm,) = params
     return Packed(
         params,
-        np.concatenate((W_ix.T, W_fx.T, W_cx.T, W_ox.T,), axis=1),
-        np.concatenate((W_ir.T, W_fr.T, W_cr.T, W_or.T,), axis=1),
-        np.concatenate((W_rm.T,), axis=1),
+        panels(np.concatenate((W_ix, W_fx, W_cx, W_ox)).T),
+        panels(np.concatenate((W_ir, W_fr, W_cr, W_or)).T),
+        panels(W_rm.T),
     )
 
 
@@ -371,9 +371,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     W_or = calls.plain(params.W_or)
     w_oc = calls.plain(params.w_oc)
     W_rm = calls.plain(params.W_rm)
-    packed_x = np.concatenate((W_ix, W_fx, W_cx, W_ox,))
-    packed_r_before = np.concatenate((W_ir, W_fr, W_cr, W_or,))
-    packed_m = np.concatenate((W_rm,))
+    packed_x = panels(np.concatenate((W_ix, W_fx, W_cx, W_ox)))
+    packed_r_before = panels(np.concatenate((W_ir, W_fr, W_cr, W_or)))
+    packed_m = panels(W_rm)
     (_, kept_x, kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r,) = tape
     (error_r,) = errors
     (last_error_c, last_error_r,) = ends

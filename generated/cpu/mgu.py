@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -20,7 +20,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
@@ -213,9 +213,9 @@ def pack(params):
     (W_f, U_f, b_f, W_h, U_h, b_h,) = params
     return Packed(
         params,
-        np.concatenate((W_f.T, W_h.T,), axis=1),
-        np.concatenate((U_f.T,), axis=1),
-        np.concatenate((U_h.T,), axis=1),
+        panels(np.concatenate((W_f, W_h)).T),
+        panels(U_f.T),
+        panels(U_h.T),
     )
 
 
@@ -279,9 +279,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     U_f = calls.plain(params.U_f)
     W_h = calls.plain(params.W_h)
     U_h = calls.plain(params.U_h)
-    packed_x = np.concatenate((W_f, W_h,))
-    packed_h_before = np.concatenate((U_f,))
-    packed_operand_4 = np.concatenate((U_h,))
+    packed_x = panels(np.concatenate((W_f, W_h)))
+    packed_h_before = panels(U_f)
+    packed_operand_4 = panels(U_h)
     (_, kept_x, kept_f, kept_operand_4, kept_n, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends

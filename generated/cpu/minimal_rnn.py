@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -20,7 +20,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
@@ -214,9 +214,9 @@ def pack(params):
     (W_x, b_z, U_h, U_z, b_u,) = params
     return Packed(
         params,
-        np.concatenate((W_x.T,), axis=1),
-        np.concatenate((U_h.T,), axis=1),
-        np.concatenate((U_z.T,), axis=1),
+        panels(W_x.T),
+        panels(U_h.T),
+        panels(U_z.T),
     )
 
 
@@ -280,9 +280,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     W_x = calls.plain(params.W_x)
     U_h = calls.plain(params.U_h)
     U_z = calls.plain(params.U_z)
-    packed_x = np.concatenate((W_x,))
-    packed_h_before = np.concatenate((U_h,))
-    packed_z = np.concatenate((U_z,))
+    packed_x = panels(W_x)
+    packed_h_before = panels(U_h)
+    packed_z = panels(U_z)
     (_, kept_x, kept_z, kept_u, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends

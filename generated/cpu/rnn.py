@@ -1,7 +1,7 @@
 """Simple recurrent network: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -17,7 +17,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import tanh
 from generated.support.signature import Signature
 
@@ -152,8 +152,8 @@ def pack(params):
     (b, W, U,) = params
     return Packed(
         params,
-        np.concatenate((W.T,), axis=1),
-        np.concatenate((U.T,), axis=1),
+        panels(W.T),
+        panels(U.T),
     )
 
 
@@ -209,8 +209,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     hidden_size = call.sizes["hidden_size"]
     W = calls.plain(params.W)
     U = calls.plain(params.U)
-    packed_h_before = np.concatenate((W,))
-    packed_x = np.concatenate((U,))
+    packed_h_before = panels(W)
+    packed_x = panels(U)
     (_, kept_x, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends

@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cpu kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support e2929db875daa26f. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support b8f6f2347c8c4d9c. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -18,7 +18,7 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
-from generated.support.products import product, weight_gradient
+from generated.support.products import panels, product, weight_gradient
 from generated.support.scalar import tanh
 from generated.support.signature import Signature
 
@@ -186,9 +186,9 @@ def pack(params):
     (b, W, U, c_o, V,) = params
     return Packed(
         params,
-        np.concatenate((W.T,), axis=1),
-        np.concatenate((U.T,), axis=1),
-        np.concatenate((V.T,), axis=1),
+        panels(W.T),
+        panels(U.T),
+        panels(V.T),
     )
 
 
@@ -256,9 +256,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     W = calls.plain(params.W)
     U = calls.plain(params.U)
     V = calls.plain(params.V)
-    packed_x_before = np.concatenate((W,))
-    packed_x = np.concatenate((U,))
-    packed_h = np.concatenate((V,))
+    packed_x_before = panels(W)
+    packed_x = panels(U)
+    packed_h = panels(V)
     (_, kept_x, kept_h, kept_o,) = tape
     (error_o,) = errors
     error_o = error_o + losses.ADJOINT["softmax_cross_entropy"](kept_o, call.target, call.weight)

@@ -1,8 +1,7 @@
-"""Matrix products for the generated CPU kernels: every product of a kernel is one of these two calls.
+"""Matrix products for the generated CPU kernels: `panels` packs a matrix once, `product` multiplies by it many times.
 
-All arrays are 2-d, C-contiguous and of one dtype, float32 or float64, and `out` overlaps neither factor. BLAS does the
-work through Numba's `np.dot`, which finds it in SciPy and handles empty factors itself.
-Sizes that do not fit raise ValueError.
+All arrays are of one dtype, float32 or float64, and `out` overlaps neither factor. A row of a product depends on its
+own row of the left matrix alone, NaN included, and the same call gives the same bits. One thread.
 """
 
 from __future__ import annotations
@@ -10,24 +9,95 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from generated.support.packing import fill_panels
+from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, WIDEST, multiply_tile
 
-@njit(cache=True)
-def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """out (m, n) = a (m, k) @ b (k, n); zeros where k is 0."""
-    np.dot(a, b, out)
+_ALIGNMENT = 64
+"""Bytes of a cache line: no load of a panel spans two of them."""
+_LEFT = 1 << 16
+"""Elements of the left matrix that pass a panel by while it stays in the cache next to the CPU."""
+_NEAR = 1 << 17
+"""Bytes of panels that are read from the caches next to the CPU."""
+_DEPTH = 256
+"""Rows of a weight gradient's factors that are summed before the result is touched."""
+
+_compiled = njit(cache=True, error_model="numpy")
 
 
-@njit(cache=True)
-def product_transposed_left(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """out (m, n) = aᵀ @ b for a (k, m) and b (k, n); zeros where k is 0.
+def panels(matrix: np.ndarray) -> np.ndarray:
+    """`matrix` (k, n) packed for `product`: (panels, k, columns of a panel), zeros beyond n.
 
-    This is a weight gradient, k = T * B. The transpose is a view in Fortran order, which BLAS reads without a copy.
+    A transposed view of a contiguous array is packed from where it stands. Changing `matrix` afterwards has no effect.
     """
-    np.dot(a.T, b, out)
+    if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
+        matrix = np.ascontiguousarray(matrix)
+    packed = _room(*matrix.shape, matrix.dtype)
+    fill_panels(matrix, packed)
+    return packed
 
 
 def weight_gradient(adjoints: np.ndarray, operands: np.ndarray) -> np.ndarray:
     """The gradients of stacked matrices (rows, columns): the sum of adjoint times operandᵀ over all rows of both."""
-    out = np.empty((adjoints.shape[1], operands.shape[1]), adjoints.dtype)
-    product_transposed_left(adjoints, operands, out)
+    out = np.zeros((adjoints.shape[1], operands.shape[1]), adjoints.dtype)
+    depth = min(len(adjoints), _DEPTH)
+    _add_blocks(adjoints, operands, _room(depth, operands.shape[1], operands.dtype), out)
     return out
+
+
+@_compiled
+def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray) -> None:
+    """out (m, n) = a (m, k) @ b (k, n) for the `panels` of b; zeros where k is 0. `out` is in C order, `a` in either.
+
+    Raises ValueError for sizes that do not fit.
+    """
+    columns = PANEL_BYTES // out.itemsize
+    if a.shape[0] != out.shape[0] or a.shape[1] != packed.shape[1]:
+        raise ValueError("product: the rows of a and out, or the columns of a and the rows of b, do not fit")
+    if packed.shape[2] != columns or packed.shape[0] != -(-out.shape[1] // columns):
+        raise ValueError("product: the panels do not fit the columns of out, or another CPU")
+    _multiply(a, packed, out, False)
+
+
+@_compiled
+def _multiply(a, packed, out, accumulate):
+    """Tile after tile: a block of rows passes each panel by, so that the panel is read from memory once."""
+    lanes = PANEL_BYTES // PANEL // out.itemsize
+    rows, depth = a.shape
+    block = max(_LEFT // max(depth, 1) // ROWS, 1) * ROWS
+    for start in range(0, rows, block):
+        height = min(block, rows - start)
+        tiles = -(-height // ROWS)
+        least, larger = height // tiles, height % tiles
+        left = -(-out.shape[1] // lanes)
+        panel = 0
+        # Few rows: several panels at once hide more latency, but from farther away one stream arrives faster.
+        vectors = PANEL if tiles > 1 or packed.size * packed.itemsize > _NEAR else WIDEST[height]
+        while left > 0:
+            while vectors > left:
+                vectors //= 2
+            row = start
+            for tile in range(tiles):
+                count = least + 1 if tile < larger else least
+                multiply_tile(a, packed, out, row, count, panel, vectors, accumulate)
+                row += count
+            left -= vectors
+            panel += -(-vectors // PANEL)
+
+
+@_compiled
+def _add_blocks(adjoints, operands, room, out):
+    """out += adjointsᵀ @ operands, in blocks of rows; `room` holds the panels of a block."""
+    for start in range(0, len(adjoints), _DEPTH):
+        stop = min(start + _DEPTH, len(adjoints))
+        fill_panels(operands[start:stop], room)
+        _multiply(adjoints[start:stop].T, room, out, True)
+
+
+def _room(depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
+    """Uninitialised panels at the start of a cache line."""
+    width = PANEL_BYTES // dtype.itemsize
+    shape = (-(-columns // width), depth, width)
+    size = shape[0] * depth * width
+    base = np.empty(size + _ALIGNMENT // dtype.itemsize, dtype)
+    start = -base.ctypes.data % _ALIGNMENT // dtype.itemsize
+    return base[start : start + size].reshape(shape)

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-# Set before Python starts, because NumPy and SciPy read them when they are imported.
+# Set before Python starts, because NumPy and Numba read them when they are imported.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 OUT = Path(__file__).resolve().parents[2] / "build" / "bench.json"
 # The cells whose equations are those of a layer of PyTorch.
@@ -158,7 +158,7 @@ def table(results: list[Result]) -> Table:
 
 def report(results: list[Result]) -> dict[str, object]:
     """What the file holds."""
-    packages = ["numpy", "numba", "scipy", *(["torch"] if importlib.util.find_spec("torch") else [])]
+    packages = ["numpy", "numba", *(["torch"] if importlib.util.find_spec("torch") else [])]
     return {
         "machine": platform.processor() or platform.machine(),
         "python": platform.python_version(),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-HEAVY = ("sympy", "numpy", "numba", "scipy", "networkx", "jinja2")
+HEAVY = ("sympy", "numpy", "numba", "llvmlite", "networkx", "jinja2")
 CELL = "equations = '''\nh = tanh(W @ h[t-1] + U @ x)\n'''\n"
 
 

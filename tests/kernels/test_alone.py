@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import sys
 
-REFUSED = {"sympy", "mpmath", "jinja2", "networkx", "derive", "typer", "rich", "platformdirs"}
+REFUSED = {"sympy", "mpmath", "jinja2", "networkx", "derive", "typer", "rich", "platformdirs", "scipy"}
 
 
 class Refusal:

@@ -120,11 +120,11 @@ class _Driver:
         return shape
 
     def _packed(self, stack: Stack, read_back: bool) -> PackedStack:
-        """The matrices of a stack side by side, and below each other for the way back."""
-        name = self.naming.names
-        forward = [f"{name[matrix]}{'' if transposed else '.T'}" for matrix, transposed in stack.matrices]
-        backward = [f"{name[matrix]}{'.T' if transposed else ''}" for matrix, transposed in stack.matrices]
-        return PackedStack(f"packed_{stack.name}", ", ".join(forward), ", ".join(backward), read_back)
+        """The matrices of a stack below each other."""
+        names = self.naming.names
+        matrices = [f"{names[matrix]}{'.T' if transposed else ''}" for matrix, transposed in stack.matrices]
+        stacked = matrices[0] if len(matrices) == 1 else f"np.concatenate(({', '.join(matrices)}))"
+        return PackedStack(f"packed_{stack.name}", stacked, read_back)
 
     def _lines(self, regions: Sequence[tuple[Region, Sequence[Kernel | Stack]]], *, backward: bool) -> list[str]:
         lines = []

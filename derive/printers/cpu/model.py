@@ -41,11 +41,13 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class PackedStack:
-    """Matrices that share a right-hand vector, packed side by side for `rows @ packed`, and for the way back."""
+    """Matrices that share a right-hand vector, one below the other in `stacked`.
+
+    A product takes the panels of its transpose, and on the way back, where `read_back`, those of itself.
+    """
 
     name: str
-    forward: str
-    backward: str
+    stacked: str
     read_back: bool
 
 

@@ -13,11 +13,12 @@ from derive.plan.symbols import code
 from derive.printers.code import decimal
 
 RESERVED = (
-    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "call", "calls", "consume_tape", "dstate",
-    "dtype", "dy", "ends", "errors", "forward", "Grads", "here", "init", "init_state", "Inputs", "isinstance", "item",
-    "keep", "keep_tape", "lengths", "loss", "losses", "NamedTuple", "njit", "now", "np", "Outputs", "pack", "Packed",
-    "packed", "parameters", "Params", "params", "plain", "product", "range", "real", "seed", "SIGNATURE", "Signature",
-    "State", "state", "step", "steps", "t", "Tape", "tape", "target", "unit", "weight", "weight_gradient", "x_t",
+    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "call", "calls", "consume_tape",
+    "dstate", "dtype", "dy", "ends", "errors", "forward", "Grads", "here", "init", "init_state", "Inputs",
+    "isinstance", "item", "keep", "keep_tape", "lengths", "loss", "losses", "NamedTuple", "njit", "now", "np",
+    "Outputs", "pack", "Packed", "panels", "packed", "parameters", "Params", "params", "plain", "product", "range",
+    "real", "seed", "SIGNATURE", "Signature", "State", "state", "step", "steps", "t", "Tape", "tape", "target",
+    "unit", "weight", "weight_gradient", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 WORDS = {0: "zero", 1: "one", 2: "two", 3: "three", 4: "four"}

@@ -1,0 +1,100 @@
+"""Panels of a matrix: the form in which `tiles` reads the right factor of a product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+from generated.support.tiles import PANEL
+from generated.support.vectors import HOST, Lanes, Matrix
+
+_VECTOR_BYTES = HOST.bytes
+
+
+@njit(cache=True, error_model="numpy")
+def fill_panels(matrix, packed):
+    """Write `matrix` (k, n), in C or Fortran order, into panels (panels, at least k, columns of a panel).
+
+    Columns beyond n get zeros, so that no result depends on what was there. Rows beyond k stay as they are.
+    """
+    lanes = _VECTOR_BYTES // packed.itemsize
+    for panel in range(len(packed)):
+        for k in range(0, matrix.shape[0], lanes):
+            for vector in range(PANEL):
+                pack_block(matrix, packed, k, panel, vector)
+
+
+@intrinsic
+def pack_block(_typing, matrix, packed, row, panel, vector):
+    """Write a square of `matrix`, from `row` down and as wide as a vector, to its place in the panels.
+
+    What lies beyond the matrix is not read and becomes zeros; rows beyond it are not written. Nothing is checked.
+    """
+    if matrix.layout not in "CF" or packed.layout != "C":
+        raise TypingError("panels are packed from contiguous arrays")
+
+    def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        arrays = [Matrix(context, builder, kind, value) for kind, value in ((matrix, values[0]), (packed, values[1]))]
+        _Square(builder, *arrays, *values[2:]).emit(matrix.layout == "F")
+        return context.get_dummy_value()
+
+    return types.void(matrix, packed, types.intp, types.intp, types.intp), emit
+
+
+class _Square:
+    """Writes the code that copies a square; its vectors lie along the contiguous axis of the matrix."""
+
+    def __init__(self, builder: Any, matrix: Matrix, packed: Matrix, row: Any, panel: Any, vector: Any) -> None:
+        self.builder, self.matrix, self.packed, self.row = builder, matrix, packed, row
+        self.lanes = Lanes(builder, matrix.element.pointee)
+        self.offset = builder.mul(vector, self._number(HOST.bytes))
+        self.panel = panel
+        first = builder.mul(panel, self._number(PANEL * self.lanes.count))
+        self.column = builder.add(first, builder.mul(vector, self._number(self.lanes.count)))
+
+    def emit(self, transposed: bool) -> None:
+        """The copy; where the square reaches beyond the matrix, under masks."""
+        builder, count = self.builder, self._number(self.lanes.count)
+        rows = builder.sub(self.matrix.shape[0], self.row)
+        columns = builder.sub(self.matrix.shape[1], self.column)
+        whole = [builder.icmp_signed(">=", size, count) for size in (rows, columns)]
+        with builder.if_else(builder.and_(*whole)) as (then, otherwise):
+            with then:
+                self._copy(transposed, None, None)
+            with otherwise:
+                self._copy(transposed, rows, columns)
+
+    def _copy(self, transposed: bool, rows: Any, columns: Any) -> None:
+        lanes, builder = self.lanes, self.builder
+        along, across = (rows, columns) if transposed else (columns, rows)
+        vectors = []
+        for number in range(lanes.count):
+            here = [builder.add(self.row, self._number(0 if transposed else number))]
+            here.append(builder.add(self.column, self._number(number if transposed else 0)))
+            place = builder.bitcast(self.matrix.at(*here), self.matrix.element)
+            if rows is None:
+                vectors.append(lanes.load(place))
+            else:
+                vectors.append(lanes.load_masked(place, lanes.first(self._inside(number, across, along))))
+        if transposed:
+            vectors = lanes.transposed(vectors)
+        for number, vector in enumerate(vectors):
+            start = self.packed.at(self.panel, builder.add(self.row, self._number(number)))
+            place = builder.bitcast(builder.gep(start, [self.offset]), self.packed.element)
+            if rows is None:
+                lanes.store(vector, place)
+            else:
+                every = self._number(lanes.count)
+                lanes.store_masked(vector, place, lanes.first(self._inside(number, rows, every)))
+
+    def _inside(self, number: int, limit: Any, size: Any) -> Any:
+        """`size` where `number` is below `limit`, else 0."""
+        inside = self.builder.icmp_signed("<", self._number(number), limit)
+        return self.builder.select(inside, size, self._number(0))
+
+    def _number(self, number: int) -> Any:
+        return ir.Constant(self.row.type, number)

@@ -1,0 +1,175 @@
+"""Vectors of the host's CPU: which there are, and the LLVM instructions on them that the compiled loops are made of.
+
+The widest instruction set that the host has is taken: AVX-512, AVX2 with fused multiply-add, NEON, or else a portable
+form in vectors of 16 bytes, which LLVM maps to whatever is there. They differ only in rounding and in the order of
+summation. The environment variable DERIVE_VECTOR (avx512, avx2, portable) forces one for tests. It is read at the first
+import, and all code that Numba compiles in the process is then made for that instruction set and cached for it alone;
+so it must be imported before anything is compiled.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+from llvmlite import binding, ir
+from numba.core import cgutils
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionSet:
+    """Vectors of one kind: their size in bytes, how many registers hold them, and whether multiply-add is fused.
+
+    `cpu` is the least CPU that has them, by the name that LLVM knows it under.
+    """
+
+    name: str
+    bytes: int
+    registers: int
+    fused: bool
+    cpu: str
+
+
+AVX512 = InstructionSet("avx512", 64, 32, True, "x86-64-v4")
+AVX2 = InstructionSet("avx2", 32, 16, True, "x86-64-v3")
+NEON = InstructionSet("neon", 16, 32, True, "generic")
+PORTABLE = InstructionSet("portable", 16, 16, False, "generic")
+
+
+def available() -> tuple[InstructionSet, ...]:
+    """The instruction sets of the host, the widest first."""
+    features = binding.get_host_cpu_features()
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return (NEON, PORTABLE)
+    found = []
+    if all(features.get(name) for name in ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")):
+        found.append(AVX512)
+    if features.get("avx2") and features.get("fma"):
+        found.append(AVX2)
+    return (*found, PORTABLE)
+
+
+def _chosen() -> InstructionSet:
+    """The widest instruction set, or the one that DERIVE_VECTOR names. Raises ValueError for one that is not there."""
+    known = available()
+    wanted = os.environ.get("DERIVE_VECTOR")
+    if not wanted:
+        return known[0]
+    for item in known:
+        if item.name == wanted:
+            # Part of the key of Numba's cache, so that no code of another instruction set is found there.
+            numba.config.CPU_NAME, numba.config.CPU_FEATURES = item.cpu, ""
+            return item
+    names = ", ".join(item.name for item in known)
+    raise ValueError(f"DERIVE_VECTOR={wanted}: this host has {names}")
+
+
+HOST = _chosen()
+
+
+class Lanes:
+    """Writes instructions on vectors of float32 or float64 into a function that is being compiled.
+
+    Pointers point to elements, which need no alignment but their own; a vector takes `count` of them.
+    """
+
+    def __init__(self, builder: Any, element: Any) -> None:
+        self.builder = builder
+        self.itemsize = 4 if isinstance(element, ir.FloatType) else 8
+        self.count = HOST.bytes // self.itemsize
+        self.type = ir.VectorType(element, self.count)
+        self.suffix = f"v{self.count}f{8 * self.itemsize}"
+
+    def zero(self) -> Any:
+        """All elements 0."""
+        return ir.Constant(self.type, [0.0] * self.count)
+
+    def load(self, pointer: Any) -> Any:
+        """The elements at `pointer`."""
+        return self.builder.load(self._vector_at(pointer), align=self.itemsize)
+
+    def store(self, vector: Any, pointer: Any) -> None:
+        """Write all elements to `pointer`."""
+        self.builder.store(vector, self._vector_at(pointer), align=self.itemsize)
+
+    def broadcast(self, pointer: Any) -> Any:
+        """The one element at `pointer`, everywhere."""
+        undefined = ir.Constant(self.type, ir.Undefined)
+        first = self.builder.insert_element(undefined, self.builder.load(pointer), ir.Constant(ir.IntType(32), 0))
+        return self._shuffle(first, undefined, [0] * self.count)
+
+    def add(self, a: Any, b: Any) -> Any:
+        """a + b."""
+        return self.builder.fadd(a, b)
+
+    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
+        """a * b + c, rounded once where the CPU can do that."""
+        if not HOST.fused:
+            return self.add(self.builder.fmul(a, b), c)
+        return self._call("llvm.fma", self.type, (a, b, c), f"llvm.fma.{self.suffix}")
+
+    def first(self, count: Any) -> Any:
+        """The mask of the first `count` elements, all if there are fewer; for the masked load and store."""
+        integers = ir.VectorType(count.type, self.count)
+        undefined = ir.Constant(integers, ir.Undefined)
+        start = self.builder.insert_element(undefined, count, ir.Constant(ir.IntType(32), 0))
+        limits = self._shuffle(start, undefined, [0] * self.count)
+        return self.builder.icmp_signed("<", ir.Constant(integers, list(range(self.count))), limits)
+
+    def load_masked(self, pointer: Any, mask: Any) -> Any:
+        """The elements under the mask, 0 elsewhere; nothing else is read."""
+        at, align = self._vector_at(pointer), ir.Constant(ir.IntType(32), self.itemsize)
+        return self._call("llvm.masked.load", self.type, (at, align, mask, self.zero()))
+
+    def store_masked(self, vector: Any, pointer: Any, mask: Any) -> None:
+        """Write the elements under the mask; nothing else is touched."""
+        at, align = self._vector_at(pointer), ir.Constant(ir.IntType(32), self.itemsize)
+        self._call("llvm.masked.store", ir.VoidType(), (vector, at, align, mask))
+
+    def transposed(self, rows: list[Any]) -> list[Any]:
+        """The columns of a square of vectors as vectors: blocks of 1, 2, 4 ... elements change places pair by pair."""
+        rows, size = list(rows), 1
+        while size < self.count:
+            lower = [lane if not lane & size else self.count + lane - size for lane in range(self.count)]
+            upper = [lane + size if not lane & size else self.count + lane for lane in range(self.count)]
+            for number in range(self.count):
+                if not number & size:
+                    pair = rows[number], rows[number + size]
+                    rows[number], rows[number + size] = self._shuffle(*pair, lower), self._shuffle(*pair, upper)
+            size *= 2
+        return rows
+
+    def _shuffle(self, a: Any, b: Any, lanes: list[int]) -> Any:
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), self.count), lanes))
+
+    def _vector_at(self, pointer: Any) -> Any:
+        return self.builder.bitcast(pointer, self.type.as_pointer())
+
+    def _call(self, intrinsic: str, result: Any, arguments: tuple[Any, ...], name: str = "") -> Any:
+        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+        name = name or f"{intrinsic}.{self.suffix}.p0"
+        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), arguments)
+
+
+class Matrix:
+    """Writes addresses in an array of Numba's; the strides that its layout fixes are constants."""
+
+    def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
+        array = context.make_array(kind)(context, builder, value)
+        self.builder = builder
+        self.data = builder.bitcast(array.data, ir.IntType(8).as_pointer())
+        self.element = array.data.type
+        self.shape = cgutils.unpack_tuple(builder, array.shape)
+        self.strides = list(cgutils.unpack_tuple(builder, array.strides))
+        innermost = 0 if kind.layout == "F" else -1
+        self.strides[innermost] = ir.Constant(self.shape[0].type, context.get_abi_sizeof(array.data.type.pointee))
+
+    def at(self, *indices: Any) -> Any:
+        """The address of an element, as bytes."""
+        address = self.data
+        for index, stride in zip(indices, self.strides, strict=False):
+            address = self.builder.gep(address, [self.builder.mul(index, stride)])
+        return address
