@@ -10,16 +10,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
-
-# One thread gives the same bits on any number of cores, and never waits for a core that another process holds.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from training import Adam, Array, Bigram, Interrupt, adam_step, bar, load_checkpoint, one_hot, save_checkpoint, softmax

@@ -12,15 +12,11 @@ import argparse
 import csv
 import importlib.util
 import math
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import resources
-
-# One thread gives the same bits on any number of cores, and never waits for a core that another process holds.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from training import Adam, Array, adam_step, bar
