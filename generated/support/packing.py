@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+from generated.support.compiling import compiled
 from generated.support.tiles import PANEL
 from generated.support.vectors import HOST, Lanes, Matrix
 
 _VECTOR_BYTES = HOST.bytes
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def fill_panels(matrix, packed):
     """Write `matrix` (k, n), in C or Fortran order, into panels (panels, at least k, columns of a panel).
 

@@ -7,8 +7,8 @@ own row of the left matrix alone, NaN included, and the same call gives the same
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from generated.support.compiling import compiled
 from generated.support.packing import fill_panels
 from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, WIDEST, multiply_tile
 
@@ -20,8 +20,6 @@ _NEAR = 1 << 17
 """Bytes of panels that are read from the caches next to the CPU."""
 _DEPTH = 256
 """Rows of a weight gradient's factors that are summed before the result is touched."""
-
-_compiled = njit(cache=True, error_model="numpy")
 
 
 def panels(matrix: np.ndarray) -> np.ndarray:
@@ -44,7 +42,7 @@ def weight_gradient(adjoints: np.ndarray, operands: np.ndarray) -> np.ndarray:
     return out
 
 
-@_compiled
+@compiled
 def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray) -> None:
     """out (m, n) = a (m, k) @ b (k, n) for the `panels` of b; zeros where k is 0. `out` is in C order, `a` in either.
 
@@ -58,7 +56,7 @@ def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray) -> None:
     _multiply(a, packed, out, False)
 
 
-@_compiled
+@compiled
 def _multiply(a, packed, out, accumulate):
     """Tile after tile: a block of rows passes each panel by, so that the panel is read from memory once."""
     lanes = PANEL_BYTES // PANEL // out.itemsize
@@ -84,7 +82,7 @@ def _multiply(a, packed, out, accumulate):
             panel += -(-vectors // PANEL)
 
 
-@_compiled
+@compiled
 def _add_blocks(adjoints, operands, room, out):
     """out += adjointsᵀ @ operands, in blocks of rows; `room` holds the panels of a block."""
     for start in range(0, len(adjoints), _DEPTH):

@@ -1,0 +1,45 @@
+"""Compiled support is compiled again when any source of the package changes, and only then."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import generated
+
+PROGRAM = """
+import numpy as np
+from generated.support import packing, products
+a, b, out = np.eye(3), np.eye(3), np.zeros((3, 3))
+products.product(a, products.panels(b), out)
+assert (out == np.eye(3)).all()
+stats = [function.stats for function in (products.product, packing.fill_panels)]
+print(sum(sum(item.cache_hits.values()) for item in stats), sum(sum(item.cache_misses.values()) for item in stats))
+"""
+
+
+def counts(root: Path) -> tuple[int, int]:
+    """Hits and misses of the cache in a new process that reads `root`."""
+    environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_NUM_THREADS": "1"}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, cwd=root, capture_output=True, text=True, check=True
+    )
+    hits, misses = done.stdout.split()
+    return int(hits), int(misses)
+
+
+def test_a_change_in_a_module_below_is_seen(tmp_path: Path) -> None:
+    package = tmp_path / "generated"
+    source = Path(generated.__file__).parent
+    shutil.copytree(source / "support", package / "support", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(source / "__init__.py", package)
+    assert counts(tmp_path) == (0, 2)
+    assert counts(tmp_path) == (2, 0)
+    tiles = package / "support" / "tiles.py"
+    tiles.write_text(tiles.read_text(encoding="utf-8") + "# another version\n", encoding="utf-8")
+    assert counts(tmp_path) == (0, 2)
+    assert counts(tmp_path) == (2, 0)
