@@ -73,8 +73,8 @@ class _Format:
     """Constants of one floating-point format.
 
     `magic` is 1.5 times the number whose last digit is 1: added and taken away, it rounds to whole numbers, and its
-    last bits hold them. log(2) is `high + low`, and `high` times any exponent is exact. `degree` is that of the polynomial
-    for exp on [-log(2)/2, log(2)/2]. exp(x) is 0 below `least` and infinite above `most`.
+    last bits hold them. log(2) is `high + low`, and `high` times any exponent is exact. `degree` is that of the
+    polynomial for exp on [-log(2)/2, log(2)/2]. exp(x) is 0 below `least` and infinite above `most`.
     """
 
     bits: int
