@@ -23,7 +23,7 @@ class Rule:
 
     `derivatives` holds one text for each of `arguments`. `numpy` and `kernel` are templates for `str.format`: the
     NumPy form uses the names `np` and `functions` (generated.support.functions), the Numba form the name `scalar`,
-    which is what it imports from generated.support.scalar ("" for a builtin). All arguments of a kernel form have
+    which is what it imports from generated.support.elementwise ("" for a builtin). All arguments of a kernel form have
     one dtype, numbers included. `latex` and `text` are operators: they stand before the parenthesis.
 
     `kinks` are expressions in the arguments that vanish where the first or second derivative jumps; differences skip

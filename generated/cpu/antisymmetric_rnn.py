@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -17,8 +17,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import tanh
 from generated.support.signature import Signature
 
 
@@ -110,10 +111,12 @@ def _forward_loop(
         product(kept_h[t], packed_h_before, products_h_before)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(kept_h)):
+                    unit = units(start, hidden_size, kept_h)
                     kept_h[t + 1, item, unit] = kept_h[t, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_h)):
+                unit = units(start, hidden_size, kept_h)
                 U_product = products_h_before[item, unit]
                 U_product_ = products_h_before[item, hidden_size + unit]
                 V_product = products_x[t, item, unit]
@@ -139,7 +142,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 error_h_ = error_h[t, item, unit]
                 last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
@@ -157,7 +161,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 pulled_product_1 = pulled_h_before[item, unit]
                 d_a_ = d_a[item, unit]
                 d_h_ = d_h[item, unit]

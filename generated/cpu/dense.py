@@ -1,7 +1,7 @@
 """Dense layer: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -17,8 +17,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import tanh
 from generated.support.signature import Signature
 
 
@@ -96,7 +97,8 @@ def _forward_prefix_1(steps, batch, lengths, keep, products_x, b, kept_h, hidden
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(products_x)):
+                unit = units(start, hidden_size, products_x)
                 W_product = products_x[t, item, unit]
                 a = b[unit] + W_product  # (F.1)
                 h = tanh(a)  # (F.2)
@@ -111,7 +113,8 @@ def _backward_prefix_1(steps, batch, lengths, error_h, kept_h, sum_b, adjoints_x
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(error_h)):
+                unit = units(start, hidden_size, error_h)
                 error_h_ = error_h[t, item, unit]
                 h = kept_h[t, item, unit]
                 d_h = error_h_  # (B.1)

@@ -1,7 +1,7 @@
 """GRU, reset before the product: cpu kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -22,8 +22,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import sigmoid, tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
 
@@ -138,7 +139,8 @@ def _forward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_h)):
+                unit = units(start, hidden_size, kept_h)
                 W_r_product = products_x[t, item, unit]
                 U_r_product = products_h_before[item, unit]
                 W_z_product = products_x[t, item, hidden_size + unit]
@@ -155,10 +157,12 @@ def _forward_loop(
         product(kept_operand_6[here], packed_operand_6, products_operand_6)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(kept_h)):
+                    unit = units(start, hidden_size, kept_h)
                     kept_h[t + 1, item, unit] = kept_h[t, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_h)):
+                unit = units(start, hidden_size, kept_h)
                 W_n_product = products_x[t, item, 2 * hidden_size + unit]
                 U_n_product = products_operand_6[item, unit]
                 h_before = kept_h[t, item, unit]
@@ -183,7 +187,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 error_h_ = error_h[t, item, unit]
                 last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
@@ -207,7 +212,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 pulled_product_6 = pulled_operand_6[item, unit]
                 h_before = kept_h[t, item, unit]
                 r = kept_r[t, item, unit]
@@ -220,7 +226,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 pulled_product_2 = pulled_h_before[item, unit]
                 pulled_product_6 = pulled_operand_6[item, unit]
                 r = kept_r[t, item, unit]

@@ -1,7 +1,7 @@
 """Independently recurrent network: cpu kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -17,8 +17,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import greater, relu
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import greater, relu
 from generated.support.signature import Signature
 
 
@@ -102,10 +103,12 @@ def _forward_loop(steps, batch, lengths, keep, products_x, kept_h, u, b, hidden_
         now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(products_x)):
+                    unit = units(start, hidden_size, products_x)
                     kept_h[t + 1, item, unit] = kept_h[t, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(products_x)):
+                unit = units(start, hidden_size, products_x)
                 W_product = products_x[t, item, unit]
                 h_before = kept_h[t, item, unit]
                 a = W_product + u[unit] * h_before + b[unit]  # (F.1)
@@ -123,7 +126,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 error_h_ = error_h[t, item, unit]
                 last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero

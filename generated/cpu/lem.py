@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -23,8 +23,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import sigmoid, tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
 
@@ -153,10 +154,12 @@ def _forward_loop(
         product(kept_y[t], packed_y_before, products_y_before)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(kept_y)):
+                    unit = units(start, hidden_size, kept_y)
                     kept_z[now, item, unit] = kept_z[before, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_y)):
+                unit = units(start, hidden_size, kept_y)
                 W_1_product = products_y_before[item, unit]
                 V_1_product = products_x[t, item, unit]
                 W_2_product = products_y_before[item, hidden_size + unit]
@@ -182,10 +185,12 @@ def _forward_loop(
         product(kept_z[now], packed_z, products_z)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(kept_y)):
+                    unit = units(start, hidden_size, kept_y)
                     kept_y[t + 1, item, unit] = kept_y[t, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_y)):
+                unit = units(start, hidden_size, kept_y)
                 W_y_product = products_z[item, unit]
                 V_y_product = products_x[t, item, 3 * hidden_size + unit]
                 Delta_2 = kept_Delta_2[here, item, unit]
@@ -211,7 +216,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_y)):
+                unit = units(start, hidden_size, carry_y)
                 next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
                 error_y_ = error_y[t, item, unit]
@@ -234,7 +240,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_y)):
+                unit = units(start, hidden_size, carry_y)
                 pulled_product_7 = pulled_z[item, unit]
                 next_z_before_from_loop = carry_z[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 last_error_z_ = last_error_z[item, unit] if t + 1 == lengths[item] else zero
@@ -258,7 +265,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_y)):
+                unit = units(start, hidden_size, carry_y)
                 pulled_product_1 = pulled_y_before[item, unit]
                 Delta_2 = kept_Delta_2[t, item, unit]
                 d_y_ = d_y[item, unit]

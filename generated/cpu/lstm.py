@@ -1,7 +1,7 @@
 """LSTM: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
-Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -25,8 +25,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import sigmoid, tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
 
@@ -149,11 +150,13 @@ def _forward_loop(
         product(kept_h[t], packed_h_before, products_h_before)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(kept_h)):
+                    unit = units(start, hidden_size, kept_h)
                     kept_c[now, item, unit] = kept_c[before, item, unit]
                     kept_h[t + 1, item, unit] = kept_h[t, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_h)):
+                unit = units(start, hidden_size, kept_h)
                 W_i_product = products_x[t, item, unit]
                 U_i_product = products_h_before[item, unit]
                 W_f_product = products_x[t, item, hidden_size + unit]
@@ -196,7 +199,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 error_h_ = error_h[t, item, unit]
                 last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
@@ -236,7 +240,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 pulled_product_2 = pulled_h_before[item, unit]
                 carry_h[t & 1, item, unit] = pulled_product_2
 

@@ -1,7 +1,7 @@
 """LSTM without output gate: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NOG (no output gate)
-Equations: b65b9e536630a475, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: b65b9e536630a475, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -23,8 +23,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import sigmoid, tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
 
@@ -142,11 +143,13 @@ def _forward_loop(
         product(kept_y[t], packed_y_before, products_y_before)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(kept_y)):
+                    unit = units(start, hidden_size, kept_y)
                     kept_c[now, item, unit] = kept_c[before, item, unit]
                     kept_y[t + 1, item, unit] = kept_y[t, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_y)):
+                unit = units(start, hidden_size, kept_y)
                 W_z_product = products_x[t, item, unit]
                 R_z_product = products_y_before[item, unit]
                 W_in_product = products_x[t, item, hidden_size + unit]
@@ -182,7 +185,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_y)):
+                unit = units(start, hidden_size, carry_y)
                 next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
                 error_y_ = error_y[t, item, unit]
@@ -218,7 +222,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_y)):
+                unit = units(start, hidden_size, carry_y)
                 pulled_product_2 = pulled_y_before[item, unit]
                 carry_y[t & 1, item, unit] = pulled_product_2
 

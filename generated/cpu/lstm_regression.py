@@ -1,7 +1,7 @@
 """LSTM with a linear readout and squared error: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the linear output units of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.2.2.1
-Equations: c9478d49065cf354, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: c9478d49065cf354, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -26,8 +26,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import sigmoid, tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
 
@@ -158,11 +159,13 @@ def _forward_loop(
         product(kept_h[t], packed_h_before, products_h_before)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(kept_h)):
+                    unit = units(start, hidden_size, kept_h)
                     kept_c[now, item, unit] = kept_c[before, item, unit]
                     kept_h[t + 1, item, unit] = kept_h[t, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_h)):
+                unit = units(start, hidden_size, kept_h)
                 W_i_product = products_x[t, item, unit]
                 U_i_product = products_h_before[item, unit]
                 W_f_product = products_x[t, item, hidden_size + unit]
@@ -198,7 +201,8 @@ def _forward_suffix_1(steps, batch, lengths, keep, products_h_after, b_y, kept_y
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(output_size):
+            for start in range(0, output_size, width(products_h_after)):
+                unit = units(start, output_size, products_h_after)
                 V_product = products_h_after[t, item, unit]
                 y = V_product + b_y[unit]  # (F.11)
                 kept_y[t, item, unit] = y
@@ -210,7 +214,8 @@ def _backward_suffix_1(steps, batch, lengths, error_y, sum_b_y, adjoints_h_after
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(output_size):
+            for start in range(0, output_size, width(error_y)):
+                unit = units(start, output_size, error_y)
                 error_y_ = error_y[t, item, unit]
                 d_y = error_y_  # (B.1)
                 sum_b_y[unit] += d_y  # (B.26)
@@ -223,7 +228,8 @@ def _backward_suffix_2(steps, batch, lengths, pulled_h_after, d_h_from_suffix, h
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(pulled_h_after)):
+                unit = units(start, hidden_size, pulled_h_after)
                 pulled_product_9 = pulled_h_after[t, item, unit]
                 d_h_from_suffix[t, item, unit] = pulled_product_9
 
@@ -241,7 +247,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(d_h_from_suffix)):
+                unit = units(start, hidden_size, d_h_from_suffix)
                 d_h_from_suffix_ = d_h_from_suffix[t, item, unit]
                 next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
@@ -281,7 +288,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(d_h_from_suffix)):
+                unit = units(start, hidden_size, d_h_from_suffix)
                 pulled_product_2 = pulled_h_before[item, unit]
                 carry_h[t & 1, item, unit] = pulled_product_2
 

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -26,8 +26,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import sigmoid, tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
 
@@ -165,10 +166,12 @@ def _forward_loop(
         product(kept_r[t], packed_r_before, products_r_before)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(cell_size):
+                for start in range(0, cell_size, width(kept_r)):
+                    unit = units(start, cell_size, kept_r)
                     kept_c[now, item, unit] = kept_c[before, item, unit]
                 continue
-            for unit in range(cell_size):
+            for start in range(0, cell_size, width(kept_r)):
+                unit = units(start, cell_size, kept_r)
                 W_ix_product = products_x[t, item, unit]
                 W_ir_product = products_r_before[item, unit]
                 c_before = kept_c[before, item, unit]
@@ -199,10 +202,12 @@ def _forward_loop(
         product(kept_m[here], packed_m, products_m)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(kept_r)):
+                    unit = units(start, hidden_size, kept_r)
                     kept_r[t + 1, item, unit] = kept_r[t, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_r)):
+                unit = units(start, hidden_size, kept_r)
                 W_rm_product = products_m[item, unit]
                 kept_r[t + 1, item, unit] = W_rm_product  # (F.11)
 
@@ -220,7 +225,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_r)):
+                unit = units(start, hidden_size, carry_r)
                 next_r_before_from_loop = carry_r[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 last_error_r_ = last_error_r[item, unit] if t + 1 == lengths[item] else zero
                 error_r_ = error_r[t, item, unit]
@@ -230,7 +236,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(cell_size):
+            for start in range(0, cell_size, width(carry_r)):
+                unit = units(start, cell_size, carry_r)
                 pulled_product_9 = pulled_m[item, unit]
                 function_1 = kept_function_1[t, item, unit]
                 o = kept_o[t, item, unit]
@@ -272,7 +279,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_r)):
+                unit = units(start, hidden_size, carry_r)
                 pulled_product_2 = pulled_r_before[item, unit]
                 carry_r[t & 1, item, unit] = pulled_product_2
 

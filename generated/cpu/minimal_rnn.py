@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -20,8 +20,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import sigmoid, tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import sigmoid, tanh
 from generated.support.signature import Signature
 
 
@@ -114,7 +115,8 @@ def _forward_prefix_1(steps, batch, lengths, keep, products_x, b_z, kept_z, hidd
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(products_x)):
+                unit = units(start, hidden_size, products_x)
                 W_x_product = products_x[t, item, unit]
                 z_bar = W_x_product + b_z[unit]  # (F.1)
                 z = tanh(z_bar)  # (F.2)
@@ -134,10 +136,12 @@ def _forward_loop(
         product(kept_h[t], packed_h_before, products_h_before)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(kept_h)):
+                    unit = units(start, hidden_size, kept_h)
                     kept_h[t + 1, item, unit] = kept_h[t, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_h)):
+                unit = units(start, hidden_size, kept_h)
                 U_h_product = products_h_before[item, unit]
                 U_z_product = products_z[t, item, unit]
                 h_before = kept_h[t, item, unit]
@@ -161,7 +165,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 error_h_ = error_h[t, item, unit]
                 last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
@@ -182,7 +187,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 pulled_product_2 = pulled_h_before[item, unit]
                 u = kept_u[t, item, unit]
                 d_h_ = d_h[item, unit]
@@ -198,7 +204,8 @@ def _backward_prefix_1(steps, batch, lengths, pulled_z, d_z_from_loop, kept_z, s
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(pulled_z)):
+                unit = units(start, hidden_size, pulled_z)
                 pulled_product_3 = pulled_z[t, item, unit]
                 d_z_from_loop_ = d_z_from_loop[t, item, unit]
                 z = kept_z[t, item, unit]

@@ -1,7 +1,7 @@
 """Simple recurrent network: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -17,8 +17,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import tanh
 from generated.support.signature import Signature
 
 
@@ -104,10 +105,12 @@ def _forward_loop(steps, batch, lengths, keep, packed_h_before, kept_h, products
         product(kept_h[t], packed_h_before, products_h_before)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(kept_h)):
+                    unit = units(start, hidden_size, kept_h)
                     kept_h[t + 1, item, unit] = kept_h[t, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_h)):
+                unit = units(start, hidden_size, kept_h)
                 W_product = products_h_before[item, unit]
                 U_product = products_x[t, item, unit]
                 a = b[unit] + W_product + U_product  # (F.1)
@@ -127,7 +130,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 error_h_ = error_h[t, item, unit]
                 last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
@@ -141,7 +145,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(carry_h)):
+                unit = units(start, hidden_size, carry_h)
                 pulled_product_1 = pulled_h_before[item, unit]
                 carry_h[t & 1, item, unit] = pulled_product_1
 

@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cpu kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -18,8 +18,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import tanh
 from generated.support.signature import Signature
 
 
@@ -111,7 +112,8 @@ def _forward_prefix_1(steps, batch, lengths, keep, products_x_before, products_x
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(products_x_before)):
+                unit = units(start, hidden_size, products_x_before)
                 W_product = products_x_before[t, item, unit]
                 U_product = products_x[t, item, unit]
                 a = b[unit] + W_product + U_product  # (F.1)
@@ -125,7 +127,8 @@ def _forward_prefix_2(steps, batch, lengths, keep, products_h, c_o, kept_o, outp
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(output_size):
+            for start in range(0, output_size, width(products_h)):
+                unit = units(start, output_size, products_h)
                 V_product = products_h[t, item, unit]
                 o = c_o[unit] + V_product  # (F.3)
                 kept_o[t, item, unit] = o
@@ -137,7 +140,8 @@ def _backward_prefix_1(steps, batch, lengths, error_o, sum_c_o, adjoints_h, outp
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(output_size):
+            for start in range(0, output_size, width(error_o)):
+                unit = units(start, output_size, error_o)
                 error_o_ = error_o[t, item, unit]
                 d_o = error_o_  # (B.1)
                 sum_c_o[unit] += d_o  # (B.8)
@@ -152,7 +156,8 @@ def _backward_prefix_2(steps, batch, lengths, pulled_h, kept_h, sum_b, adjoints_
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(pulled_h)):
+                unit = units(start, hidden_size, pulled_h)
                 pulled_product_3 = pulled_h[t, item, unit]
                 h = kept_h[t, item, unit]
                 d_h = pulled_product_3  # (B.2)
@@ -170,7 +175,8 @@ def _backward_prefix_3(steps, batch, lengths, pulled_x_before, from_prefix_x, pu
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(input_size):
+            for start in range(0, input_size, width(pulled_x_before)):
+                unit = units(start, input_size, pulled_x_before)
                 pulled_product_1 = pulled_x_before[t, item, unit]
                 pulled_product_2 = pulled_x[t, item, unit]
                 next_x_before_from_prefix = from_prefix_x[t + 1, item, unit] if t + 1 < lengths[item] else zero

@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support e42804b822908bc7. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support 0fe9195bd765baa3. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -18,8 +18,9 @@ from numba import njit
 
 from generated.support import arrays, calls, losses
 from generated.support import init as parameters
+from generated.support.elementwise import tanh
+from generated.support.lanes import total, units, width
 from generated.support.products import panels, product, weight_gradient
-from generated.support.scalar import tanh
 from generated.support.signature import Signature
 
 
@@ -113,10 +114,12 @@ def _forward_loop(steps, batch, lengths, keep, packed_h_before, kept_h, products
         product(kept_h[t], packed_h_before, products_h_before)
         for item in range(batch):
             if t >= lengths[item]:
-                for unit in range(hidden_size):
+                for start in range(0, hidden_size, width(kept_h)):
+                    unit = units(start, hidden_size, kept_h)
                     kept_h[t + 1, item, unit] = kept_h[t, item, unit]
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(kept_h)):
+                unit = units(start, hidden_size, kept_h)
                 W_product = products_h_before[item, unit]
                 U_product = products_x[t, item, unit]
                 a = b[unit] + W_product + U_product  # (F.1)
@@ -130,7 +133,8 @@ def _forward_suffix_1(steps, batch, lengths, keep, products_h_after, c_o, kept_o
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(output_size):
+            for start in range(0, output_size, width(products_h_after)):
+                unit = units(start, output_size, products_h_after)
                 V_product = products_h_after[t, item, unit]
                 o = c_o[unit] + V_product  # (F.3)
                 kept_o[t, item, unit] = o
@@ -142,7 +146,8 @@ def _backward_suffix_1(steps, batch, lengths, error_o, sum_c_o, adjoints_h_after
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(output_size):
+            for start in range(0, output_size, width(error_o)):
+                unit = units(start, output_size, error_o)
                 error_o_ = error_o[t, item, unit]
                 d_o = error_o_  # (B.1)
                 sum_c_o[unit] += d_o  # (B.8)
@@ -155,7 +160,8 @@ def _backward_suffix_2(steps, batch, lengths, pulled_h_after, d_h_from_suffix, h
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(pulled_h_after)):
+                unit = units(start, hidden_size, pulled_h_after)
                 pulled_product_3 = pulled_h_after[t, item, unit]
                 d_h_from_suffix[t, item, unit] = pulled_product_3
 
@@ -172,7 +178,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(d_h_from_suffix)):
+                unit = units(start, hidden_size, d_h_from_suffix)
                 d_h_from_suffix_ = d_h_from_suffix[t, item, unit]
                 next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                 last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
@@ -186,7 +193,8 @@ def _backward_loop(
         for item in range(batch):
             if t >= lengths[item]:
                 continue
-            for unit in range(hidden_size):
+            for start in range(0, hidden_size, width(d_h_from_suffix)):
+                unit = units(start, hidden_size, d_h_from_suffix)
                 pulled_product_1 = pulled_h_before[item, unit]
                 carry_h[t & 1, item, unit] = pulled_product_1
 

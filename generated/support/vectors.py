@@ -73,13 +73,14 @@ HOST = _chosen()
 class Lanes:
     """Writes instructions on vectors of float32 or float64 into a function that is being compiled.
 
-    Pointers point to elements, which need no alignment but their own; a vector takes `count` of them.
+    Pointers point to elements, which need no alignment but their own; a vector takes `count` of them: a register full
+    unless said otherwise.
     """
 
-    def __init__(self, builder: Any, element: Any) -> None:
+    def __init__(self, builder: Any, element: Any, count: int = 0) -> None:
         self.builder = builder
         self.itemsize = 4 if isinstance(element, ir.FloatType) else 8
-        self.count = HOST.bytes // self.itemsize
+        self.count = count or HOST.bytes // self.itemsize
         self.type = ir.VectorType(element, self.count)
         self.suffix = f"v{self.count}f{8 * self.itemsize}"
 
@@ -97,8 +98,12 @@ class Lanes:
 
     def broadcast(self, pointer: Any) -> Any:
         """The one element at `pointer`, everywhere."""
+        return self.splat(self.builder.load(pointer))
+
+    def splat(self, number: Any) -> Any:
+        """One number everywhere."""
         undefined = ir.Constant(self.type, ir.Undefined)
-        first = self.builder.insert_element(undefined, self.builder.load(pointer), ir.Constant(ir.IntType(32), 0))
+        first = self.builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
         return self._shuffle(first, undefined, [0] * self.count)
 
     def add(self, a: Any, b: Any) -> Any:
@@ -110,6 +115,24 @@ class Lanes:
         if not HOST.fused:
             return self.add(self.builder.fmul(a, b), c)
         return self._call("llvm.fma", self.type, (a, b, c), f"llvm.fma.{self.suffix}")
+
+    def unary(self, intrinsic: str, value: Any) -> Any:
+        """An LLVM intrinsic of one vector, element by element."""
+        return self._call(intrinsic, self.type, (value,), f"{intrinsic}.{self.suffix}")
+
+    def with_sign(self, size: Any, sign: Any) -> Any:
+        """The size of one vector with the sign of another."""
+        return self._call("llvm.copysign", self.type, (size, sign), f"llvm.copysign.{self.suffix}")
+
+    def sum(self, value: Any) -> Any:
+        """The sum of all elements, by halves: always in the same order."""
+        size = self.count
+        while size > 1:
+            size //= 2
+            value = self.add(
+                value, self._shuffle(value, value, [(lane + size) % self.count for lane in range(self.count)])
+            )
+        return self.builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
 
     def first(self, count: Any) -> Any:
         """The mask of the first `count` elements, all if there are fewer; for the masked load and store."""

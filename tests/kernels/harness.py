@@ -11,6 +11,7 @@ import numpy as np
 
 from derive.equations import Equations
 from derive.render import render_cpu
+from generated.support import elementwise, scalar
 from tests.kernels.oracle import Arguments
 
 TOLERANCE = 1e-10
@@ -119,11 +120,25 @@ def assert_same_bits(first: Any, second: Any) -> None:
 
 
 def interpreted(plan: Any) -> ModuleType:
-    """The CPU module of a plan, its loops run by Python itself: the same source, without compiling."""
+    """The CPU module of a plan, its loops run by Python itself: the same source, without compiling.
+
+    Python's vectors have one element: a number.
+    """
     source = render_cpu(plan, "float64")
     plain = source.replace('@njit(cache=True, error_model="numpy")\n', "")
     assert plain != source
     assert "@njit" not in plain
     module = ModuleType("interpreted")
     exec(compile(plain, "<interpreted>", "exec", dont_inherit=True), module.__dict__)
+    of_numbers = {name: function for name, function in vars(scalar).items() if name in vars(elementwise)}
+    vars(module).update(
+        {
+            name: function
+            for name, function in of_numbers.items()
+            if vars(module).get(name) is getattr(elementwise, name)
+        },
+        width=lambda array: 1,
+        units=lambda start, size, array: start,
+        total=lambda value, unit: value,
+    )
     return module

@@ -226,7 +226,7 @@ def test_no_scalar_of_a_float32_loop_is_a_float64(name, loop, monkeypatch):
     this.run(given)
     (compiled,) = fresh.overloads.values()
     types = {key: str(kind) for key, kind in compiled.type_annotation.typemap.items() if not key.startswith("$")}
-    assert "float32" in types.values()
+    assert any("float32" in kind for kind in types.values())
     wide = {key for key, kind in types.items() if "float64" in kind}
     assert {key for key in wide if not re.match(r"(arg\.)?sum_", key)} == set()
 

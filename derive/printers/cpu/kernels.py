@@ -57,7 +57,7 @@ def _sweep(sweep: Sweep, body: Body) -> SweepView:
         for symbol in sorted(statement.expression.free_symbols, key=str):
             if symbol not in defined and body.is_loaded(symbol):
                 loads[f"{body.naming.local(symbol)} = {body.load(symbol)}"] = None
-        statements.extend(_statement(statement, body))
+        statements.extend(_statement(statement, body, sweep.dimension))
         defined.add(statement.symbol)
         place = body.naming.plan.places.get(statement.symbol)
         if place is not None and place.array.kept is Kept.CARRIED:
@@ -65,13 +65,15 @@ def _sweep(sweep: Sweep, body: Body) -> SweepView:
     return SweepView(body.size(sweep.dimension), tuple(loads), tuple(statements), tuple(carried))
 
 
-def _statement(statement: Statement, body: Body) -> list[str]:
+def _statement(statement: Statement, body: Body, dimension: str) -> list[str]:
     """The lines of one statement; a symbol that merely repeats another one needs no scalar of its own."""
     printer = ScalarPrinter(body.leaf, body.constant, _order(body.naming.plan, statement.label))
     text = printer.text(statement.expression)
     comment = f"  # ({statement.label})" if statement.label else ""
     place = body.naming.plan.places.get(statement.symbol)
     if isinstance(statement, Accumulate):
+        if dimension and body.naming.place(statement.symbol).array.columns == ("",):
+            text = f"total({text}, unit)"
         return [f"{body.element(body.naming.place(statement.symbol))} += {text}{comment}"]
     if place is not None and isinstance(statement.expression, sympy.Symbol):
         body.aliases[statement.symbol] = text
@@ -90,10 +92,11 @@ def _order(plan: Plan, label: str) -> Sequence[sympy.Symbol]:
 
 def _kernel(name: str, region: Region, body: Body, stages: tuple[StageView, ...]) -> Kernel:
     constants = tuple(f"{name} = real({text})" for name, text in sorted(body.constants.items()))
+    # Where nothing but sums of constants is left, these have the type of the sums.
+    typed = body.typed or body.summed
     if constants:
-        # Where nothing but sums of constants is left, these have the type of the sums.
-        constants = (f"real = {body.typed or body.summed}.dtype.type", *constants)
-    return Kernel(name, region.value, tuple(body.arguments), constants, stages)
+        constants = (f"real = {typed}.dtype.type", *constants)
+    return Kernel(name, region.value, tuple(body.arguments), constants, typed, stages)
 
 
 def _product(stack: Stack, body: Body) -> str:

@@ -25,12 +25,16 @@ class StageView:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A compiled function: a batched sweep, the loop, or a sweep of the preamble, which has neither steps nor batch."""
+    """A compiled function: a batched sweep, the loop, or a sweep of the preamble, which has neither steps nor batch.
+
+    `typed` names an array of the dtype whose vectors the sweeps are computed in.
+    """
 
     name: str
     region: str
     arguments: tuple[str, ...]
     constants: tuple[str, ...]
+    typed: str
     stages: tuple[StageView, ...]
 
     @property

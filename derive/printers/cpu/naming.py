@@ -17,8 +17,8 @@ RESERVED = (
     "dstate", "dtype", "dy", "ends", "errors", "forward", "Grads", "here", "init", "init_state", "Inputs",
     "isinstance", "item", "keep", "keep_tape", "lengths", "loss", "losses", "NamedTuple", "njit", "now", "np",
     "Outputs", "pack", "Packed", "panels", "packed", "parameters", "Params", "params", "plain", "product", "range",
-    "real", "seed", "SIGNATURE", "Signature", "State", "state", "step", "steps", "t", "Tape", "tape", "target",
-    "unit", "weight", "weight_gradient", "x_t",
+    "real", "seed", "SIGNATURE", "Signature", "State", "start", "state", "step", "steps", "t", "Tape", "tape",
+    "target", "total", "unit", "units", "weight", "weight_gradient", "width", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 WORDS = {0: "zero", 1: "one", 2: "two", 3: "three", 4: "four"}

@@ -1,0 +1,183 @@
+"""Vectors in compiled loops against 50-digit values, at every length of a row, on every instruction set."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import numba
+import numpy as np
+import pytest
+
+from derive.definitions import evaluate
+from derive.rules import RULES
+from generated.support import elementwise, scalar
+from generated.support.lanes import total, units, width
+from generated.support.vectors import HOST, available
+
+REPOSITORY = Path(__file__).parents[2]
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+UNARY = [rule.name for rule in RULES.values() if rule.scalar and rule.arguments == ("x",)]
+BINARY = [rule.name for rule in RULES.values() if rule.scalar and rule.arguments == ("a", "b")]
+# Their bound of 4 + 2 x**2 ulp is what a change of x in its last digit does to them.
+ILL_CONDITIONED = ("gelu", "normal_cdf", "normal_density", "erf_derivative")
+KINKS = (-3.0, -1.0, 0.0, 1.0, 3.0)
+EDGES = (math.inf, 1e30, 1e4, 1e3, 104.0, 88.8, 88.73, 87.4, 1e-30, 1e-40, 1e-45, 0.0)
+MARK = 123.0
+
+
+def over_rows(name: str) -> Any:
+    """The function of whole arrays (rows, columns), as a kernel has it."""
+    function = getattr(elementwise, name)
+    if name in BINARY:
+
+        def loop(a, b, out):
+            for item in range(a.shape[0]):
+                for start in range(0, a.shape[1], width(a)):
+                    unit = units(start, a.shape[1], a)
+                    out[item, unit] = function(a[item, unit], b[item, unit])
+    else:
+
+        def loop(a, out):
+            for item in range(a.shape[0]):
+                for start in range(0, a.shape[1], width(a)):
+                    unit = units(start, a.shape[1], a)
+                    out[item, unit] = function(a[item, unit])
+
+    return numba.njit(error_model="numpy")(loop)
+
+
+def values(dtype: Any, low: float) -> Any:
+    """Arguments on a fine, a wide and a very wide range, above `low`, with kinks, edges, infinities and NaN."""
+    fine, wide = np.linspace(-4, 4, 161), np.linspace(-90, 90, 121)
+    far, powers = np.linspace(-750, 750, 61), np.logspace(-30, 3, 67)
+    edges = [*KINKS, *EDGES, *(-edge for edge in EDGES)]
+    found = np.concatenate([fine, wide, far, powers, -powers, edges]).astype(dtype)
+    return np.concatenate([found[found > low], np.array([math.nan], dtype)])
+
+
+@DTYPES
+@pytest.mark.parametrize("name", UNARY)
+def test_functions_of_vectors_are_within_the_stated_ulp(name: str, dtype: Any) -> None:
+    x = values(dtype, RULES[name].domain[0])
+    out = np.empty((1, x.size), dtype)
+    over_rows(name)(x[None], out)
+    limits = np.finfo(dtype)
+    checked = 0
+    for argument, got in zip(x, out[0], strict=True):
+        if not np.isfinite(argument):
+            np.testing.assert_array_equal(got, dtype(getattr(scalar, name)(argument)))
+            continue
+        with mpmath.workdps(50):
+            exact = evaluate(name, mpmath.mpf(float(argument)))
+            error = abs(mpmath.mpf(float(got)) - exact) if np.isfinite(got) else mpmath.inf
+        if abs(exact) > float(limits.max):
+            assert got == math.copysign(math.inf, exact), argument
+            continue
+        # silu and gelu inherit a factor that leaves the normal numbers before they do.
+        small = 1e4 if name in ("silu", "gelu", "elu") else 4
+        ulp = max(np.spacing(dtype(abs(exact))), limits.smallest_subnormal)
+        bound = 4 + 2 * min(float(argument) ** 2, 1e6) * (name in ILL_CONDITIONED)
+        if abs(exact) >= small * float(limits.smallest_normal):
+            assert error <= bound * float(ulp), (argument, got, float(error / float(ulp)))
+            checked += 1
+        else:
+            assert error <= bound * small * float(limits.smallest_normal) * float(limits.eps), (argument, got)
+    assert checked >= 60
+
+
+@DTYPES
+@pytest.mark.parametrize("name", BINARY)
+def test_functions_of_two_vectors_are_those_of_numbers(name: str, dtype: Any) -> None:
+    edges = np.array([0.01, 0.7, 1, 3.1, 25, 0, -0.0, -1, -2.5, math.inf, -math.inf, math.nan], dtype)
+    a, b = (np.ascontiguousarray(side) for side in np.meshgrid(edges, edges))
+    out = np.empty_like(a)
+    over_rows(name)(a, b, out)
+    numbers = [dtype(getattr(scalar, name)(*pair)) for pair in zip(a.flat, b.flat, strict=True)]
+    np.testing.assert_array_equal(out.ravel(), np.array(numbers, dtype))
+
+
+@numba.njit(error_model="numpy")
+def mixed(a, bias, slope, out, kept, sums, grand, switch):
+    """Every form of element and every operation: a parameter, a number, an offset, an array of units without rows."""
+    one = a.dtype.type(1)
+    size = a.shape[1]
+    for item in range(a.shape[0]):
+        for start in range(0, size, width(a)):
+            unit = units(start, size, a)
+            x = a[item, unit] if switch else one
+            y = (one - x) * bias[unit] / abs(x) + slope[0] ** x - -x
+            out[item, size + unit] = y
+            kept[0, unit] = slope[0]
+            sums[unit] += y
+            grand[0] += total(y, unit)
+            grand[1] += total(slope[0], unit)
+
+
+@DTYPES
+def test_rows_of_every_length_stay_inside_and_take_nothing_in(dtype: Any) -> None:
+    """Around every array there is NaN, which would reach the sums, or a mark, which would be lost."""
+    lanes = HOST.bytes // np.dtype(dtype).itemsize
+    stream = np.random.default_rng(0)
+    for size in range(1, 2 * lanes + 2):
+
+        def guarded(fill: float, *shape: int, dtype: Any = dtype) -> tuple[Any, Any]:
+            room = np.full(int(np.prod(shape)) + 8 * lanes, fill, dtype)
+            return room, room[4 * lanes : len(room) - 4 * lanes].reshape(shape)
+
+        for switch in (True, False):
+            (_, a), (_, bias) = guarded(math.nan, 3, size), guarded(math.nan, size)
+            a[:], bias[:] = stream.uniform(0.5, 2, a.shape), stream.uniform(-1, 1, bias.shape)
+            rooms = [guarded(MARK, 3, 2 * size), guarded(MARK, 1, size), guarded(MARK, size, dtype=np.float64)]
+            out, kept, sums = (inside for _, inside in rooms)
+            sums[:] = 1
+            grand, slope = np.zeros(2), np.array([1.3], dtype)
+            x = a.astype(np.float64) if switch else np.ones(a.shape)
+            # Beyond the row this is 0 / 0.
+            expected = (1 - x) * bias / abs(x) + 1.3**x + x
+            mixed(a, bias, slope, out, kept, sums, grand, switch)
+            close = {"rtol": 1e-5 if dtype is np.float32 else 1e-13}
+            np.testing.assert_allclose(out[:, size:], expected, **close)
+            assert (out[:, :size] == MARK).all()
+            assert (kept == slope).all()
+            np.testing.assert_allclose(sums, 1 + out[:, size:].astype(np.float64).sum(0), rtol=1e-14)
+            np.testing.assert_allclose(grand, [out[:, size:].sum(dtype=np.float64), 3 * size * float(slope[0])])
+            for room, _ in rooms:
+                assert (room[: 4 * lanes] == MARK).all()
+                assert (room[-4 * lanes :] == MARK).all()
+
+
+@DTYPES
+def test_what_is_not_a_number_stays_in_its_lane(dtype: Any) -> None:
+    lanes = HOST.bytes // np.dtype(dtype).itemsize
+    for name in UNARY:
+        over = over_rows(name)
+        for place in (0, lanes - 1, lanes):
+            x = np.full((2, lanes + 1), 0.5, dtype)
+            x[0, place] = math.nan
+            out = np.empty_like(x)
+            over(x, out)
+            expected = np.full_like(x, out[1, 0])
+            expected[0, place] = math.nan
+            np.testing.assert_array_equal(out, expected)
+
+
+def test_functions_of_numbers_are_those_of_scalar() -> None:
+    function = elementwise.tanh
+    of_numbers = numba.njit(lambda x: function(x))
+    assert of_numbers(np.float32(0.3)) == scalar.tanh(np.float32(0.3))
+    assert numba.njit(lambda x: elementwise.power(x, x))(1.5) == scalar.power(1.5, 1.5)
+
+
+@pytest.mark.skipif("DERIVE_VECTOR" in os.environ, reason="one instruction set is forced already")
+@pytest.mark.parametrize("vector", [item.name for item in available() if item is not HOST])
+def test_everything_here_holds_on_the_other_instruction_sets(vector: str) -> None:
+    environment = os.environ | {"DERIVE_VECTOR": vector, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
+    result = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
