@@ -5,6 +5,7 @@ Both print Python; they differ in the functions they call and in how a number is
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
@@ -52,9 +53,9 @@ class CodePrinter(Printer):
         """A call by the template of the rule table."""
         return self.template(application).format(*(self.text(item) for item in application.args)), Binding.ATOM
 
+    @abstractmethod
     def template(self, application: Elementary) -> str:
         """Which of the rule's templates this target uses."""
-        raise NotImplementedError
 
 
 class NumpyPrinter(CodePrinter):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,11 +28,6 @@ class Call:
     lengths: Array
     target: Array | None = None
     weight: Array | None = None
-
-    @property
-    def ragged(self) -> bool:
-        """Whether a sequence ends before the last step."""
-        return bool(np.any(self.lengths < self.steps))
 
 
 def begin(
@@ -73,11 +67,6 @@ def masked(values: Array, lengths: Array) -> Array:
     """`values` (T, B, n), or a copy with zeros beyond each sequence's length where one ends early."""
     alive = at_work(lengths, len(values))
     return values if alive.all() else np.where(alive[:, :, None], values, values.dtype.type(0))
-
-
-def one_or_tuple(values: Sequence[Array], kind: type) -> object:
-    """The single array where there is one, else the NamedTuple `kind` of all."""
-    return values[0] if len(values) == 1 else kind(*values)
 
 
 def begin_step(signature: Signature, params: object, x_t: object, state: object) -> Call:

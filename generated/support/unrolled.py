@@ -22,10 +22,6 @@ class Mask:
         """`term` (B, n), or anything that broadcasts to it, where the sequence is alive at row t; else 0."""
         return np.where(self._alive[t], term, np.zeros((), np.asarray(term).dtype))
 
-    def kept(self, t: int, values: Array, before: Array) -> Array:
-        """`values` where the sequence is alive at row t, else those of `before`."""
-        return np.where(self._alive[t], values, before)
-
 
 def rows(steps: int, batch: int, size: int, dtype: Dtype, first: Array | None = None) -> Array:
     """Zeros (T+2, B, size), with `first` in row 0."""
