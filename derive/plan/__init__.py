@@ -50,6 +50,7 @@ def lower(gradients: Gradients) -> Plan:
         state_gradients=backward.state_gradients,
         arrays=storage.arrays,
         places=storage.places,
+        outputs=storage.outputs,
         regions=regions,
         count=count(ordered, reversed_order, forward.stacks, storage.arrays),
     )

@@ -35,12 +35,13 @@ REGIONS = tuple(Region)
 class Kept(enum.Enum):
     """How many rows a stored value has along time.
 
-    STEPS: one row a step. CARRIED: T+1 rows, the first is the value before the first step. PAIR: two rows, for what is
-    handed from one step to the next. ONE: the value of the running step. ONCE: no time, no batch. SUM: no time, no
-    batch, added to in every step.
+    STEPS: one row a step. CHUNK: one row for each step of the running chunk of steps. CARRIED: T+1 rows, the first is
+    the value before the first step. PAIR: two rows, for what is handed from one step to the next. ONE: the value of the
+    running step. ONCE: no time, no batch. SUM: no time, no batch, added to in every step.
     """
 
     STEPS = "steps"
+    CHUNK = "chunk"
     CARRIED = "carried"
     PAIR = "pair"
     ONE = "one"
@@ -194,7 +195,10 @@ class Count:
 
 @dataclass(frozen=True)
 class Plan:
-    """What every target renders: both passes, the storage, the deferred products and the count."""
+    """What every target renders: both passes, the storage, the deferred products and the count.
+
+    `outputs` are the arrays that are handed out, by name of the output; nothing else is stored in them.
+    """
 
     graph: Graph
     gradients: Gradients
@@ -205,5 +209,6 @@ class Plan:
     state_gradients: tuple[StateGradient, ...]
     arrays: tuple[Array, ...]
     places: Mapping[sympy.Symbol, Place]
+    outputs: Mapping[str, Array]
     regions: Mapping[sympy.Symbol, Region]
     count: Count

@@ -21,10 +21,11 @@ from derive.plan.symbols import unlagged
 
 @dataclass(frozen=True)
 class Storage:
-    """All arrays of a plan, and the place of every symbol that is stored."""
+    """All arrays of a plan, the place of every symbol that is stored, and the arrays of the outputs by name."""
 
     arrays: tuple[Array, ...]
     places: Mapping[sympy.Symbol, Place]
+    outputs: Mapping[str, Array]
 
 
 def store(
@@ -57,11 +58,16 @@ def store(
         places[symbol] = Place(array, ())
     for symbol, array in _errors(backward, namer):
         places[symbol] = Place(array, ())
+    places.update(_adjoint_places(stacks, backward, namer))
     for stack in stacks:
-        places.update(_adjoint_places(stack, namer))
+        places[stack.pulled] = Place(_pulled(stack, namer), ())
     places.update((symbol, places[other]) for symbol, other in same.items())
-    arrays = tuple(dict.fromkeys(place.array for place in places.values()))
-    return Storage(arrays, places)
+    outputs = {
+        name: Array(namer.new(f"out_{name}"), name, Kept.STEPS, equations.symbols[name].shape, Origin.FORWARD)
+        for name in equations.outputs
+    }
+    arrays = tuple(dict.fromkeys((*(place.array for place in places.values()), *outputs.values())))
+    return Storage(arrays, places, outputs)
 
 
 def _forward_values(
@@ -84,14 +90,15 @@ def _forward_values(
     for statement in forward.statements:
         symbol = statement.symbol
         state = str(symbol) in equations.states
-        output = str(symbol) in equations.outputs
         saved = symbol in read_backward
-        if not (state or output or saved or symbol in outlives or symbol in multiplied):
+        if not (state or saved or symbol in outlives or symbol in multiplied):
             continue
         region = regions[symbol]
         readers = outlives.get(symbol, set()) | multiplied.get(symbol, set())
-        inside_loop = region is Region.LOOP and not output and readers <= {Region.LOOP}
-        kept = Kept.ONCE if region is Region.PREAMBLE else Kept.CARRIED if state else Kept.STEPS
+        inside_loop = region is Region.LOOP and readers <= {Region.LOOP}
+        running = Kept.ONE if inside_loop else Kept.CHUNK
+        timed = Kept.CARRIED if state else Kept.STEPS if saved else running
+        kept = Kept.ONCE if region is Region.PREAMBLE else timed
         name = namer.new(f"kept_{symbols.code(symbol)}")
         columns = (statement.dimension,)
         yield symbol, Array(name, str(symbol), kept, columns, Origin.FORWARD, saved=saved, shrinks=inside_loop)
@@ -102,12 +109,13 @@ def _product_places(
 ) -> Iterator[tuple[sympy.Symbol, Place]]:
     """The values of a stack's products, side by side in one array.
 
-    Inside the loop the value of the running step is enough, unless a pass behind the loop reads every step.
+    Inside the loop the value of the running step is enough, unless a pass behind the loop reads every step; outside it
+    the running chunk is.
     """
     saved = any(product in read_backward for product in stack.products)
     behind = any(product in read_behind for product in stack.products)
-    every_step = stack.region is not Region.LOOP or saved or behind
-    kept = Kept.ONCE if stack.region is Region.PREAMBLE else Kept.STEPS if every_step else Kept.ONE
+    running = Kept.ONE if stack.region is Region.LOOP and not behind else Kept.CHUNK
+    kept = Kept.ONCE if stack.region is Region.PREAMBLE else Kept.STEPS if saved else running
     array = Array(
         namer.new(f"products_{stack.name}"),
         f"products of {stack.operand}",
@@ -121,16 +129,42 @@ def _product_places(
         yield product, Place(array, stack.rows[:index])
 
 
-def _adjoint_places(stack: Stack, namer: Namer) -> Iterator[tuple[sympy.Symbol, Place]]:
-    """The adjoints of a stack's products, side by side, and the value pulled back through the stack."""
-    kept = Kept.ONCE if stack.region is Region.PREAMBLE else Kept.STEPS
-    name = namer.new(f"adjoints_{stack.name}")
-    array = Array(name, f"adjoints of products of {stack.operand}", kept, stack.rows, Origin.BACKWARD)
-    for index, product in enumerate(stack.products):
-        yield symbols.adjoint(product.name), Place(array, stack.rows[:index])
-    kept = Kept.ONE if stack.region is Region.LOOP else kept
-    name = namer.new(f"pulled_{stack.name}")
-    yield stack.pulled, Place(Array(name, str(stack.pulled), kept, (stack.columns,), Origin.BACKWARD), ())
+def _adjoint_places(stacks: Sequence[Stack], backward: Pass, namer: Namer) -> dict[sympy.Symbol, Place]:
+    """The adjoints of the products of each stack, side by side.
+
+    A stack whose adjoints are those of neighbouring products of another one has them in the array of that one: those of
+    `W @ x` and `U @ h[t-1]`, summed into one pre-activation, are its adjoint, stored once.
+    """
+    values = {item.symbol: item.expression for item in backward.statements}
+    places: dict[sympy.Symbol, Place] = {}
+    stored: list[tuple[list[sympy.Expr], Array]] = []
+    for stack in sorted(stacks, key=lambda stack: -len(stack.products)):
+        adjoints = [symbols.adjoint(product.name) for product in stack.products]
+        wanted = [values.get(adjoint) for adjoint in adjoints]
+        found = next(((array, at) for held, array in stored for at in _positions(wanted, held)), None)
+        kept = Kept.ONCE if stack.region is Region.PREAMBLE else Kept.STEPS
+        if found is None or kept is Kept.ONCE:
+            name = namer.new(f"adjoints_{stack.name}")
+            array = Array(name, f"adjoints of products of {stack.operand}", kept, stack.rows, Origin.BACKWARD)
+            start = 0
+            if all(isinstance(value, sympy.Symbol) for value in wanted) and kept is Kept.STEPS:
+                stored.append((wanted, array))
+        else:
+            array, start = found
+        places.update((adjoint, Place(array, array.columns[: start + index])) for index, adjoint in enumerate(adjoints))
+    return places
+
+
+def _positions(wanted: Sequence[object], held: Sequence[object]) -> Iterator[int]:
+    """Where in `held` the run `wanted` starts."""
+    return (at for at in range(len(held) - len(wanted) + 1) if list(held[at : at + len(wanted)]) == list(wanted))
+
+
+def _pulled(stack: Stack, namer: Namer) -> Array:
+    """The value pulled back through a stack."""
+    outside = Kept.ONCE if stack.region is Region.PREAMBLE else Kept.STEPS
+    kept = Kept.ONE if stack.region is Region.LOOP else outside
+    return Array(namer.new(f"pulled_{stack.name}"), str(stack.pulled), kept, (stack.columns,), Origin.BACKWARD)
 
 
 def _backward_values(

@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 06715a44c1c6cf88. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support b3148488f0ea55d2. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -15,11 +15,11 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses
+from generated.support import arrays, calls, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import tanh
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import panels, product, product_of_steps, weight_gradient
 from generated.support.signature import Signature
 
 
@@ -98,76 +98,90 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy")
-def _forward_loop(
-    steps, batch, lengths, keep, packed_h_before, kept_h, products_h_before, hidden_size, products_x, b, kept_function_1
+@njit(cache=True, error_model="numpy", nogil=True)
+def _forward_part(
+    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_h_before, kept_h,
+    products_h_before, hidden_size, b, kept_function_1, out_h
 ):
-    real = kept_h.dtype.type
+    real = kept_x.dtype.type
     epsilon = real(0.1)
     gamma = real(0.01)
-    for t in range(steps):
-        # Without a tape two rows of a state and one of any other value are enough.
-        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-        product(kept_h[t], packed_h_before, products_h_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                for start in range(0, hidden_size, width(kept_h)):
-                    unit = units(start, hidden_size, kept_h)
-                    kept_h[t + 1, item, unit] = kept_h[t, item, unit]
-                continue
-            for start in range(0, hidden_size, width(kept_h)):
-                unit = units(start, hidden_size, kept_h)
-                U_product = products_h_before[item, unit]
-                U_product_ = products_h_before[item, hidden_size + unit]
-                V_product = products_x[t, item, unit]
-                h_before = kept_h[t, item, unit]
-                a = U_product - h_before * gamma - U_product_ + V_product + b[unit]  # (F.1)
-                function_1 = tanh(a)
-                kept_function_1[here, item, unit] = function_1
-                h = h_before + epsilon * function_1  # (F.2)
-                kept_h[t + 1, item, unit] = h
+    zero = real(0)
+    for begin in range(0, steps, chunk):
+        end = min(begin + chunk, steps)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        for t in range(begin, end):
+            now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_h[now, item, unit] = kept_h[before, item, unit]
+                        out_h[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    U_product = products_h_before[item, unit]
+                    U_product_ = products_h_before[item, hidden_size + unit]
+                    V_product = products_x[t - begin, item, unit]
+                    h_before = kept_h[before, item, unit]
+                    a = U_product - h_before * gamma - U_product_ + V_product + b[unit]  # (F.1)
+                    function_1 = tanh(a)
+                    kept_function_1[here, item, unit] = function_1
+                    h = h_before + epsilon * function_1  # (F.2)
+                    kept_h[now, item, unit] = h
+                    out_h[t, item, unit] = h
 
 
-@njit(cache=True, error_model="numpy")
-def _backward_loop(
-    steps, batch, lengths, carry_h, error_h, last_error_h, d_h, kept_function_1, d_a, sum_b, adjoints_h_before,
-    hidden_size, adjoints_x, packed_h_before, pulled_h_before
+@njit(cache=True, error_model="numpy", nogil=True)
+def _backward_part(
+    part, first, stop, steps, chunk, lengths, carry_h, error_h, last_error_h, d_h, kept_function_1, d_a, sum_b,
+    adjoints_h_before, hidden_size, adjoints_x, packed_h_before, pulled_h_before, packed_x, pulled_x
 ):
     real = carry_h.dtype.type
     epsilon = real(0.1)
     gamma = real(0.01)
     one = real(1)
     zero = real(0)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_h)):
-                unit = units(start, hidden_size, carry_h)
-                next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                error_h_ = error_h[t, item, unit]
-                last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
-                function_1 = kept_function_1[t, item, unit]
-                d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
-                d_h[item, unit] = d_h_
-                d_a_ = epsilon * d_h_ * (one - function_1 * function_1)  # (B.2)
-                d_a[item, unit] = d_a_
-                sum_b[unit] += d_a_  # (B.6)
-                adjoints_h_before[t, item, unit] = d_a_
-                d_product_2 = -d_a_
-                adjoints_h_before[t, item, hidden_size + unit] = d_product_2
-                adjoints_x[t, item, unit] = d_a_
-        product(adjoints_h_before[t], packed_h_before, pulled_h_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_h)):
-                unit = units(start, hidden_size, carry_h)
-                pulled_product_1 = pulled_h_before[item, unit]
-                d_a_ = d_a[item, unit]
-                d_h_ = d_h[item, unit]
-                d_h_before_from_loop = -gamma * d_a_ + pulled_product_1 + d_h_
-                carry_h[t & 1, item, unit] = d_h_before_from_loop
+    for end in range(steps, 0, -chunk):
+        begin = max(end - chunk, 0)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(carry_h)):
+                        unit = units(start, hidden_size, carry_h)
+                        adjoints_h_before[t, item, unit] = zero
+                        adjoints_h_before[t, item, hidden_size + unit] = zero
+                        adjoints_x[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(carry_h)):
+                    unit = units(start, hidden_size, carry_h)
+                    next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    error_h_ = error_h[t, item, unit]
+                    last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
+                    function_1 = kept_function_1[t, item, unit]
+                    d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                    d_h[item, unit] = d_h_
+                    d_a_ = epsilon * d_h_ * (one - function_1 * function_1)  # (B.2)
+                    d_a[item, unit] = d_a_
+                    sum_b[part, unit] += d_a_  # (B.6)
+                    adjoints_h_before[t, item, unit] = d_a_
+                    d_product_2 = -d_a_
+                    adjoints_h_before[t, item, hidden_size + unit] = d_product_2
+                    adjoints_x[t, item, unit] = d_a_
+            product(adjoints_h_before[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    continue
+                for start in range(0, hidden_size, width(carry_h)):
+                    unit = units(start, hidden_size, carry_h)
+                    pulled_product_1 = pulled_h_before[item, unit]
+                    d_a_ = d_a[item, unit]
+                    d_h_ = d_h[item, unit]
+                    d_h_before_from_loop = -gamma * d_a_ + pulled_product_1 + d_h_
+                    carry_h[t & 1, item, unit] = d_h_before_from_loop
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
 def pack(params):
@@ -203,22 +217,34 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (params, packed_h_before, packed_x,) = packed
     b = calls.plain(params.b)
     kept_x = call.inputs[0]
-    kept_function_1 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[0])
-    products_h_before = np.zeros((batch, 2 * hidden_size), dtype)
-    products_x = np.zeros((steps, batch, hidden_size), dtype)
-    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, hidden_size))
-    _forward_loop(
-        steps, batch, call.lengths, keep_tape, packed_h_before, kept_h, products_h_before, hidden_size, products_x, b,
-        kept_function_1
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    out_h = np.empty((steps, batch, hidden_size), dtype)
+    (kept_function_1, kept_h,) = memory.arrays(
+        dtype,
+        (rows, batch, hidden_size),
+        (carried_rows, batch, hidden_size),
     )
-    y = calls.masked(kept_h[1:], call.lengths).copy()
+    (products_h_before, products_x,) = memory.arrays(
+        dtype,
+        (batch, 2 * hidden_size),
+        (chunk, batch, hidden_size),
+    )
+    kept_h[0] = call.state[0]
+    parts = threads.parts(
+        batch, steps * ((2 * hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size)
+    )
+    threads.run(
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
+        packed_h_before, kept_h, products_h_before, hidden_size, b, kept_function_1, out_h
+    )
+    y = out_h
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, kept_x, kept_function_1, kept_h) if keep_tape else None
 
@@ -230,7 +256,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """
     params = params.params if isinstance(params, Packed) else params
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     U = calls.plain(params.U)
@@ -240,32 +266,37 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (_, kept_x, kept_function_1, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
-    d_h = np.zeros((batch, hidden_size), dtype)
-    d_a = np.zeros((batch, hidden_size), dtype)
-    sum_b = np.zeros(hidden_size)
-    carry_h = np.zeros((2, batch, hidden_size), dtype)
-    adjoints_h_before = np.zeros((steps, batch, 2 * hidden_size), dtype)
-    pulled_h_before = np.zeros((batch, hidden_size), dtype)
-    adjoints_x = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_x = np.zeros((steps, batch, input_size), dtype)
-    _backward_loop(
-        steps, batch, call.lengths, carry_h, error_h, last_error_h, d_h, kept_function_1, d_a, sum_b, adjoints_h_before,
-        hidden_size, adjoints_x, packed_h_before, pulled_h_before
+    parts = threads.parts(
+        batch, steps * ((2 * hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size)
     )
-    product(adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    sum_b = np.zeros((len(parts), hidden_size))
+    carry_h = np.zeros((2, batch, hidden_size), dtype)
+    pulled_x = np.empty((steps, batch, input_size), dtype)
+    (d_h, d_a, adjoints_h_before, adjoints_x, pulled_h_before,) = memory.arrays(
+        dtype,
+        (batch, hidden_size),
+        (batch, hidden_size),
+        (steps, batch, 2 * hidden_size),
+        (steps, batch, hidden_size),
+        (batch, hidden_size),
+    )
+    threads.run(
+        _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, d_h, kept_function_1, d_a,
+        sum_b, adjoints_h_before, hidden_size, adjoints_x, packed_h_before, pulled_h_before, packed_x, pulled_x
+    )
+    sum_b = sum_b.sum(axis=0, keepdims=True)
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, 2 * hidden_size), calls.masked(kept_h[:-1], call.lengths).reshape(steps
-        * batch, hidden_size)
+        adjoints_h_before.reshape(steps * batch, 2 * hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size),
+        parts
     )
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
-        input_size)
+        adjoints_x.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
     )
     return Grads(
         params=Params(
             weights_h_before[0 : hidden_size] + weights_h_before[hidden_size : 2 * hidden_size].T,
             weights_x[0 : hidden_size],
-            sum_b.astype(dtype),
+            sum_b[0].astype(dtype),
         ),
         x=pulled_x,
         state=State(

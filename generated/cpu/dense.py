@@ -1,7 +1,7 @@
 """Dense layer: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support 06715a44c1c6cf88. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support b3148488f0ea55d2. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -15,11 +15,11 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses
+from generated.support import arrays, calls, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import tanh
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import panels, product, product_of_steps, weight_gradient
 from generated.support.signature import Signature
 
 
@@ -91,36 +91,57 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy")
-def _forward_prefix_1(steps, batch, lengths, keep, products_x, b, kept_h, hidden_size):
-    for t in range(steps):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(products_x)):
-                unit = units(start, hidden_size, products_x)
-                W_product = products_x[t, item, unit]
-                a = b[unit] + W_product  # (F.1)
-                h = tanh(a)  # (F.2)
-                kept_h[t, item, unit] = h
+@njit(cache=True, error_model="numpy", nogil=True)
+def _forward_part(
+    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, b, out_h, kept_h,
+    hidden_size
+):
+    real = kept_x.dtype.type
+    zero = real(0)
+    for begin in range(0, steps, chunk):
+        end = min(begin + chunk, steps)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        for t in range(begin, end):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        out_h[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_product = products_x[t - begin, item, unit]
+                    a = b[unit] + W_product  # (F.1)
+                    h = tanh(a)  # (F.2)
+                    kept_h[t, item, unit] = h
+                    out_h[t, item, unit] = h
 
 
-@njit(cache=True, error_model="numpy")
-def _backward_prefix_1(steps, batch, lengths, error_h, kept_h, sum_b, adjoints_x, hidden_size):
+@njit(cache=True, error_model="numpy", nogil=True)
+def _backward_part(
+    part, first, stop, steps, chunk, lengths, error_h, kept_h, sum_b, adjoints_x, hidden_size, packed_x, pulled_x
+):
     real = error_h.dtype.type
     one = real(1)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(error_h)):
-                unit = units(start, hidden_size, error_h)
-                error_h_ = error_h[t, item, unit]
-                h = kept_h[t, item, unit]
-                d_h = error_h_  # (B.1)
-                d_a = d_h * (one - h * h)  # (B.2)
-                sum_b[unit] += d_a  # (B.4)
-                adjoints_x[t, item, unit] = d_a
+    zero = real(0)
+    for end in range(steps, 0, -chunk):
+        begin = max(end - chunk, 0)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(error_h)):
+                        unit = units(start, hidden_size, error_h)
+                        adjoints_x[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(error_h)):
+                    unit = units(start, hidden_size, error_h)
+                    error_h_ = error_h[t, item, unit]
+                    h = kept_h[t, item, unit]
+                    d_h = error_h_  # (B.1)
+                    d_a = d_h * (one - h * h)  # (B.2)
+                    sum_b[part, unit] += d_a  # (B.4)
+                    adjoints_x[t, item, unit] = d_a
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
 def pack(params):
@@ -155,17 +176,29 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (params, packed_x,) = packed
     b = calls.plain(params.b)
     kept_x = call.inputs[0]
-    kept_h = np.zeros((steps, batch, hidden_size), dtype)
-    products_x = np.zeros((steps, batch, hidden_size), dtype)
-    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, hidden_size))
-    _forward_prefix_1(steps, batch, call.lengths, keep_tape, products_x, b, kept_h, hidden_size)
-    y = calls.masked(kept_h, call.lengths).copy()
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    out_h = np.empty((steps, batch, hidden_size), dtype)
+    (kept_h,) = memory.arrays(
+        dtype,
+        (steps, batch, hidden_size),
+    )
+    (products_x,) = memory.arrays(
+        dtype,
+        (chunk, batch, hidden_size),
+    )
+    parts = threads.parts(batch, steps * ((hidden_size) * input_size + input_size + hidden_size))
+    threads.run(
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x, b, out_h,
+        kept_h, hidden_size
+    )
+    y = out_h
     state = State()
     return y, state, Tape(call, kept_x, kept_h) if keep_tape else None
 
@@ -177,25 +210,31 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """
     params = params.params if isinstance(params, Packed) else params
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     W = calls.plain(params.W)
     packed_x = panels(W)
     (_, kept_x, kept_h,) = tape
     (error_h,) = errors
-    sum_b = np.zeros(hidden_size)
-    adjoints_x = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_x = np.zeros((steps, batch, input_size), dtype)
-    _backward_prefix_1(steps, batch, call.lengths, error_h, kept_h, sum_b, adjoints_x, hidden_size)
-    product(adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    parts = threads.parts(batch, steps * ((hidden_size) * input_size + input_size + hidden_size))
+    sum_b = np.zeros((len(parts), hidden_size))
+    pulled_x = np.empty((steps, batch, input_size), dtype)
+    (adjoints_x,) = memory.arrays(
+        dtype,
+        (steps, batch, hidden_size),
+    )
+    threads.run(
+        _backward_part, parts, steps, chunk, call.lengths, error_h, kept_h, sum_b, adjoints_x, hidden_size, packed_x,
+        pulled_x
+    )
+    sum_b = sum_b.sum(axis=0, keepdims=True)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
-        input_size)
+        adjoints_x.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
     )
     return Grads(
         params=Params(
-            sum_b.astype(dtype),
+            sum_b[0].astype(dtype),
             weights_x[0 : hidden_size],
         ),
         x=pulled_x,

@@ -1,7 +1,7 @@
 """GRU, reset before the product: cpu kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 06715a44c1c6cf88. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support b3148488f0ea55d2. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -20,11 +20,11 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses
+from generated.support import arrays, calls, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import panels, product, product_of_steps, weight_gradient
 from generated.support.signature import Signature
 
 
@@ -125,116 +125,135 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy")
-def _forward_loop(
-    steps, batch, lengths, keep, packed_h_before, kept_h, products_h_before, products_x, b_r, hidden_size, b_z, kept_r,
-    kept_z, kept_operand_6, packed_operand_6, products_operand_6, b_n, kept_n
+@njit(cache=True, error_model="numpy", nogil=True)
+def _forward_part(
+    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_h_before, kept_h,
+    products_h_before, b_r, hidden_size, b_z, kept_r, kept_z, kept_operand_6, packed_operand_6, products_operand_6, b_n,
+    kept_n, out_h
 ):
-    real = kept_h.dtype.type
+    real = kept_x.dtype.type
     one = real(1)
-    for t in range(steps):
-        # Without a tape two rows of a state and one of any other value are enough.
-        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-        product(kept_h[t], packed_h_before, products_h_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(kept_h)):
-                unit = units(start, hidden_size, kept_h)
-                W_r_product = products_x[t, item, unit]
-                U_r_product = products_h_before[item, unit]
-                W_z_product = products_x[t, item, hidden_size + unit]
-                U_z_product = products_h_before[item, hidden_size + unit]
-                h_before = kept_h[t, item, unit]
-                r_bar = W_r_product + U_r_product + b_r[unit]  # (F.1)
-                z_bar = W_z_product + U_z_product + b_z[unit]  # (F.2)
-                r = sigmoid(r_bar)  # (F.3)
-                kept_r[here, item, unit] = r
-                z = sigmoid(z_bar)  # (F.4)
-                kept_z[here, item, unit] = z
-                operand_6 = h_before * r
-                kept_operand_6[here, item, unit] = operand_6
-        product(kept_operand_6[here], packed_operand_6, products_operand_6)
-        for item in range(batch):
-            if t >= lengths[item]:
-                for start in range(0, hidden_size, width(kept_h)):
-                    unit = units(start, hidden_size, kept_h)
-                    kept_h[t + 1, item, unit] = kept_h[t, item, unit]
-                continue
-            for start in range(0, hidden_size, width(kept_h)):
-                unit = units(start, hidden_size, kept_h)
-                W_n_product = products_x[t, item, 2 * hidden_size + unit]
-                U_n_product = products_operand_6[item, unit]
-                h_before = kept_h[t, item, unit]
-                z = kept_z[here, item, unit]
-                n_bar = W_n_product + U_n_product + b_n[unit]  # (F.5)
-                n = tanh(n_bar)  # (F.6)
-                kept_n[here, item, unit] = n
-                h = z * h_before + (one - z) * n  # (F.7)
-                kept_h[t + 1, item, unit] = h
+    zero = real(0)
+    for begin in range(0, steps, chunk):
+        end = min(begin + chunk, steps)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        for t in range(begin, end):
+            now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_operand_6[here, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_r_product = products_x[t - begin, item, unit]
+                    U_r_product = products_h_before[item, unit]
+                    W_z_product = products_x[t - begin, item, hidden_size + unit]
+                    U_z_product = products_h_before[item, hidden_size + unit]
+                    h_before = kept_h[before, item, unit]
+                    r_bar = W_r_product + U_r_product + b_r[unit]  # (F.1)
+                    z_bar = W_z_product + U_z_product + b_z[unit]  # (F.2)
+                    r = sigmoid(r_bar)  # (F.3)
+                    kept_r[here, item, unit] = r
+                    z = sigmoid(z_bar)  # (F.4)
+                    kept_z[here, item, unit] = z
+                    operand_6 = h_before * r
+                    kept_operand_6[here, item, unit] = operand_6
+            product(kept_operand_6[here, first:stop], packed_operand_6, products_operand_6[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_h[now, item, unit] = kept_h[before, item, unit]
+                        out_h[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_n_product = products_x[t - begin, item, 2 * hidden_size + unit]
+                    U_n_product = products_operand_6[item, unit]
+                    h_before = kept_h[before, item, unit]
+                    z = kept_z[here, item, unit]
+                    n_bar = W_n_product + U_n_product + b_n[unit]  # (F.5)
+                    n = tanh(n_bar)  # (F.6)
+                    kept_n[here, item, unit] = n
+                    h = z * h_before + (one - z) * n  # (F.7)
+                    kept_h[now, item, unit] = h
+                    out_h[t, item, unit] = h
 
 
-@njit(cache=True, error_model="numpy")
-def _backward_loop(
-    steps, batch, lengths, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h, sum_b_z, sum_b_n, adjoints_x,
-    hidden_size, adjoints_h_before, adjoints_operand_6, packed_operand_6, pulled_operand_6, kept_r, sum_b_r,
-    packed_h_before, pulled_h_before
+@njit(cache=True, error_model="numpy", nogil=True)
+def _backward_part(
+    part, first, stop, steps, chunk, lengths, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h, sum_b_z,
+    sum_b_n, adjoints_x, hidden_size, packed_operand_6, pulled_operand_6, kept_r, sum_b_r, packed_h_before,
+    pulled_h_before, packed_x, pulled_x
 ):
     real = carry_h.dtype.type
     one = real(1)
     zero = real(0)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_h)):
-                unit = units(start, hidden_size, carry_h)
-                next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                error_h_ = error_h[t, item, unit]
-                last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
-                z = kept_z[t, item, unit]
-                n = kept_n[t, item, unit]
-                h_before = kept_h[t, item, unit]
-                d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
-                d_h[item, unit] = d_h_
-                common_1 = one - z
-                d_n = common_1 * d_h_  # (B.2)
-                d_n_bar = d_n * (one - n * n)  # (B.3)
-                d_z = -n * d_h_ + h_before * d_h_  # (B.4)
-                d_z_bar = common_1 * z * d_z  # (B.6)
-                sum_b_z[unit] += d_z_bar  # (B.14)
-                sum_b_n[unit] += d_n_bar  # (B.17)
-                adjoints_x[t, item, hidden_size + unit] = d_z_bar
-                adjoints_h_before[t, item, hidden_size + unit] = d_z_bar
-                adjoints_x[t, item, 2 * hidden_size + unit] = d_n_bar
-                adjoints_operand_6[t, item, unit] = d_n_bar
-        product(adjoints_operand_6[t], packed_operand_6, pulled_operand_6)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_h)):
-                unit = units(start, hidden_size, carry_h)
-                pulled_product_6 = pulled_operand_6[item, unit]
-                h_before = kept_h[t, item, unit]
-                r = kept_r[t, item, unit]
-                d_r = pulled_product_6 * h_before  # (B.5)
-                d_r_bar = r * d_r * (one - r)  # (B.7)
-                sum_b_r[unit] += d_r_bar  # (B.11)
-                adjoints_x[t, item, unit] = d_r_bar
-                adjoints_h_before[t, item, unit] = d_r_bar
-        product(adjoints_h_before[t], packed_h_before, pulled_h_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_h)):
-                unit = units(start, hidden_size, carry_h)
-                pulled_product_2 = pulled_h_before[item, unit]
-                pulled_product_6 = pulled_operand_6[item, unit]
-                r = kept_r[t, item, unit]
-                z = kept_z[t, item, unit]
-                d_h_ = d_h[item, unit]
-                d_h_before_from_loop = pulled_product_2 + pulled_product_6 * r + z * d_h_
-                carry_h[t & 1, item, unit] = d_h_before_from_loop
+    for end in range(steps, 0, -chunk):
+        begin = max(end - chunk, 0)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(carry_h)):
+                        unit = units(start, hidden_size, carry_h)
+                        adjoints_x[t, item, hidden_size + unit] = zero
+                        adjoints_x[t, item, 2 * hidden_size + unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(carry_h)):
+                    unit = units(start, hidden_size, carry_h)
+                    next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    error_h_ = error_h[t, item, unit]
+                    last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
+                    z = kept_z[t, item, unit]
+                    n = kept_n[t, item, unit]
+                    h_before = kept_h[t, item, unit]
+                    d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                    d_h[item, unit] = d_h_
+                    common_1 = one - z
+                    d_n = common_1 * d_h_  # (B.2)
+                    d_n_bar = d_n * (one - n * n)  # (B.3)
+                    d_z = -n * d_h_ + h_before * d_h_  # (B.4)
+                    d_z_bar = common_1 * z * d_z  # (B.6)
+                    sum_b_z[part, unit] += d_z_bar  # (B.14)
+                    sum_b_n[part, unit] += d_n_bar  # (B.17)
+                    adjoints_x[t, item, hidden_size + unit] = d_z_bar
+                    adjoints_x[t, item, 2 * hidden_size + unit] = d_n_bar
+            product(
+                adjoints_x[t, first:stop, 2 * hidden_size : 3 * hidden_size], packed_operand_6,
+                pulled_operand_6[first:stop]
+            )
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(carry_h)):
+                        unit = units(start, hidden_size, carry_h)
+                        adjoints_x[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(carry_h)):
+                    unit = units(start, hidden_size, carry_h)
+                    pulled_product_6 = pulled_operand_6[item, unit]
+                    h_before = kept_h[t, item, unit]
+                    r = kept_r[t, item, unit]
+                    d_r = pulled_product_6 * h_before  # (B.5)
+                    d_r_bar = r * d_r * (one - r)  # (B.7)
+                    sum_b_r[part, unit] += d_r_bar  # (B.11)
+                    adjoints_x[t, item, unit] = d_r_bar
+            product(adjoints_x[t, first:stop, 0 : 2 * hidden_size], packed_h_before, pulled_h_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    continue
+                for start in range(0, hidden_size, width(carry_h)):
+                    unit = units(start, hidden_size, carry_h)
+                    pulled_product_2 = pulled_h_before[item, unit]
+                    pulled_product_6 = pulled_operand_6[item, unit]
+                    r = kept_r[t, item, unit]
+                    z = kept_z[t, item, unit]
+                    d_h_ = d_h[item, unit]
+                    d_h_before_from_loop = pulled_product_2 + pulled_product_6 * r + z * d_h_
+                    carry_h[t & 1, item, unit] = d_h_before_from_loop
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
 def pack(params):
@@ -271,7 +290,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (params, packed_x, packed_h_before, packed_operand_6,) = packed
@@ -279,20 +298,34 @@ def _run(packed, call, keep_tape):
     b_z = calls.plain(params.b_z)
     b_n = calls.plain(params.b_n)
     kept_x = call.inputs[0]
-    kept_r = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_z = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_operand_6 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_n = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[0])
-    products_x = np.zeros((steps, batch, 3 * hidden_size), dtype)
-    products_h_before = np.zeros((batch, 2 * hidden_size), dtype)
-    products_operand_6 = np.zeros((batch, hidden_size), dtype)
-    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 3 * hidden_size))
-    _forward_loop(
-        steps, batch, call.lengths, keep_tape, packed_h_before, kept_h, products_h_before, products_x, b_r, hidden_size,
-        b_z, kept_r, kept_z, kept_operand_6, packed_operand_6, products_operand_6, b_n, kept_n
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    out_h = np.empty((steps, batch, hidden_size), dtype)
+    (kept_r, kept_z, kept_operand_6, kept_n, kept_h,) = memory.arrays(
+        dtype,
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (carried_rows, batch, hidden_size),
     )
-    y = calls.masked(kept_h[1:], call.lengths).copy()
+    (products_x, products_h_before, products_operand_6,) = memory.arrays(
+        dtype,
+        (chunk, batch, 3 * hidden_size),
+        (batch, 2 * hidden_size),
+        (batch, hidden_size),
+    )
+    kept_h[0] = call.state[0]
+    parts = threads.parts(
+        batch, steps * ((3 * hidden_size) * input_size + (2 * hidden_size) * hidden_size + (hidden_size) * hidden_size +
+        input_size + hidden_size)
+    )
+    threads.run(
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
+        packed_h_before, kept_h, products_h_before, b_r, hidden_size, b_z, kept_r, kept_z, kept_operand_6,
+        packed_operand_6, products_operand_6, b_n, kept_n, out_h
+    )
+    y = out_h
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, kept_x, kept_r, kept_z, kept_operand_6, kept_n, kept_h) if keep_tape else None
 
@@ -304,7 +337,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """
     params = params.params if isinstance(params, Packed) else params
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     W_r = calls.plain(params.W_r)
@@ -319,46 +352,52 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (_, kept_x, kept_r, kept_z, kept_operand_6, kept_n, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
-    d_h = np.zeros((batch, hidden_size), dtype)
-    sum_b_z = np.zeros(hidden_size)
-    sum_b_n = np.zeros(hidden_size)
-    sum_b_r = np.zeros(hidden_size)
-    carry_h = np.zeros((2, batch, hidden_size), dtype)
-    adjoints_x = np.zeros((steps, batch, 3 * hidden_size), dtype)
-    pulled_x = np.zeros((steps, batch, input_size), dtype)
-    adjoints_h_before = np.zeros((steps, batch, 2 * hidden_size), dtype)
-    pulled_h_before = np.zeros((batch, hidden_size), dtype)
-    adjoints_operand_6 = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_operand_6 = np.zeros((batch, hidden_size), dtype)
-    _backward_loop(
-        steps, batch, call.lengths, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h, sum_b_z, sum_b_n,
-        adjoints_x, hidden_size, adjoints_h_before, adjoints_operand_6, packed_operand_6, pulled_operand_6, kept_r,
-        sum_b_r, packed_h_before, pulled_h_before
+    parts = threads.parts(
+        batch, steps * ((3 * hidden_size) * input_size + (2 * hidden_size) * hidden_size + (hidden_size) * hidden_size +
+        input_size + hidden_size)
     )
-    product(adjoints_x.reshape(steps * batch, 3 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    sum_b_z = np.zeros((len(parts), hidden_size))
+    sum_b_n = np.zeros((len(parts), hidden_size))
+    sum_b_r = np.zeros((len(parts), hidden_size))
+    carry_h = np.zeros((2, batch, hidden_size), dtype)
+    pulled_x = np.empty((steps, batch, input_size), dtype)
+    (d_h, adjoints_x, pulled_h_before, pulled_operand_6,) = memory.arrays(
+        dtype,
+        (batch, hidden_size),
+        (steps, batch, 3 * hidden_size),
+        (batch, hidden_size),
+        (batch, hidden_size),
+    )
+    threads.run(
+        _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h,
+        sum_b_z, sum_b_n, adjoints_x, hidden_size, packed_operand_6, pulled_operand_6, kept_r, sum_b_r, packed_h_before,
+        pulled_h_before, packed_x, pulled_x
+    )
+    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
+    sum_b_n = sum_b_n.sum(axis=0, keepdims=True)
+    sum_b_r = sum_b_r.sum(axis=0, keepdims=True)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
-        input_size)
+        adjoints_x.reshape(steps * batch, 3 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, 2 * hidden_size), calls.masked(kept_h[:-1], call.lengths).reshape(steps
-        * batch, hidden_size)
+        adjoints_x.reshape(steps * batch, 3 * hidden_size)[:, 0 : 2 * hidden_size], kept_h[:-1].reshape(steps * batch,
+        hidden_size), parts
     )
     weights_operand_6 = weight_gradient(
-        adjoints_operand_6.reshape(steps * batch, hidden_size), calls.masked(kept_operand_6, call.lengths).reshape(steps
-        * batch, hidden_size)
+        adjoints_x.reshape(steps * batch, 3 * hidden_size)[:, 2 * hidden_size : 3 * hidden_size],
+        kept_operand_6.reshape(steps * batch, hidden_size), parts
     )
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
             weights_h_before[0 : hidden_size],
-            sum_b_r.astype(dtype),
+            sum_b_r[0].astype(dtype),
             weights_x[hidden_size : 2 * hidden_size],
             weights_h_before[hidden_size : 2 * hidden_size],
-            sum_b_z.astype(dtype),
+            sum_b_z[0].astype(dtype),
             weights_x[2 * hidden_size : 3 * hidden_size],
             weights_operand_6[0 : hidden_size],
-            sum_b_n.astype(dtype),
+            sum_b_n[0].astype(dtype),
         ),
         x=pulled_x,
         state=State(

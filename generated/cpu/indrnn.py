@@ -1,7 +1,7 @@
 """Independently recurrent network: cpu kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 06715a44c1c6cf88. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support b3148488f0ea55d2. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -15,11 +15,11 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses
+from generated.support import arrays, calls, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import greater, relu
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import panels, product, product_of_steps, weight_gradient
 from generated.support.signature import Signature
 
 
@@ -96,50 +96,66 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy")
-def _forward_loop(steps, batch, lengths, keep, products_x, kept_h, u, b, hidden_size):
-    for t in range(steps):
-        # Without a tape two rows of a state and one of any other value are enough.
-        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-        for item in range(batch):
-            if t >= lengths[item]:
-                for start in range(0, hidden_size, width(products_x)):
-                    unit = units(start, hidden_size, products_x)
-                    kept_h[t + 1, item, unit] = kept_h[t, item, unit]
-                continue
-            for start in range(0, hidden_size, width(products_x)):
-                unit = units(start, hidden_size, products_x)
-                W_product = products_x[t, item, unit]
-                h_before = kept_h[t, item, unit]
-                a = W_product + u[unit] * h_before + b[unit]  # (F.1)
-                h = relu(a)  # (F.2)
-                kept_h[t + 1, item, unit] = h
+@njit(cache=True, error_model="numpy", nogil=True)
+def _forward_part(
+    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, kept_h, u, b, out_h,
+    hidden_size
+):
+    real = kept_x.dtype.type
+    zero = real(0)
+    for begin in range(0, steps, chunk):
+        end = min(begin + chunk, steps)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        for t in range(begin, end):
+            now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_h[now, item, unit] = kept_h[before, item, unit]
+                        out_h[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_product = products_x[t - begin, item, unit]
+                    h_before = kept_h[before, item, unit]
+                    a = W_product + u[unit] * h_before + b[unit]  # (F.1)
+                    h = relu(a)  # (F.2)
+                    kept_h[now, item, unit] = h
+                    out_h[t, item, unit] = h
 
 
-@njit(cache=True, error_model="numpy")
-def _backward_loop(
-    steps, batch, lengths, carry_h, error_h, last_error_h, kept_h, u, sum_u, sum_b, adjoints_x, hidden_size
+@njit(cache=True, error_model="numpy", nogil=True)
+def _backward_part(
+    part, first, stop, steps, chunk, lengths, carry_h, error_h, last_error_h, kept_h, u, sum_u, sum_b, adjoints_x,
+    hidden_size, packed_x, pulled_x
 ):
     real = carry_h.dtype.type
     zero = real(0)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_h)):
-                unit = units(start, hidden_size, carry_h)
-                next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                error_h_ = error_h[t, item, unit]
-                last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
-                h = kept_h[t + 1, item, unit]
-                h_before = kept_h[t, item, unit]
-                d_h = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
-                d_a = greater(h, zero) * d_h  # (B.2)
-                d_h_before_from_loop = u[unit] * d_a
-                carry_h[t & 1, item, unit] = d_h_before_from_loop
-                sum_u[unit] += h_before * d_a  # (B.5)
-                sum_b[unit] += d_a  # (B.6)
-                adjoints_x[t, item, unit] = d_a
+    for end in range(steps, 0, -chunk):
+        begin = max(end - chunk, 0)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(carry_h)):
+                        unit = units(start, hidden_size, carry_h)
+                        adjoints_x[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(carry_h)):
+                    unit = units(start, hidden_size, carry_h)
+                    next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    error_h_ = error_h[t, item, unit]
+                    last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
+                    h = kept_h[t + 1, item, unit]
+                    h_before = kept_h[t, item, unit]
+                    d_h = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                    d_a = greater(h, zero) * d_h  # (B.2)
+                    d_h_before_from_loop = u[unit] * d_a
+                    carry_h[t & 1, item, unit] = d_h_before_from_loop
+                    sum_u[part, unit] += h_before * d_a  # (B.5)
+                    sum_b[part, unit] += d_a  # (B.6)
+                    adjoints_x[t, item, unit] = d_a
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
 def pack(params):
@@ -174,18 +190,31 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (params, packed_x,) = packed
     u = calls.plain(params.u)
     b = calls.plain(params.b)
     kept_x = call.inputs[0]
-    kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[0])
-    products_x = np.zeros((steps, batch, hidden_size), dtype)
-    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, hidden_size))
-    _forward_loop(steps, batch, call.lengths, keep_tape, products_x, kept_h, u, b, hidden_size)
-    y = calls.masked(kept_h[1:], call.lengths).copy()
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    out_h = np.empty((steps, batch, hidden_size), dtype)
+    (kept_h,) = memory.arrays(
+        dtype,
+        (carried_rows, batch, hidden_size),
+    )
+    (products_x,) = memory.arrays(
+        dtype,
+        (chunk, batch, hidden_size),
+    )
+    kept_h[0] = call.state[0]
+    parts = threads.parts(batch, steps * ((hidden_size) * input_size + input_size + hidden_size))
+    threads.run(
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x, kept_h,
+        u, b, out_h, hidden_size
+    )
+    y = out_h
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, kept_x, kept_h) if keep_tape else None
 
@@ -197,7 +226,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """
     params = params.params if isinstance(params, Packed) else params
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     W = calls.plain(params.W)
@@ -206,24 +235,29 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (_, kept_x, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
+    parts = threads.parts(batch, steps * ((hidden_size) * input_size + input_size + hidden_size))
     carry_h = np.zeros((2, batch, hidden_size), dtype)
-    sum_u = np.zeros(hidden_size)
-    sum_b = np.zeros(hidden_size)
-    adjoints_x = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_x = np.zeros((steps, batch, input_size), dtype)
-    _backward_loop(
-        steps, batch, call.lengths, carry_h, error_h, last_error_h, kept_h, u, sum_u, sum_b, adjoints_x, hidden_size
+    sum_u = np.zeros((len(parts), hidden_size))
+    sum_b = np.zeros((len(parts), hidden_size))
+    pulled_x = np.empty((steps, batch, input_size), dtype)
+    (adjoints_x,) = memory.arrays(
+        dtype,
+        (steps, batch, hidden_size),
     )
-    product(adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    threads.run(
+        _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, kept_h, u, sum_u, sum_b,
+        adjoints_x, hidden_size, packed_x, pulled_x
+    )
+    sum_u = sum_u.sum(axis=0, keepdims=True)
+    sum_b = sum_b.sum(axis=0, keepdims=True)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
-        input_size)
+        adjoints_x.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
     )
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
-            sum_u.astype(dtype),
-            sum_b.astype(dtype),
+            sum_u[0].astype(dtype),
+            sum_b[0].astype(dtype),
         ),
         x=pulled_x,
         state=State(

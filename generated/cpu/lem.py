@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 06715a44c1c6cf88. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support b3148488f0ea55d2. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -21,11 +21,11 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses
+from generated.support import arrays, calls, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import panels, product, product_of_steps, weight_gradient
 from generated.support.signature import Signature
 
 
@@ -139,139 +139,152 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy")
-def _forward_loop(
-    steps, batch, lengths, keep, packed_y_before, kept_y, products_y_before, products_x, b_1, hidden_size, b_2,
-    kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, b_z, kept_function_4, kept_z, packed_z, products_z,
-    b_y, kept_function_3
+@njit(cache=True, error_model="numpy", nogil=True)
+def _forward_part(
+    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_y_before, kept_y,
+    products_y_before, b_1, hidden_size, b_2, kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, b_z,
+    kept_function_4, kept_z, packed_z, products_z, b_y, kept_function_3, out_y
 ):
-    real = kept_y.dtype.type
+    real = kept_x.dtype.type
     dt = real(1)
     one = real(1)
-    for t in range(steps):
-        # Without a tape two rows of a state and one of any other value are enough.
-        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-        product(kept_y[t], packed_y_before, products_y_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                for start in range(0, hidden_size, width(kept_y)):
-                    unit = units(start, hidden_size, kept_y)
-                    kept_z[now, item, unit] = kept_z[before, item, unit]
-                continue
-            for start in range(0, hidden_size, width(kept_y)):
-                unit = units(start, hidden_size, kept_y)
-                W_1_product = products_y_before[item, unit]
-                V_1_product = products_x[t, item, unit]
-                W_2_product = products_y_before[item, hidden_size + unit]
-                V_2_product = products_x[t, item, hidden_size + unit]
-                W_z_product = products_y_before[item, 2 * hidden_size + unit]
-                V_z_product = products_x[t, item, 2 * hidden_size + unit]
-                z_before = kept_z[before, item, unit]
-                Delta_1_bar = W_1_product + V_1_product + b_1[unit]  # (F.1)
-                Delta_2_bar = W_2_product + V_2_product + b_2[unit]  # (F.2)
-                function_1 = sigmoid(Delta_1_bar)
-                kept_function_1[here, item, unit] = function_1
-                Delta_1 = dt * function_1  # (F.3)
-                kept_Delta_1[here, item, unit] = Delta_1
-                function_2 = sigmoid(Delta_2_bar)
-                kept_function_2[here, item, unit] = function_2
-                Delta_2 = dt * function_2  # (F.4)
-                kept_Delta_2[here, item, unit] = Delta_2
-                z_bar = W_z_product + V_z_product + b_z[unit]  # (F.5)
-                function_4 = tanh(z_bar)
-                kept_function_4[here, item, unit] = function_4
-                z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
-                kept_z[now, item, unit] = z
-        product(kept_z[now], packed_z, products_z)
-        for item in range(batch):
-            if t >= lengths[item]:
-                for start in range(0, hidden_size, width(kept_y)):
-                    unit = units(start, hidden_size, kept_y)
-                    kept_y[t + 1, item, unit] = kept_y[t, item, unit]
-                continue
-            for start in range(0, hidden_size, width(kept_y)):
-                unit = units(start, hidden_size, kept_y)
-                W_y_product = products_z[item, unit]
-                V_y_product = products_x[t, item, 3 * hidden_size + unit]
-                Delta_2 = kept_Delta_2[here, item, unit]
-                y_before = kept_y[t, item, unit]
-                y_bar = W_y_product + V_y_product + b_y[unit]  # (F.7)
-                function_3 = tanh(y_bar)
-                kept_function_3[here, item, unit] = function_3
-                y = Delta_2 * function_3 + (one - Delta_2) * y_before  # (F.8)
-                kept_y[t + 1, item, unit] = y
+    zero = real(0)
+    for begin in range(0, steps, chunk):
+        end = min(begin + chunk, steps)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        for t in range(begin, end):
+            now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_z[now, item, unit] = kept_z[before, item, unit]
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_1_product = products_y_before[item, unit]
+                    V_1_product = products_x[t - begin, item, unit]
+                    W_2_product = products_y_before[item, hidden_size + unit]
+                    V_2_product = products_x[t - begin, item, hidden_size + unit]
+                    W_z_product = products_y_before[item, 2 * hidden_size + unit]
+                    V_z_product = products_x[t - begin, item, 2 * hidden_size + unit]
+                    z_before = kept_z[before, item, unit]
+                    Delta_1_bar = W_1_product + V_1_product + b_1[unit]  # (F.1)
+                    Delta_2_bar = W_2_product + V_2_product + b_2[unit]  # (F.2)
+                    function_1 = sigmoid(Delta_1_bar)
+                    kept_function_1[here, item, unit] = function_1
+                    Delta_1 = dt * function_1  # (F.3)
+                    kept_Delta_1[here, item, unit] = Delta_1
+                    function_2 = sigmoid(Delta_2_bar)
+                    kept_function_2[here, item, unit] = function_2
+                    Delta_2 = dt * function_2  # (F.4)
+                    kept_Delta_2[here, item, unit] = Delta_2
+                    z_bar = W_z_product + V_z_product + b_z[unit]  # (F.5)
+                    function_4 = tanh(z_bar)
+                    kept_function_4[here, item, unit] = function_4
+                    z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
+                    kept_z[now, item, unit] = z
+            product(kept_z[now, first:stop], packed_z, products_z[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_y[now, item, unit] = kept_y[before, item, unit]
+                        out_y[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_y_product = products_z[item, unit]
+                    V_y_product = products_x[t - begin, item, 3 * hidden_size + unit]
+                    Delta_2 = kept_Delta_2[here, item, unit]
+                    y_before = kept_y[before, item, unit]
+                    y_bar = W_y_product + V_y_product + b_y[unit]  # (F.7)
+                    function_3 = tanh(y_bar)
+                    kept_function_3[here, item, unit] = function_3
+                    y = Delta_2 * function_3 + (one - Delta_2) * y_before  # (F.8)
+                    kept_y[now, item, unit] = y
+                    out_y[t, item, unit] = y
 
 
-@njit(cache=True, error_model="numpy")
-def _backward_loop(
-    steps, batch, lengths, carry_y, last_error_y, error_y, d_y, kept_function_3, kept_Delta_2, kept_y, kept_function_2,
-    sum_b_2, sum_b_y, adjoints_y_before, hidden_size, adjoints_x, adjoints_z, packed_z, pulled_z, carry_z, last_error_z,
-    kept_Delta_1, kept_function_4, kept_z, kept_function_1, sum_b_1, sum_b_z, packed_y_before, pulled_y_before
+@njit(cache=True, error_model="numpy", nogil=True)
+def _backward_part(
+    part, first, stop, steps, chunk, lengths, carry_y, last_error_y, error_y, d_y, kept_function_3, kept_Delta_2,
+    kept_y, kept_function_2, sum_b_2, sum_b_y, adjoints_x, hidden_size, packed_z, pulled_z, carry_z, last_error_z,
+    kept_Delta_1, kept_function_4, kept_z, kept_function_1, sum_b_1, sum_b_z, packed_y_before, pulled_y_before,
+    packed_x, pulled_x
 ):
     real = carry_y.dtype.type
     dt = real(1)
     one = real(1)
     zero = real(0)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_y)):
-                unit = units(start, hidden_size, carry_y)
-                next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
-                error_y_ = error_y[t, item, unit]
-                function_3 = kept_function_3[t, item, unit]
-                Delta_2 = kept_Delta_2[t, item, unit]
-                y_before = kept_y[t, item, unit]
-                function_2 = kept_function_2[t, item, unit]
-                d_y_ = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
-                d_y[item, unit] = d_y_
-                d_y_bar = Delta_2 * d_y_ * (one - function_3 * function_3)  # (B.2)
-                d_Delta_2 = -y_before * d_y_ + function_3 * d_y_  # (B.5)
-                d_Delta_2_bar = function_2 * dt * d_Delta_2 * (one - function_2)  # (B.7)
-                sum_b_2[unit] += d_Delta_2_bar  # (B.15)
-                sum_b_y[unit] += d_y_bar  # (B.21)
-                adjoints_y_before[t, item, hidden_size + unit] = d_Delta_2_bar
-                adjoints_x[t, item, hidden_size + unit] = d_Delta_2_bar
-                adjoints_z[t, item, unit] = d_y_bar
-                adjoints_x[t, item, 3 * hidden_size + unit] = d_y_bar
-        product(adjoints_z[t], packed_z, pulled_z)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_y)):
-                unit = units(start, hidden_size, carry_y)
-                pulled_product_7 = pulled_z[item, unit]
-                next_z_before_from_loop = carry_z[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                last_error_z_ = last_error_z[item, unit] if t + 1 == lengths[item] else zero
-                Delta_1 = kept_Delta_1[t, item, unit]
-                function_4 = kept_function_4[t, item, unit]
-                z_before = kept_z[t, item, unit]
-                function_1 = kept_function_1[t, item, unit]
-                d_z = pulled_product_7 + next_z_before_from_loop + last_error_z_  # (B.3)
-                d_z_before_from_loop = d_z * (one - Delta_1)
-                carry_z[t & 1, item, unit] = d_z_before_from_loop
-                d_z_bar = Delta_1 * d_z * (one - function_4 * function_4)  # (B.4)
-                d_Delta_1 = -z_before * d_z + function_4 * d_z  # (B.6)
-                d_Delta_1_bar = function_1 * dt * d_Delta_1 * (one - function_1)  # (B.8)
-                sum_b_1[unit] += d_Delta_1_bar  # (B.12)
-                sum_b_z[unit] += d_z_bar  # (B.18)
-                adjoints_y_before[t, item, unit] = d_Delta_1_bar
-                adjoints_x[t, item, unit] = d_Delta_1_bar
-                adjoints_y_before[t, item, 2 * hidden_size + unit] = d_z_bar
-                adjoints_x[t, item, 2 * hidden_size + unit] = d_z_bar
-        product(adjoints_y_before[t], packed_y_before, pulled_y_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_y)):
-                unit = units(start, hidden_size, carry_y)
-                pulled_product_1 = pulled_y_before[item, unit]
-                Delta_2 = kept_Delta_2[t, item, unit]
-                d_y_ = d_y[item, unit]
-                d_y_before_from_loop = pulled_product_1 + d_y_ * (one - Delta_2)
-                carry_y[t & 1, item, unit] = d_y_before_from_loop
+    for end in range(steps, 0, -chunk):
+        begin = max(end - chunk, 0)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(carry_y)):
+                        unit = units(start, hidden_size, carry_y)
+                        adjoints_x[t, item, hidden_size + unit] = zero
+                        adjoints_x[t, item, 3 * hidden_size + unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(carry_y)):
+                    unit = units(start, hidden_size, carry_y)
+                    next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
+                    error_y_ = error_y[t, item, unit]
+                    function_3 = kept_function_3[t, item, unit]
+                    Delta_2 = kept_Delta_2[t, item, unit]
+                    y_before = kept_y[t, item, unit]
+                    function_2 = kept_function_2[t, item, unit]
+                    d_y_ = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                    d_y[item, unit] = d_y_
+                    d_y_bar = Delta_2 * d_y_ * (one - function_3 * function_3)  # (B.2)
+                    d_Delta_2 = -y_before * d_y_ + function_3 * d_y_  # (B.5)
+                    d_Delta_2_bar = function_2 * dt * d_Delta_2 * (one - function_2)  # (B.7)
+                    sum_b_2[part, unit] += d_Delta_2_bar  # (B.15)
+                    sum_b_y[part, unit] += d_y_bar  # (B.21)
+                    adjoints_x[t, item, hidden_size + unit] = d_Delta_2_bar
+                    adjoints_x[t, item, 3 * hidden_size + unit] = d_y_bar
+            product(adjoints_x[t, first:stop, 3 * hidden_size : 4 * hidden_size], packed_z, pulled_z[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(carry_y)):
+                        unit = units(start, hidden_size, carry_y)
+                        adjoints_x[t, item, unit] = zero
+                        adjoints_x[t, item, 2 * hidden_size + unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(carry_y)):
+                    unit = units(start, hidden_size, carry_y)
+                    pulled_product_7 = pulled_z[item, unit]
+                    next_z_before_from_loop = carry_z[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    last_error_z_ = last_error_z[item, unit] if t + 1 == lengths[item] else zero
+                    Delta_1 = kept_Delta_1[t, item, unit]
+                    function_4 = kept_function_4[t, item, unit]
+                    z_before = kept_z[t, item, unit]
+                    function_1 = kept_function_1[t, item, unit]
+                    d_z = pulled_product_7 + next_z_before_from_loop + last_error_z_  # (B.3)
+                    d_z_before_from_loop = d_z * (one - Delta_1)
+                    carry_z[t & 1, item, unit] = d_z_before_from_loop
+                    d_z_bar = Delta_1 * d_z * (one - function_4 * function_4)  # (B.4)
+                    d_Delta_1 = -z_before * d_z + function_4 * d_z  # (B.6)
+                    d_Delta_1_bar = function_1 * dt * d_Delta_1 * (one - function_1)  # (B.8)
+                    sum_b_1[part, unit] += d_Delta_1_bar  # (B.12)
+                    sum_b_z[part, unit] += d_z_bar  # (B.18)
+                    adjoints_x[t, item, unit] = d_Delta_1_bar
+                    adjoints_x[t, item, 2 * hidden_size + unit] = d_z_bar
+            product(adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    continue
+                for start in range(0, hidden_size, width(carry_y)):
+                    unit = units(start, hidden_size, carry_y)
+                    pulled_product_1 = pulled_y_before[item, unit]
+                    Delta_2 = kept_Delta_2[t, item, unit]
+                    d_y_ = d_y[item, unit]
+                    d_y_before_from_loop = pulled_product_1 + d_y_ * (one - Delta_2)
+                    carry_y[t & 1, item, unit] = d_y_before_from_loop
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
 def pack(params):
@@ -308,7 +321,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (params, packed_y_before, packed_x, packed_z,) = packed
@@ -317,24 +330,40 @@ def _run(packed, call, keep_tape):
     b_z = calls.plain(params.b_z)
     b_y = calls.plain(params.b_y)
     kept_x = call.inputs[0]
-    kept_function_1 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_Delta_1 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_function_2 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_Delta_2 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_function_4 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_z = calls.carried(np.zeros((steps + 1 if keep_tape else 2, batch, hidden_size), dtype), call.state[0])
-    kept_function_3 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_y = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[1])
-    products_y_before = np.zeros((batch, 3 * hidden_size), dtype)
-    products_x = np.zeros((steps, batch, 4 * hidden_size), dtype)
-    products_z = np.zeros((batch, hidden_size), dtype)
-    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 4 * hidden_size))
-    _forward_loop(
-        steps, batch, call.lengths, keep_tape, packed_y_before, kept_y, products_y_before, products_x, b_1, hidden_size,
-        b_2, kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, b_z, kept_function_4, kept_z, packed_z,
-        products_z, b_y, kept_function_3
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    out_y = np.empty((steps, batch, hidden_size), dtype)
+    (
+        kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, kept_function_3, kept_y,
+    ) = memory.arrays(
+        dtype,
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (carried_rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (carried_rows, batch, hidden_size),
     )
-    y = calls.masked(kept_y[1:], call.lengths).copy()
+    (products_y_before, products_x, products_z,) = memory.arrays(
+        dtype,
+        (batch, 3 * hidden_size),
+        (chunk, batch, 4 * hidden_size),
+        (batch, hidden_size),
+    )
+    kept_z[0] = call.state[0]
+    kept_y[0] = call.state[1]
+    parts = threads.parts(
+        batch, steps * ((3 * hidden_size) * hidden_size + (4 * hidden_size) * input_size + (hidden_size) * hidden_size +
+        input_size + hidden_size)
+    )
+    threads.run(
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
+        packed_y_before, kept_y, products_y_before, b_1, hidden_size, b_2, kept_function_1, kept_Delta_1,
+        kept_function_2, kept_Delta_2, b_z, kept_function_4, kept_z, packed_z, products_z, b_y, kept_function_3, out_y
+    )
+    y = out_y
     state = State(calls.last_rows(kept_z, call), calls.last_rows(kept_y, call))
     return y, state, Tape(
         call, kept_x, kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z,
@@ -349,7 +378,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """
     params = params.params if isinstance(params, Packed) else params
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     W_1 = calls.plain(params.W_1)
@@ -369,52 +398,59 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     ) = tape
     (error_y,) = errors
     (last_error_z, last_error_y,) = ends
-    d_y = np.zeros((batch, hidden_size), dtype)
-    sum_b_2 = np.zeros(hidden_size)
-    sum_b_y = np.zeros(hidden_size)
-    carry_z = np.zeros((2, batch, hidden_size), dtype)
-    sum_b_1 = np.zeros(hidden_size)
-    sum_b_z = np.zeros(hidden_size)
-    carry_y = np.zeros((2, batch, hidden_size), dtype)
-    adjoints_y_before = np.zeros((steps, batch, 3 * hidden_size), dtype)
-    pulled_y_before = np.zeros((batch, hidden_size), dtype)
-    adjoints_x = np.zeros((steps, batch, 4 * hidden_size), dtype)
-    pulled_x = np.zeros((steps, batch, input_size), dtype)
-    adjoints_z = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_z = np.zeros((batch, hidden_size), dtype)
-    _backward_loop(
-        steps, batch, call.lengths, carry_y, last_error_y, error_y, d_y, kept_function_3, kept_Delta_2, kept_y,
-        kept_function_2, sum_b_2, sum_b_y, adjoints_y_before, hidden_size, adjoints_x, adjoints_z, packed_z, pulled_z,
-        carry_z, last_error_z, kept_Delta_1, kept_function_4, kept_z, kept_function_1, sum_b_1, sum_b_z,
-        packed_y_before, pulled_y_before
+    parts = threads.parts(
+        batch, steps * ((3 * hidden_size) * hidden_size + (4 * hidden_size) * input_size + (hidden_size) * hidden_size +
+        input_size + hidden_size)
     )
-    product(adjoints_x.reshape(steps * batch, 4 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    sum_b_2 = np.zeros((len(parts), hidden_size))
+    sum_b_y = np.zeros((len(parts), hidden_size))
+    carry_z = np.zeros((2, batch, hidden_size), dtype)
+    sum_b_1 = np.zeros((len(parts), hidden_size))
+    sum_b_z = np.zeros((len(parts), hidden_size))
+    carry_y = np.zeros((2, batch, hidden_size), dtype)
+    pulled_x = np.empty((steps, batch, input_size), dtype)
+    (d_y, adjoints_x, pulled_y_before, pulled_z,) = memory.arrays(
+        dtype,
+        (batch, hidden_size),
+        (steps, batch, 4 * hidden_size),
+        (batch, hidden_size),
+        (batch, hidden_size),
+    )
+    threads.run(
+        _backward_part, parts, steps, chunk, call.lengths, carry_y, last_error_y, error_y, d_y, kept_function_3,
+        kept_Delta_2, kept_y, kept_function_2, sum_b_2, sum_b_y, adjoints_x, hidden_size, packed_z, pulled_z, carry_z,
+        last_error_z, kept_Delta_1, kept_function_4, kept_z, kept_function_1, sum_b_1, sum_b_z, packed_y_before,
+        pulled_y_before, packed_x, pulled_x
+    )
+    sum_b_2 = sum_b_2.sum(axis=0, keepdims=True)
+    sum_b_y = sum_b_y.sum(axis=0, keepdims=True)
+    sum_b_1 = sum_b_1.sum(axis=0, keepdims=True)
+    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
     weights_y_before = weight_gradient(
-        adjoints_y_before.reshape(steps * batch, 3 * hidden_size), calls.masked(kept_y[:-1], call.lengths).reshape(steps
-        * batch, hidden_size)
+        adjoints_x.reshape(steps * batch, 4 * hidden_size)[:, 0 : 3 * hidden_size], kept_y[:-1].reshape(steps * batch,
+        hidden_size), parts
     )
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
-        input_size)
+        adjoints_x.reshape(steps * batch, 4 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
     )
     weights_z = weight_gradient(
-        adjoints_z.reshape(steps * batch, hidden_size), calls.masked(kept_z[1:], call.lengths).reshape(steps * batch,
-        hidden_size)
+        adjoints_x.reshape(steps * batch, 4 * hidden_size)[:, 3 * hidden_size : 4 * hidden_size],
+        kept_z[1:].reshape(steps * batch, hidden_size), parts
     )
     return Grads(
         params=Params(
             weights_y_before[0 : hidden_size],
             weights_x[0 : hidden_size],
-            sum_b_1.astype(dtype),
+            sum_b_1[0].astype(dtype),
             weights_y_before[hidden_size : 2 * hidden_size],
             weights_x[hidden_size : 2 * hidden_size],
-            sum_b_2.astype(dtype),
+            sum_b_2[0].astype(dtype),
             weights_y_before[2 * hidden_size : 3 * hidden_size],
             weights_x[2 * hidden_size : 3 * hidden_size],
-            sum_b_z.astype(dtype),
+            sum_b_z[0].astype(dtype),
             weights_z[0 : hidden_size],
             weights_x[3 * hidden_size : 4 * hidden_size],
-            sum_b_y.astype(dtype),
+            sum_b_y[0].astype(dtype),
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """LSTM: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
-Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 06715a44c1c6cf88. Do not edit: derive writes this file.
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support b3148488f0ea55d2. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -23,11 +23,11 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses
+from generated.support import arrays, calls, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import panels, product, product_of_steps, weight_gradient
 from generated.support.signature import Signature
 
 
@@ -139,111 +139,122 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy")
-def _forward_loop(
-    steps, batch, lengths, keep, packed_h_before, kept_h, products_h_before, products_x, b_i, hidden_size, b_f, b_g,
-    b_o, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1
+@njit(cache=True, error_model="numpy", nogil=True)
+def _forward_part(
+    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_h_before, kept_h,
+    products_h_before, b_i, hidden_size, b_f, b_g, b_o, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
 ):
-    for t in range(steps):
-        # Without a tape two rows of a state and one of any other value are enough.
-        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-        product(kept_h[t], packed_h_before, products_h_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                for start in range(0, hidden_size, width(kept_h)):
-                    unit = units(start, hidden_size, kept_h)
-                    kept_c[now, item, unit] = kept_c[before, item, unit]
-                    kept_h[t + 1, item, unit] = kept_h[t, item, unit]
-                continue
-            for start in range(0, hidden_size, width(kept_h)):
-                unit = units(start, hidden_size, kept_h)
-                W_i_product = products_x[t, item, unit]
-                U_i_product = products_h_before[item, unit]
-                W_f_product = products_x[t, item, hidden_size + unit]
-                U_f_product = products_h_before[item, hidden_size + unit]
-                W_g_product = products_x[t, item, 2 * hidden_size + unit]
-                U_g_product = products_h_before[item, 2 * hidden_size + unit]
-                W_o_product = products_x[t, item, 3 * hidden_size + unit]
-                U_o_product = products_h_before[item, 3 * hidden_size + unit]
-                c_before = kept_c[before, item, unit]
-                i_bar = W_i_product + U_i_product + b_i[unit]  # (F.1)
-                f_bar = W_f_product + U_f_product + b_f[unit]  # (F.2)
-                g_bar = W_g_product + U_g_product + b_g[unit]  # (F.3)
-                o_bar = W_o_product + U_o_product + b_o[unit]  # (F.4)
-                i = sigmoid(i_bar)  # (F.5)
-                kept_i[here, item, unit] = i
-                f = sigmoid(f_bar)  # (F.6)
-                kept_f[here, item, unit] = f
-                g = tanh(g_bar)  # (F.7)
-                kept_g[here, item, unit] = g
-                o = sigmoid(o_bar)  # (F.8)
-                kept_o[here, item, unit] = o
-                c = f * c_before + i * g  # (F.9)
-                kept_c[now, item, unit] = c
-                function_1 = tanh(c)
-                kept_function_1[here, item, unit] = function_1
-                h = o * function_1  # (F.10)
-                kept_h[t + 1, item, unit] = h
+    real = kept_x.dtype.type
+    zero = real(0)
+    for begin in range(0, steps, chunk):
+        end = min(begin + chunk, steps)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        for t in range(begin, end):
+            now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_c[now, item, unit] = kept_c[before, item, unit]
+                        kept_h[now, item, unit] = kept_h[before, item, unit]
+                        out_h[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_i_product = products_x[t - begin, item, unit]
+                    U_i_product = products_h_before[item, unit]
+                    W_f_product = products_x[t - begin, item, hidden_size + unit]
+                    U_f_product = products_h_before[item, hidden_size + unit]
+                    W_g_product = products_x[t - begin, item, 2 * hidden_size + unit]
+                    U_g_product = products_h_before[item, 2 * hidden_size + unit]
+                    W_o_product = products_x[t - begin, item, 3 * hidden_size + unit]
+                    U_o_product = products_h_before[item, 3 * hidden_size + unit]
+                    c_before = kept_c[before, item, unit]
+                    i_bar = W_i_product + U_i_product + b_i[unit]  # (F.1)
+                    f_bar = W_f_product + U_f_product + b_f[unit]  # (F.2)
+                    g_bar = W_g_product + U_g_product + b_g[unit]  # (F.3)
+                    o_bar = W_o_product + U_o_product + b_o[unit]  # (F.4)
+                    i = sigmoid(i_bar)  # (F.5)
+                    kept_i[here, item, unit] = i
+                    f = sigmoid(f_bar)  # (F.6)
+                    kept_f[here, item, unit] = f
+                    g = tanh(g_bar)  # (F.7)
+                    kept_g[here, item, unit] = g
+                    o = sigmoid(o_bar)  # (F.8)
+                    kept_o[here, item, unit] = o
+                    c = f * c_before + i * g  # (F.9)
+                    kept_c[now, item, unit] = c
+                    function_1 = tanh(c)
+                    kept_function_1[here, item, unit] = function_1
+                    h = o * function_1  # (F.10)
+                    kept_h[now, item, unit] = h
+                    out_h[t, item, unit] = h
 
 
-@njit(cache=True, error_model="numpy")
-def _backward_loop(
-    steps, batch, lengths, carry_h, error_h, last_error_h, kept_function_1, kept_o, carry_c, last_error_c, kept_f,
-    kept_i, kept_c, kept_g, sum_b_i, sum_b_f, sum_b_g, sum_b_o, adjoints_x, adjoints_h_before, hidden_size,
-    packed_h_before, pulled_h_before
+@njit(cache=True, error_model="numpy", nogil=True)
+def _backward_part(
+    part, first, stop, steps, chunk, lengths, carry_h, error_h, last_error_h, kept_function_1, kept_o, carry_c,
+    last_error_c, kept_f, kept_i, kept_c, kept_g, sum_b_i, sum_b_f, sum_b_g, sum_b_o, adjoints_x, hidden_size,
+    packed_h_before, pulled_h_before, packed_x, pulled_x
 ):
     real = carry_h.dtype.type
     one = real(1)
     zero = real(0)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_h)):
-                unit = units(start, hidden_size, carry_h)
-                next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                error_h_ = error_h[t, item, unit]
-                last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
-                function_1 = kept_function_1[t, item, unit]
-                o = kept_o[t, item, unit]
-                next_c_before_from_loop = carry_c[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                last_error_c_ = last_error_c[item, unit] if t + 1 == lengths[item] else zero
-                f = kept_f[t, item, unit]
-                i = kept_i[t, item, unit]
-                c_before = kept_c[t, item, unit]
-                g = kept_g[t, item, unit]
-                d_h = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
-                d_c = next_c_before_from_loop + o * d_h * (one - function_1 * function_1) + last_error_c_  # (B.2)
-                d_c_before_from_loop = f * d_c
-                carry_c[t & 1, item, unit] = d_c_before_from_loop
-                d_o = function_1 * d_h  # (B.3)
-                d_g = i * d_c  # (B.4)
-                d_f = c_before * d_c  # (B.5)
-                d_i = g * d_c  # (B.6)
-                d_o_bar = o * d_o * (one - o)  # (B.7)
-                d_g_bar = d_g * (one - g * g)  # (B.8)
-                d_f_bar = f * d_f * (one - f)  # (B.9)
-                d_i_bar = i * d_i * (one - i)  # (B.10)
-                sum_b_i[unit] += d_i_bar  # (B.14)
-                sum_b_f[unit] += d_f_bar  # (B.17)
-                sum_b_g[unit] += d_g_bar  # (B.20)
-                sum_b_o[unit] += d_o_bar  # (B.23)
-                adjoints_x[t, item, unit] = d_i_bar
-                adjoints_h_before[t, item, unit] = d_i_bar
-                adjoints_x[t, item, hidden_size + unit] = d_f_bar
-                adjoints_h_before[t, item, hidden_size + unit] = d_f_bar
-                adjoints_x[t, item, 2 * hidden_size + unit] = d_g_bar
-                adjoints_h_before[t, item, 2 * hidden_size + unit] = d_g_bar
-                adjoints_x[t, item, 3 * hidden_size + unit] = d_o_bar
-                adjoints_h_before[t, item, 3 * hidden_size + unit] = d_o_bar
-        product(adjoints_h_before[t], packed_h_before, pulled_h_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_h)):
-                unit = units(start, hidden_size, carry_h)
-                pulled_product_2 = pulled_h_before[item, unit]
-                carry_h[t & 1, item, unit] = pulled_product_2
+    for end in range(steps, 0, -chunk):
+        begin = max(end - chunk, 0)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(carry_h)):
+                        unit = units(start, hidden_size, carry_h)
+                        adjoints_x[t, item, unit] = zero
+                        adjoints_x[t, item, hidden_size + unit] = zero
+                        adjoints_x[t, item, 2 * hidden_size + unit] = zero
+                        adjoints_x[t, item, 3 * hidden_size + unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(carry_h)):
+                    unit = units(start, hidden_size, carry_h)
+                    next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    error_h_ = error_h[t, item, unit]
+                    last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
+                    function_1 = kept_function_1[t, item, unit]
+                    o = kept_o[t, item, unit]
+                    next_c_before_from_loop = carry_c[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    last_error_c_ = last_error_c[item, unit] if t + 1 == lengths[item] else zero
+                    f = kept_f[t, item, unit]
+                    i = kept_i[t, item, unit]
+                    c_before = kept_c[t, item, unit]
+                    g = kept_g[t, item, unit]
+                    d_h = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                    d_c = next_c_before_from_loop + o * d_h * (one - function_1 * function_1) + last_error_c_  # (B.2)
+                    d_c_before_from_loop = f * d_c
+                    carry_c[t & 1, item, unit] = d_c_before_from_loop
+                    d_o = function_1 * d_h  # (B.3)
+                    d_g = i * d_c  # (B.4)
+                    d_f = c_before * d_c  # (B.5)
+                    d_i = g * d_c  # (B.6)
+                    d_o_bar = o * d_o * (one - o)  # (B.7)
+                    d_g_bar = d_g * (one - g * g)  # (B.8)
+                    d_f_bar = f * d_f * (one - f)  # (B.9)
+                    d_i_bar = i * d_i * (one - i)  # (B.10)
+                    sum_b_i[part, unit] += d_i_bar  # (B.14)
+                    sum_b_f[part, unit] += d_f_bar  # (B.17)
+                    sum_b_g[part, unit] += d_g_bar  # (B.20)
+                    sum_b_o[part, unit] += d_o_bar  # (B.23)
+                    adjoints_x[t, item, unit] = d_i_bar
+                    adjoints_x[t, item, hidden_size + unit] = d_f_bar
+                    adjoints_x[t, item, 2 * hidden_size + unit] = d_g_bar
+                    adjoints_x[t, item, 3 * hidden_size + unit] = d_o_bar
+            product(adjoints_x[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    continue
+                for start in range(0, hidden_size, width(carry_h)):
+                    unit = units(start, hidden_size, carry_h)
+                    pulled_product_2 = pulled_h_before[item, unit]
+                    carry_h[t & 1, item, unit] = pulled_product_2
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
 def pack(params):
@@ -279,7 +290,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (params, packed_x, packed_h_before,) = packed
@@ -288,21 +299,35 @@ def _run(packed, call, keep_tape):
     b_g = calls.plain(params.b_g)
     b_o = calls.plain(params.b_o)
     kept_x = call.inputs[0]
-    kept_i = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_f = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_g = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_o = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_c = calls.carried(np.zeros((steps + 1 if keep_tape else 2, batch, hidden_size), dtype), call.state[0])
-    kept_function_1 = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[1])
-    products_x = np.zeros((steps, batch, 4 * hidden_size), dtype)
-    products_h_before = np.zeros((batch, 4 * hidden_size), dtype)
-    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 4 * hidden_size))
-    _forward_loop(
-        steps, batch, call.lengths, keep_tape, packed_h_before, kept_h, products_h_before, products_x, b_i, hidden_size,
-        b_f, b_g, b_o, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    out_h = np.empty((steps, batch, hidden_size), dtype)
+    (kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h,) = memory.arrays(
+        dtype,
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (carried_rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (carried_rows, batch, hidden_size),
     )
-    y = calls.masked(kept_h[1:], call.lengths).copy()
+    (products_x, products_h_before,) = memory.arrays(
+        dtype,
+        (chunk, batch, 4 * hidden_size),
+        (batch, 4 * hidden_size),
+    )
+    kept_c[0] = call.state[0]
+    kept_h[0] = call.state[1]
+    parts = threads.parts(
+        batch, steps * ((4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + input_size + hidden_size)
+    )
+    threads.run(
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
+        packed_h_before, kept_h, products_h_before, b_i, hidden_size, b_f, b_g, b_o, kept_i, kept_f, kept_g, kept_o,
+        kept_c, kept_function_1, out_h
+    )
+    y = out_h
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_h, call))
     return y, state, Tape(
         call, kept_x, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h
@@ -316,7 +341,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """
     params = params.params if isinstance(params, Packed) else params
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     W_i = calls.plain(params.W_i)
@@ -332,44 +357,50 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (_, kept_x, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h,) = tape
     (error_h,) = errors
     (last_error_c, last_error_h,) = ends
-    carry_c = np.zeros((2, batch, hidden_size), dtype)
-    sum_b_i = np.zeros(hidden_size)
-    sum_b_f = np.zeros(hidden_size)
-    sum_b_g = np.zeros(hidden_size)
-    sum_b_o = np.zeros(hidden_size)
-    carry_h = np.zeros((2, batch, hidden_size), dtype)
-    adjoints_x = np.zeros((steps, batch, 4 * hidden_size), dtype)
-    pulled_x = np.zeros((steps, batch, input_size), dtype)
-    adjoints_h_before = np.zeros((steps, batch, 4 * hidden_size), dtype)
-    pulled_h_before = np.zeros((batch, hidden_size), dtype)
-    _backward_loop(
-        steps, batch, call.lengths, carry_h, error_h, last_error_h, kept_function_1, kept_o, carry_c, last_error_c,
-        kept_f, kept_i, kept_c, kept_g, sum_b_i, sum_b_f, sum_b_g, sum_b_o, adjoints_x, adjoints_h_before, hidden_size,
-        packed_h_before, pulled_h_before
+    parts = threads.parts(
+        batch, steps * ((4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + input_size + hidden_size)
     )
-    product(adjoints_x.reshape(steps * batch, 4 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    carry_c = np.zeros((2, batch, hidden_size), dtype)
+    sum_b_i = np.zeros((len(parts), hidden_size))
+    sum_b_f = np.zeros((len(parts), hidden_size))
+    sum_b_g = np.zeros((len(parts), hidden_size))
+    sum_b_o = np.zeros((len(parts), hidden_size))
+    carry_h = np.zeros((2, batch, hidden_size), dtype)
+    pulled_x = np.empty((steps, batch, input_size), dtype)
+    (adjoints_x, pulled_h_before,) = memory.arrays(
+        dtype,
+        (steps, batch, 4 * hidden_size),
+        (batch, hidden_size),
+    )
+    threads.run(
+        _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, kept_function_1, kept_o,
+        carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g, sum_b_i, sum_b_f, sum_b_g, sum_b_o, adjoints_x,
+        hidden_size, packed_h_before, pulled_h_before, packed_x, pulled_x
+    )
+    sum_b_i = sum_b_i.sum(axis=0, keepdims=True)
+    sum_b_f = sum_b_f.sum(axis=0, keepdims=True)
+    sum_b_g = sum_b_g.sum(axis=0, keepdims=True)
+    sum_b_o = sum_b_o.sum(axis=0, keepdims=True)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
-        input_size)
+        adjoints_x.reshape(steps * batch, 4 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, 4 * hidden_size), calls.masked(kept_h[:-1], call.lengths).reshape(steps
-        * batch, hidden_size)
+        adjoints_x.reshape(steps * batch, 4 * hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size), parts
     )
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
             weights_h_before[0 : hidden_size],
-            sum_b_i.astype(dtype),
+            sum_b_i[0].astype(dtype),
             weights_x[hidden_size : 2 * hidden_size],
             weights_h_before[hidden_size : 2 * hidden_size],
-            sum_b_f.astype(dtype),
+            sum_b_f[0].astype(dtype),
             weights_x[2 * hidden_size : 3 * hidden_size],
             weights_h_before[2 * hidden_size : 3 * hidden_size],
-            sum_b_g.astype(dtype),
+            sum_b_g[0].astype(dtype),
             weights_x[3 * hidden_size : 4 * hidden_size],
             weights_h_before[3 * hidden_size : 4 * hidden_size],
-            sum_b_o.astype(dtype),
+            sum_b_o[0].astype(dtype),
         ),
         x=pulled_x,
         state=State(

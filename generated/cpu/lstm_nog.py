@@ -1,7 +1,7 @@
 """LSTM without output gate: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NOG (no output gate)
-Equations: b65b9e536630a475, written by derive 0.1.0 with support 06715a44c1c6cf88. Do not edit: derive writes this file.
+Equations: b65b9e536630a475, written by derive 0.1.0 with support b3148488f0ea55d2. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -21,11 +21,11 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses
+from generated.support import arrays, calls, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import panels, product, product_of_steps, weight_gradient
 from generated.support.signature import Signature
 
 
@@ -132,100 +132,111 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy")
-def _forward_loop(
-    steps, batch, lengths, keep, packed_y_before, kept_y, products_y_before, products_x, b_z, hidden_size, kept_c, p_in,
-    b_in, p_for, b_for, kept_z, kept_i, kept_f
+@njit(cache=True, error_model="numpy", nogil=True)
+def _forward_part(
+    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_y_before, kept_y,
+    products_y_before, b_z, hidden_size, kept_c, p_in, b_in, p_for, b_for, kept_z, kept_i, kept_f, out_y
 ):
-    for t in range(steps):
-        # Without a tape two rows of a state and one of any other value are enough.
-        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-        product(kept_y[t], packed_y_before, products_y_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                for start in range(0, hidden_size, width(kept_y)):
-                    unit = units(start, hidden_size, kept_y)
-                    kept_c[now, item, unit] = kept_c[before, item, unit]
-                    kept_y[t + 1, item, unit] = kept_y[t, item, unit]
-                continue
-            for start in range(0, hidden_size, width(kept_y)):
-                unit = units(start, hidden_size, kept_y)
-                W_z_product = products_x[t, item, unit]
-                R_z_product = products_y_before[item, unit]
-                W_in_product = products_x[t, item, hidden_size + unit]
-                R_in_product = products_y_before[item, hidden_size + unit]
-                c_before = kept_c[before, item, unit]
-                W_for_product = products_x[t, item, 2 * hidden_size + unit]
-                R_for_product = products_y_before[item, 2 * hidden_size + unit]
-                z_bar = W_z_product + R_z_product + b_z[unit]  # (F.1)
-                i_bar = W_in_product + R_in_product + p_in[unit] * c_before + b_in[unit]  # (F.2)
-                f_bar = W_for_product + R_for_product + p_for[unit] * c_before + b_for[unit]  # (F.3)
-                z = tanh(z_bar)  # (F.4)
-                kept_z[here, item, unit] = z
-                i = sigmoid(i_bar)  # (F.5)
-                kept_i[here, item, unit] = i
-                f = sigmoid(f_bar)  # (F.6)
-                kept_f[here, item, unit] = f
-                c = z * i + c_before * f  # (F.7)
-                kept_c[now, item, unit] = c
-                y = tanh(c)  # (F.8)
-                kept_y[t + 1, item, unit] = y
+    real = kept_x.dtype.type
+    zero = real(0)
+    for begin in range(0, steps, chunk):
+        end = min(begin + chunk, steps)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        for t in range(begin, end):
+            now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_c[now, item, unit] = kept_c[before, item, unit]
+                        kept_y[now, item, unit] = kept_y[before, item, unit]
+                        out_y[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_z_product = products_x[t - begin, item, unit]
+                    R_z_product = products_y_before[item, unit]
+                    W_in_product = products_x[t - begin, item, hidden_size + unit]
+                    R_in_product = products_y_before[item, hidden_size + unit]
+                    c_before = kept_c[before, item, unit]
+                    W_for_product = products_x[t - begin, item, 2 * hidden_size + unit]
+                    R_for_product = products_y_before[item, 2 * hidden_size + unit]
+                    z_bar = W_z_product + R_z_product + b_z[unit]  # (F.1)
+                    i_bar = W_in_product + R_in_product + p_in[unit] * c_before + b_in[unit]  # (F.2)
+                    f_bar = W_for_product + R_for_product + p_for[unit] * c_before + b_for[unit]  # (F.3)
+                    z = tanh(z_bar)  # (F.4)
+                    kept_z[here, item, unit] = z
+                    i = sigmoid(i_bar)  # (F.5)
+                    kept_i[here, item, unit] = i
+                    f = sigmoid(f_bar)  # (F.6)
+                    kept_f[here, item, unit] = f
+                    c = z * i + c_before * f  # (F.7)
+                    kept_c[now, item, unit] = c
+                    y = tanh(c)  # (F.8)
+                    kept_y[now, item, unit] = y
+                    out_y[t, item, unit] = y
 
 
-@njit(cache=True, error_model="numpy")
-def _backward_loop(
-    steps, batch, lengths, carry_y, last_error_y, error_y, kept_y, carry_c, last_error_c, kept_c, kept_z, kept_i,
-    kept_f, p_for, p_in, sum_b_z, sum_p_in, sum_b_in, sum_p_for, sum_b_for, adjoints_x, adjoints_y_before, hidden_size,
-    packed_y_before, pulled_y_before
+@njit(cache=True, error_model="numpy", nogil=True)
+def _backward_part(
+    part, first, stop, steps, chunk, lengths, carry_y, last_error_y, error_y, kept_y, carry_c, last_error_c, kept_c,
+    kept_z, kept_i, kept_f, p_for, p_in, sum_b_z, sum_p_in, sum_b_in, sum_p_for, sum_b_for, adjoints_x, hidden_size,
+    packed_y_before, pulled_y_before, packed_x, pulled_x
 ):
     real = carry_y.dtype.type
     one = real(1)
     zero = real(0)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_y)):
-                unit = units(start, hidden_size, carry_y)
-                next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
-                error_y_ = error_y[t, item, unit]
-                y = kept_y[t + 1, item, unit]
-                next_c_before_from_loop = carry_c[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                last_error_c_ = last_error_c[item, unit] if t + 1 == lengths[item] else zero
-                c_before = kept_c[t, item, unit]
-                z = kept_z[t, item, unit]
-                i = kept_i[t, item, unit]
-                f = kept_f[t, item, unit]
-                d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
-                d_c = next_c_before_from_loop + d_y * (one - y * y) + last_error_c_  # (B.2)
-                d_f = c_before * d_c  # (B.3)
-                d_i = z * d_c  # (B.4)
-                d_z = i * d_c  # (B.5)
-                d_f_bar = f * d_f * (one - f)  # (B.6)
-                d_i_bar = i * d_i * (one - i)  # (B.7)
-                d_c_before_from_loop = f * d_c + p_for[unit] * d_f_bar + p_in[unit] * d_i_bar
-                carry_c[t & 1, item, unit] = d_c_before_from_loop
-                d_z_bar = d_z * (one - z * z)  # (B.8)
-                sum_b_z[unit] += d_z_bar  # (B.12)
-                sum_p_in[unit] += c_before * d_i_bar  # (B.15)
-                sum_b_in[unit] += d_i_bar  # (B.16)
-                sum_p_for[unit] += c_before * d_f_bar  # (B.19)
-                sum_b_for[unit] += d_f_bar  # (B.20)
-                adjoints_x[t, item, unit] = d_z_bar
-                adjoints_y_before[t, item, unit] = d_z_bar
-                adjoints_x[t, item, hidden_size + unit] = d_i_bar
-                adjoints_y_before[t, item, hidden_size + unit] = d_i_bar
-                adjoints_x[t, item, 2 * hidden_size + unit] = d_f_bar
-                adjoints_y_before[t, item, 2 * hidden_size + unit] = d_f_bar
-        product(adjoints_y_before[t], packed_y_before, pulled_y_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_y)):
-                unit = units(start, hidden_size, carry_y)
-                pulled_product_2 = pulled_y_before[item, unit]
-                carry_y[t & 1, item, unit] = pulled_product_2
+    for end in range(steps, 0, -chunk):
+        begin = max(end - chunk, 0)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(carry_y)):
+                        unit = units(start, hidden_size, carry_y)
+                        adjoints_x[t, item, unit] = zero
+                        adjoints_x[t, item, hidden_size + unit] = zero
+                        adjoints_x[t, item, 2 * hidden_size + unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(carry_y)):
+                    unit = units(start, hidden_size, carry_y)
+                    next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
+                    error_y_ = error_y[t, item, unit]
+                    y = kept_y[t + 1, item, unit]
+                    next_c_before_from_loop = carry_c[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    last_error_c_ = last_error_c[item, unit] if t + 1 == lengths[item] else zero
+                    c_before = kept_c[t, item, unit]
+                    z = kept_z[t, item, unit]
+                    i = kept_i[t, item, unit]
+                    f = kept_f[t, item, unit]
+                    d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                    d_c = next_c_before_from_loop + d_y * (one - y * y) + last_error_c_  # (B.2)
+                    d_f = c_before * d_c  # (B.3)
+                    d_i = z * d_c  # (B.4)
+                    d_z = i * d_c  # (B.5)
+                    d_f_bar = f * d_f * (one - f)  # (B.6)
+                    d_i_bar = i * d_i * (one - i)  # (B.7)
+                    d_c_before_from_loop = f * d_c + p_for[unit] * d_f_bar + p_in[unit] * d_i_bar
+                    carry_c[t & 1, item, unit] = d_c_before_from_loop
+                    d_z_bar = d_z * (one - z * z)  # (B.8)
+                    sum_b_z[part, unit] += d_z_bar  # (B.12)
+                    sum_p_in[part, unit] += c_before * d_i_bar  # (B.15)
+                    sum_b_in[part, unit] += d_i_bar  # (B.16)
+                    sum_p_for[part, unit] += c_before * d_f_bar  # (B.19)
+                    sum_b_for[part, unit] += d_f_bar  # (B.20)
+                    adjoints_x[t, item, unit] = d_z_bar
+                    adjoints_x[t, item, hidden_size + unit] = d_i_bar
+                    adjoints_x[t, item, 2 * hidden_size + unit] = d_f_bar
+            product(adjoints_x[t, first:stop], packed_y_before, pulled_y_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    continue
+                for start in range(0, hidden_size, width(carry_y)):
+                    unit = units(start, hidden_size, carry_y)
+                    pulled_product_2 = pulled_y_before[item, unit]
+                    carry_y[t & 1, item, unit] = pulled_product_2
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
 def pack(params):
@@ -261,7 +272,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (params, packed_x, packed_y_before,) = packed
@@ -271,19 +282,33 @@ def _run(packed, call, keep_tape):
     p_for = calls.plain(params.p_for)
     b_for = calls.plain(params.b_for)
     kept_x = call.inputs[0]
-    kept_z = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_i = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_f = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_c = calls.carried(np.zeros((steps + 1 if keep_tape else 2, batch, hidden_size), dtype), call.state[0])
-    kept_y = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[1])
-    products_x = np.zeros((steps, batch, 3 * hidden_size), dtype)
-    products_y_before = np.zeros((batch, 3 * hidden_size), dtype)
-    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 3 * hidden_size))
-    _forward_loop(
-        steps, batch, call.lengths, keep_tape, packed_y_before, kept_y, products_y_before, products_x, b_z, hidden_size,
-        kept_c, p_in, b_in, p_for, b_for, kept_z, kept_i, kept_f
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    out_y = np.empty((steps, batch, hidden_size), dtype)
+    (kept_z, kept_i, kept_f, kept_c, kept_y,) = memory.arrays(
+        dtype,
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (carried_rows, batch, hidden_size),
+        (carried_rows, batch, hidden_size),
     )
-    y = calls.masked(kept_y[1:], call.lengths).copy()
+    (products_x, products_y_before,) = memory.arrays(
+        dtype,
+        (chunk, batch, 3 * hidden_size),
+        (batch, 3 * hidden_size),
+    )
+    kept_c[0] = call.state[0]
+    kept_y[0] = call.state[1]
+    parts = threads.parts(
+        batch, steps * ((3 * hidden_size) * input_size + (3 * hidden_size) * hidden_size + input_size + hidden_size)
+    )
+    threads.run(
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
+        packed_y_before, kept_y, products_y_before, b_z, hidden_size, kept_c, p_in, b_in, p_for, b_for, kept_z, kept_i,
+        kept_f, out_y
+    )
+    y = out_y
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_y, call))
     return y, state, Tape(call, kept_x, kept_z, kept_i, kept_f, kept_c, kept_y) if keep_tape else None
 
@@ -295,7 +320,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """
     params = params.params if isinstance(params, Packed) else params
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     W_z = calls.plain(params.W_z)
@@ -311,44 +336,51 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (_, kept_x, kept_z, kept_i, kept_f, kept_c, kept_y,) = tape
     (error_y,) = errors
     (last_error_c, last_error_y,) = ends
-    carry_c = np.zeros((2, batch, hidden_size), dtype)
-    sum_b_z = np.zeros(hidden_size)
-    sum_p_in = np.zeros(hidden_size)
-    sum_b_in = np.zeros(hidden_size)
-    sum_p_for = np.zeros(hidden_size)
-    sum_b_for = np.zeros(hidden_size)
-    carry_y = np.zeros((2, batch, hidden_size), dtype)
-    adjoints_x = np.zeros((steps, batch, 3 * hidden_size), dtype)
-    pulled_x = np.zeros((steps, batch, input_size), dtype)
-    adjoints_y_before = np.zeros((steps, batch, 3 * hidden_size), dtype)
-    pulled_y_before = np.zeros((batch, hidden_size), dtype)
-    _backward_loop(
-        steps, batch, call.lengths, carry_y, last_error_y, error_y, kept_y, carry_c, last_error_c, kept_c, kept_z,
-        kept_i, kept_f, p_for, p_in, sum_b_z, sum_p_in, sum_b_in, sum_p_for, sum_b_for, adjoints_x, adjoints_y_before,
-        hidden_size, packed_y_before, pulled_y_before
+    parts = threads.parts(
+        batch, steps * ((3 * hidden_size) * input_size + (3 * hidden_size) * hidden_size + input_size + hidden_size)
     )
-    product(adjoints_x.reshape(steps * batch, 3 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    carry_c = np.zeros((2, batch, hidden_size), dtype)
+    sum_b_z = np.zeros((len(parts), hidden_size))
+    sum_p_in = np.zeros((len(parts), hidden_size))
+    sum_b_in = np.zeros((len(parts), hidden_size))
+    sum_p_for = np.zeros((len(parts), hidden_size))
+    sum_b_for = np.zeros((len(parts), hidden_size))
+    carry_y = np.zeros((2, batch, hidden_size), dtype)
+    pulled_x = np.empty((steps, batch, input_size), dtype)
+    (adjoints_x, pulled_y_before,) = memory.arrays(
+        dtype,
+        (steps, batch, 3 * hidden_size),
+        (batch, hidden_size),
+    )
+    threads.run(
+        _backward_part, parts, steps, chunk, call.lengths, carry_y, last_error_y, error_y, kept_y, carry_c,
+        last_error_c, kept_c, kept_z, kept_i, kept_f, p_for, p_in, sum_b_z, sum_p_in, sum_b_in, sum_p_for, sum_b_for,
+        adjoints_x, hidden_size, packed_y_before, pulled_y_before, packed_x, pulled_x
+    )
+    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
+    sum_p_in = sum_p_in.sum(axis=0, keepdims=True)
+    sum_b_in = sum_b_in.sum(axis=0, keepdims=True)
+    sum_p_for = sum_p_for.sum(axis=0, keepdims=True)
+    sum_b_for = sum_b_for.sum(axis=0, keepdims=True)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
-        input_size)
+        adjoints_x.reshape(steps * batch, 3 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
     )
     weights_y_before = weight_gradient(
-        adjoints_y_before.reshape(steps * batch, 3 * hidden_size), calls.masked(kept_y[:-1], call.lengths).reshape(steps
-        * batch, hidden_size)
+        adjoints_x.reshape(steps * batch, 3 * hidden_size), kept_y[:-1].reshape(steps * batch, hidden_size), parts
     )
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
             weights_y_before[0 : hidden_size],
-            sum_b_z.astype(dtype),
+            sum_b_z[0].astype(dtype),
             weights_x[hidden_size : 2 * hidden_size],
             weights_y_before[hidden_size : 2 * hidden_size],
-            sum_p_in.astype(dtype),
-            sum_b_in.astype(dtype),
+            sum_p_in[0].astype(dtype),
+            sum_b_in[0].astype(dtype),
             weights_x[2 * hidden_size : 3 * hidden_size],
             weights_y_before[2 * hidden_size : 3 * hidden_size],
-            sum_p_for.astype(dtype),
-            sum_b_for.astype(dtype),
+            sum_p_for[0].astype(dtype),
+            sum_b_for[0].astype(dtype),
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 06715a44c1c6cf88. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support b3148488f0ea55d2. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -24,11 +24,11 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses
+from generated.support import arrays, calls, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import panels, product, product_of_steps, weight_gradient
 from generated.support.signature import Signature
 
 
@@ -154,135 +154,152 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy")
-def _forward_loop(
-    steps, batch, lengths, keep, packed_r_before, kept_r, products_r_before, products_x, kept_c, w_ic, b_i, cell_size,
-    w_fc, b_f, b_c, kept_i, kept_f, kept_z, w_oc, b_o, kept_o, kept_function_1, kept_m, packed_m, products_m,
-    hidden_size
+@njit(cache=True, error_model="numpy", nogil=True)
+def _forward_part(
+    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_r_before, kept_r,
+    products_r_before, kept_c, w_ic, b_i, cell_size, w_fc, b_f, b_c, kept_i, kept_f, kept_z, w_oc, b_o, kept_o,
+    kept_function_1, kept_m, packed_m, products_m, out_r, hidden_size
 ):
-    for t in range(steps):
-        # Without a tape two rows of a state and one of any other value are enough.
-        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-        product(kept_r[t], packed_r_before, products_r_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                for start in range(0, cell_size, width(kept_r)):
-                    unit = units(start, cell_size, kept_r)
-                    kept_c[now, item, unit] = kept_c[before, item, unit]
-                continue
-            for start in range(0, cell_size, width(kept_r)):
-                unit = units(start, cell_size, kept_r)
-                W_ix_product = products_x[t, item, unit]
-                W_ir_product = products_r_before[item, unit]
-                c_before = kept_c[before, item, unit]
-                W_fx_product = products_x[t, item, cell_size + unit]
-                W_fr_product = products_r_before[item, cell_size + unit]
-                W_cx_product = products_x[t, item, 2 * cell_size + unit]
-                W_cr_product = products_r_before[item, 2 * cell_size + unit]
-                W_ox_product = products_x[t, item, 3 * cell_size + unit]
-                W_or_product = products_r_before[item, 3 * cell_size + unit]
-                i_bar = W_ix_product + W_ir_product + w_ic[unit] * c_before + b_i[unit]  # (F.1)
-                f_bar = W_fx_product + W_fr_product + w_fc[unit] * c_before + b_f[unit]  # (F.2)
-                z_bar = W_cx_product + W_cr_product + b_c[unit]  # (F.3)
-                i = sigmoid(i_bar)  # (F.4)
-                kept_i[here, item, unit] = i
-                f = sigmoid(f_bar)  # (F.5)
-                kept_f[here, item, unit] = f
-                z = tanh(z_bar)  # (F.6)
-                kept_z[here, item, unit] = z
-                c = f * c_before + i * z  # (F.7)
-                kept_c[now, item, unit] = c
-                o_bar = W_ox_product + W_or_product + w_oc[unit] * c + b_o[unit]  # (F.8)
-                o = sigmoid(o_bar)  # (F.9)
-                kept_o[here, item, unit] = o
-                function_1 = tanh(c)
-                kept_function_1[here, item, unit] = function_1
-                m = o * function_1  # (F.10)
-                kept_m[here, item, unit] = m
-        product(kept_m[here], packed_m, products_m)
-        for item in range(batch):
-            if t >= lengths[item]:
-                for start in range(0, hidden_size, width(kept_r)):
-                    unit = units(start, hidden_size, kept_r)
-                    kept_r[t + 1, item, unit] = kept_r[t, item, unit]
-                continue
-            for start in range(0, hidden_size, width(kept_r)):
-                unit = units(start, hidden_size, kept_r)
-                W_rm_product = products_m[item, unit]
-                kept_r[t + 1, item, unit] = W_rm_product  # (F.11)
+    real = kept_x.dtype.type
+    zero = real(0)
+    for begin in range(0, steps, chunk):
+        end = min(begin + chunk, steps)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        for t in range(begin, end):
+            now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+            product(kept_r[before, first:stop], packed_r_before, products_r_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, cell_size, width(kept_x)):
+                        unit = units(start, cell_size, kept_x)
+                        kept_c[now, item, unit] = kept_c[before, item, unit]
+                        kept_m[here, item, unit] = zero
+                    continue
+                for start in range(0, cell_size, width(kept_x)):
+                    unit = units(start, cell_size, kept_x)
+                    W_ix_product = products_x[t - begin, item, unit]
+                    W_ir_product = products_r_before[item, unit]
+                    c_before = kept_c[before, item, unit]
+                    W_fx_product = products_x[t - begin, item, cell_size + unit]
+                    W_fr_product = products_r_before[item, cell_size + unit]
+                    W_cx_product = products_x[t - begin, item, 2 * cell_size + unit]
+                    W_cr_product = products_r_before[item, 2 * cell_size + unit]
+                    W_ox_product = products_x[t - begin, item, 3 * cell_size + unit]
+                    W_or_product = products_r_before[item, 3 * cell_size + unit]
+                    i_bar = W_ix_product + W_ir_product + w_ic[unit] * c_before + b_i[unit]  # (F.1)
+                    f_bar = W_fx_product + W_fr_product + w_fc[unit] * c_before + b_f[unit]  # (F.2)
+                    z_bar = W_cx_product + W_cr_product + b_c[unit]  # (F.3)
+                    i = sigmoid(i_bar)  # (F.4)
+                    kept_i[here, item, unit] = i
+                    f = sigmoid(f_bar)  # (F.5)
+                    kept_f[here, item, unit] = f
+                    z = tanh(z_bar)  # (F.6)
+                    kept_z[here, item, unit] = z
+                    c = f * c_before + i * z  # (F.7)
+                    kept_c[now, item, unit] = c
+                    o_bar = W_ox_product + W_or_product + w_oc[unit] * c + b_o[unit]  # (F.8)
+                    o = sigmoid(o_bar)  # (F.9)
+                    kept_o[here, item, unit] = o
+                    function_1 = tanh(c)
+                    kept_function_1[here, item, unit] = function_1
+                    m = o * function_1  # (F.10)
+                    kept_m[here, item, unit] = m
+            product(kept_m[here, first:stop], packed_m, products_m[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_r[now, item, unit] = kept_r[before, item, unit]
+                        out_r[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_rm_product = products_m[item, unit]
+                    r = W_rm_product  # (F.11)
+                    kept_r[now, item, unit] = r
+                    out_r[t, item, unit] = r
 
 
-@njit(cache=True, error_model="numpy")
-def _backward_loop(
-    steps, batch, lengths, carry_r, last_error_r, error_r, adjoints_m, hidden_size, packed_m, pulled_m, kept_function_1,
-    kept_o, carry_c, last_error_c, w_oc, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sum_w_ic, sum_b_i, sum_w_fc,
-    sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, adjoints_r_before, cell_size, packed_r_before, pulled_r_before
+@njit(cache=True, error_model="numpy", nogil=True)
+def _backward_part(
+    part, first, stop, steps, chunk, lengths, carry_r, last_error_r, error_r, adjoints_m, hidden_size, packed_m,
+    pulled_m, kept_function_1, kept_o, carry_c, last_error_c, w_oc, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic,
+    sum_w_ic, sum_b_i, sum_w_fc, sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, cell_size, packed_r_before,
+    pulled_r_before, packed_x, pulled_x
 ):
     real = carry_r.dtype.type
     one = real(1)
     zero = real(0)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_r)):
-                unit = units(start, hidden_size, carry_r)
-                next_r_before_from_loop = carry_r[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                last_error_r_ = last_error_r[item, unit] if t + 1 == lengths[item] else zero
-                error_r_ = error_r[t, item, unit]
-                d_r = next_r_before_from_loop + last_error_r_ + error_r_  # (B.1)
-                adjoints_m[t, item, unit] = d_r
-        product(adjoints_m[t], packed_m, pulled_m)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, cell_size, width(carry_r)):
-                unit = units(start, cell_size, carry_r)
-                pulled_product_9 = pulled_m[item, unit]
-                function_1 = kept_function_1[t, item, unit]
-                o = kept_o[t, item, unit]
-                next_c_before_from_loop = carry_c[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                last_error_c_ = last_error_c[item, unit] if t + 1 == lengths[item] else zero
-                i = kept_i[t, item, unit]
-                c_before = kept_c[t, item, unit]
-                z = kept_z[t, item, unit]
-                f = kept_f[t, item, unit]
-                c = kept_c[t + 1, item, unit]
-                d_m = pulled_product_9  # (B.2)
-                d_o = function_1 * d_m  # (B.3)
-                d_o_bar = o * d_o * (one - o)  # (B.4)
-                d_c = next_c_before_from_loop + o * d_m * (one - function_1 * function_1) + w_oc[unit] * d_o_bar + last_error_c_  # (B.5)
-                d_z = i * d_c  # (B.6)
-                d_f = c_before * d_c  # (B.7)
-                d_i = z * d_c  # (B.8)
-                d_z_bar = d_z * (one - z * z)  # (B.9)
-                d_f_bar = f * d_f * (one - f)  # (B.10)
-                d_i_bar = i * d_i * (one - i)  # (B.11)
-                d_c_before_from_loop = f * d_c + w_fc[unit] * d_f_bar + w_ic[unit] * d_i_bar
-                carry_c[t & 1, item, unit] = d_c_before_from_loop
-                sum_w_ic[unit] += c_before * d_i_bar  # (B.15)
-                sum_b_i[unit] += d_i_bar  # (B.16)
-                sum_w_fc[unit] += c_before * d_f_bar  # (B.19)
-                sum_b_f[unit] += d_f_bar  # (B.20)
-                sum_b_c[unit] += d_z_bar  # (B.23)
-                sum_w_oc[unit] += c * d_o_bar  # (B.26)
-                sum_b_o[unit] += d_o_bar  # (B.27)
-                adjoints_x[t, item, unit] = d_i_bar
-                adjoints_r_before[t, item, unit] = d_i_bar
-                adjoints_x[t, item, cell_size + unit] = d_f_bar
-                adjoints_r_before[t, item, cell_size + unit] = d_f_bar
-                adjoints_x[t, item, 2 * cell_size + unit] = d_z_bar
-                adjoints_r_before[t, item, 2 * cell_size + unit] = d_z_bar
-                adjoints_x[t, item, 3 * cell_size + unit] = d_o_bar
-                adjoints_r_before[t, item, 3 * cell_size + unit] = d_o_bar
-        product(adjoints_r_before[t], packed_r_before, pulled_r_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_r)):
-                unit = units(start, hidden_size, carry_r)
-                pulled_product_2 = pulled_r_before[item, unit]
-                carry_r[t & 1, item, unit] = pulled_product_2
+    for end in range(steps, 0, -chunk):
+        begin = max(end - chunk, 0)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(carry_r)):
+                        unit = units(start, hidden_size, carry_r)
+                        adjoints_m[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(carry_r)):
+                    unit = units(start, hidden_size, carry_r)
+                    next_r_before_from_loop = carry_r[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    last_error_r_ = last_error_r[item, unit] if t + 1 == lengths[item] else zero
+                    error_r_ = error_r[t, item, unit]
+                    d_r = next_r_before_from_loop + last_error_r_ + error_r_  # (B.1)
+                    adjoints_m[t, item, unit] = d_r
+            product(adjoints_m[t, first:stop], packed_m, pulled_m[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, cell_size, width(carry_r)):
+                        unit = units(start, cell_size, carry_r)
+                        adjoints_x[t, item, unit] = zero
+                        adjoints_x[t, item, cell_size + unit] = zero
+                        adjoints_x[t, item, 2 * cell_size + unit] = zero
+                        adjoints_x[t, item, 3 * cell_size + unit] = zero
+                    continue
+                for start in range(0, cell_size, width(carry_r)):
+                    unit = units(start, cell_size, carry_r)
+                    pulled_product_9 = pulled_m[item, unit]
+                    function_1 = kept_function_1[t, item, unit]
+                    o = kept_o[t, item, unit]
+                    next_c_before_from_loop = carry_c[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    last_error_c_ = last_error_c[item, unit] if t + 1 == lengths[item] else zero
+                    i = kept_i[t, item, unit]
+                    c_before = kept_c[t, item, unit]
+                    z = kept_z[t, item, unit]
+                    f = kept_f[t, item, unit]
+                    c = kept_c[t + 1, item, unit]
+                    d_m = pulled_product_9  # (B.2)
+                    d_o = function_1 * d_m  # (B.3)
+                    d_o_bar = o * d_o * (one - o)  # (B.4)
+                    d_c = next_c_before_from_loop + o * d_m * (one - function_1 * function_1) + w_oc[unit] * d_o_bar + last_error_c_  # (B.5)
+                    d_z = i * d_c  # (B.6)
+                    d_f = c_before * d_c  # (B.7)
+                    d_i = z * d_c  # (B.8)
+                    d_z_bar = d_z * (one - z * z)  # (B.9)
+                    d_f_bar = f * d_f * (one - f)  # (B.10)
+                    d_i_bar = i * d_i * (one - i)  # (B.11)
+                    d_c_before_from_loop = f * d_c + w_fc[unit] * d_f_bar + w_ic[unit] * d_i_bar
+                    carry_c[t & 1, item, unit] = d_c_before_from_loop
+                    sum_w_ic[part, unit] += c_before * d_i_bar  # (B.15)
+                    sum_b_i[part, unit] += d_i_bar  # (B.16)
+                    sum_w_fc[part, unit] += c_before * d_f_bar  # (B.19)
+                    sum_b_f[part, unit] += d_f_bar  # (B.20)
+                    sum_b_c[part, unit] += d_z_bar  # (B.23)
+                    sum_w_oc[part, unit] += c * d_o_bar  # (B.26)
+                    sum_b_o[part, unit] += d_o_bar  # (B.27)
+                    adjoints_x[t, item, unit] = d_i_bar
+                    adjoints_x[t, item, cell_size + unit] = d_f_bar
+                    adjoints_x[t, item, 2 * cell_size + unit] = d_z_bar
+                    adjoints_x[t, item, 3 * cell_size + unit] = d_o_bar
+            product(adjoints_x[t, first:stop], packed_r_before, pulled_r_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    continue
+                for start in range(0, hidden_size, width(carry_r)):
+                    unit = units(start, hidden_size, carry_r)
+                    pulled_product_2 = pulled_r_before[item, unit]
+                    carry_r[t & 1, item, unit] = pulled_product_2
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
 def pack(params):
@@ -319,7 +336,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     cell_size = call.sizes["cell_size"]
@@ -332,24 +349,38 @@ def _run(packed, call, keep_tape):
     w_oc = calls.plain(params.w_oc)
     b_o = calls.plain(params.b_o)
     kept_x = call.inputs[0]
-    kept_i = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
-    kept_f = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
-    kept_z = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
-    kept_c = calls.carried(np.zeros((steps + 1 if keep_tape else 2, batch, cell_size), dtype), call.state[0])
-    kept_o = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
-    kept_function_1 = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
-    kept_m = np.zeros((steps if keep_tape else 1, batch, cell_size), dtype)
-    kept_r = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[1])
-    products_x = np.zeros((steps, batch, 4 * cell_size), dtype)
-    products_r_before = np.zeros((batch, 4 * cell_size), dtype)
-    products_m = np.zeros((batch, hidden_size), dtype)
-    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, 4 * cell_size))
-    _forward_loop(
-        steps, batch, call.lengths, keep_tape, packed_r_before, kept_r, products_r_before, products_x, kept_c, w_ic,
-        b_i, cell_size, w_fc, b_f, b_c, kept_i, kept_f, kept_z, w_oc, b_o, kept_o, kept_function_1, kept_m, packed_m,
-        products_m, hidden_size
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    out_r = np.empty((steps, batch, hidden_size), dtype)
+    (kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r,) = memory.arrays(
+        dtype,
+        (rows, batch, cell_size),
+        (rows, batch, cell_size),
+        (rows, batch, cell_size),
+        (carried_rows, batch, cell_size),
+        (rows, batch, cell_size),
+        (rows, batch, cell_size),
+        (rows, batch, cell_size),
+        (carried_rows, batch, hidden_size),
     )
-    y = calls.masked(kept_r[1:], call.lengths).copy()
+    (products_x, products_r_before, products_m,) = memory.arrays(
+        dtype,
+        (chunk, batch, 4 * cell_size),
+        (batch, 4 * cell_size),
+        (batch, hidden_size),
+    )
+    kept_c[0] = call.state[0]
+    kept_r[0] = call.state[1]
+    parts = threads.parts(
+        batch, steps * ((4 * cell_size) * input_size + (4 * cell_size) * hidden_size + (hidden_size) * cell_size +
+        input_size + hidden_size + cell_size)
+    )
+    threads.run(
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
+        packed_r_before, kept_r, products_r_before, kept_c, w_ic, b_i, cell_size, w_fc, b_f, b_c, kept_i, kept_f,
+        kept_z, w_oc, b_o, kept_o, kept_function_1, kept_m, packed_m, products_m, out_r, hidden_size
+    )
+    y = out_r
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_r, call))
     return y, state, Tape(
         call, kept_x, kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r
@@ -363,7 +394,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """
     params = params.params if isinstance(params, Packed) else params
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     cell_size = call.sizes["cell_size"]
@@ -385,57 +416,66 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (_, kept_x, kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r,) = tape
     (error_r,) = errors
     (last_error_c, last_error_r,) = ends
-    carry_c = np.zeros((2, batch, cell_size), dtype)
-    sum_w_ic = np.zeros(cell_size)
-    sum_b_i = np.zeros(cell_size)
-    sum_w_fc = np.zeros(cell_size)
-    sum_b_f = np.zeros(cell_size)
-    sum_b_c = np.zeros(cell_size)
-    sum_w_oc = np.zeros(cell_size)
-    sum_b_o = np.zeros(cell_size)
-    carry_r = np.zeros((2, batch, hidden_size), dtype)
-    adjoints_x = np.zeros((steps, batch, 4 * cell_size), dtype)
-    pulled_x = np.zeros((steps, batch, input_size), dtype)
-    adjoints_r_before = np.zeros((steps, batch, 4 * cell_size), dtype)
-    pulled_r_before = np.zeros((batch, hidden_size), dtype)
-    adjoints_m = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_m = np.zeros((batch, cell_size), dtype)
-    _backward_loop(
-        steps, batch, call.lengths, carry_r, last_error_r, error_r, adjoints_m, hidden_size, packed_m, pulled_m,
-        kept_function_1, kept_o, carry_c, last_error_c, w_oc, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sum_w_ic,
-        sum_b_i, sum_w_fc, sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, adjoints_r_before, cell_size,
-        packed_r_before, pulled_r_before
+    parts = threads.parts(
+        batch, steps * ((4 * cell_size) * input_size + (4 * cell_size) * hidden_size + (hidden_size) * cell_size +
+        input_size + hidden_size + cell_size)
     )
-    product(adjoints_x.reshape(steps * batch, 4 * cell_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    carry_c = np.zeros((2, batch, cell_size), dtype)
+    sum_w_ic = np.zeros((len(parts), cell_size))
+    sum_b_i = np.zeros((len(parts), cell_size))
+    sum_w_fc = np.zeros((len(parts), cell_size))
+    sum_b_f = np.zeros((len(parts), cell_size))
+    sum_b_c = np.zeros((len(parts), cell_size))
+    sum_w_oc = np.zeros((len(parts), cell_size))
+    sum_b_o = np.zeros((len(parts), cell_size))
+    carry_r = np.zeros((2, batch, hidden_size), dtype)
+    pulled_x = np.empty((steps, batch, input_size), dtype)
+    (adjoints_x, adjoints_m, pulled_r_before, pulled_m,) = memory.arrays(
+        dtype,
+        (steps, batch, 4 * cell_size),
+        (steps, batch, hidden_size),
+        (batch, hidden_size),
+        (batch, cell_size),
+    )
+    threads.run(
+        _backward_part, parts, steps, chunk, call.lengths, carry_r, last_error_r, error_r, adjoints_m, hidden_size,
+        packed_m, pulled_m, kept_function_1, kept_o, carry_c, last_error_c, w_oc, kept_i, kept_c, kept_z, kept_f, w_fc,
+        w_ic, sum_w_ic, sum_b_i, sum_w_fc, sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, cell_size, packed_r_before,
+        pulled_r_before, packed_x, pulled_x
+    )
+    sum_w_ic = sum_w_ic.sum(axis=0, keepdims=True)
+    sum_b_i = sum_b_i.sum(axis=0, keepdims=True)
+    sum_w_fc = sum_w_fc.sum(axis=0, keepdims=True)
+    sum_b_f = sum_b_f.sum(axis=0, keepdims=True)
+    sum_b_c = sum_b_c.sum(axis=0, keepdims=True)
+    sum_w_oc = sum_w_oc.sum(axis=0, keepdims=True)
+    sum_b_o = sum_b_o.sum(axis=0, keepdims=True)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * cell_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
-        input_size)
+        adjoints_x.reshape(steps * batch, 4 * cell_size), kept_x.reshape(steps * batch, input_size), parts
     )
     weights_r_before = weight_gradient(
-        adjoints_r_before.reshape(steps * batch, 4 * cell_size), calls.masked(kept_r[:-1], call.lengths).reshape(steps *
-        batch, hidden_size)
+        adjoints_x.reshape(steps * batch, 4 * cell_size), kept_r[:-1].reshape(steps * batch, hidden_size), parts
     )
     weights_m = weight_gradient(
-        adjoints_m.reshape(steps * batch, hidden_size), calls.masked(kept_m, call.lengths).reshape(steps * batch,
-        cell_size)
+        adjoints_m.reshape(steps * batch, hidden_size), kept_m.reshape(steps * batch, cell_size), parts
     )
     return Grads(
         params=Params(
             weights_x[0 : cell_size],
             weights_r_before[0 : cell_size],
-            sum_w_ic.astype(dtype),
-            sum_b_i.astype(dtype),
+            sum_w_ic[0].astype(dtype),
+            sum_b_i[0].astype(dtype),
             weights_x[cell_size : 2 * cell_size],
             weights_r_before[cell_size : 2 * cell_size],
-            sum_w_fc.astype(dtype),
-            sum_b_f.astype(dtype),
+            sum_w_fc[0].astype(dtype),
+            sum_b_f[0].astype(dtype),
             weights_x[2 * cell_size : 3 * cell_size],
             weights_r_before[2 * cell_size : 3 * cell_size],
-            sum_b_c.astype(dtype),
+            sum_b_c[0].astype(dtype),
             weights_x[3 * cell_size : 4 * cell_size],
             weights_r_before[3 * cell_size : 4 * cell_size],
-            sum_w_oc.astype(dtype),
-            sum_b_o.astype(dtype),
+            sum_w_oc[0].astype(dtype),
+            sum_b_o[0].astype(dtype),
             weights_m[0 : hidden_size],
         ),
         x=pulled_x,

@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 06715a44c1c6cf88. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support b3148488f0ea55d2. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -18,11 +18,11 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses
+from generated.support import arrays, calls, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import panels, product, product_of_steps, weight_gradient
 from generated.support.signature import Signature
 
 
@@ -109,110 +109,120 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy")
-def _forward_prefix_1(steps, batch, lengths, keep, products_x, b_z, kept_z, hidden_size):
-    for t in range(steps):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(products_x)):
-                unit = units(start, hidden_size, products_x)
-                W_x_product = products_x[t, item, unit]
-                z_bar = W_x_product + b_z[unit]  # (F.1)
-                z = tanh(z_bar)  # (F.2)
-                kept_z[t, item, unit] = z
-
-
-@njit(cache=True, error_model="numpy")
-def _forward_loop(
-    steps, batch, lengths, keep, packed_h_before, kept_h, products_h_before, products_z, b_u, kept_u, kept_z,
-    hidden_size
+@njit(cache=True, error_model="numpy", nogil=True)
+def _forward_part(
+    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, b_z, kept_z, hidden_size,
+    packed_z, products_z, packed_h_before, kept_h, products_h_before, b_u, kept_u, out_h
 ):
-    real = kept_h.dtype.type
+    real = kept_x.dtype.type
     one = real(1)
-    for t in range(steps):
-        # Without a tape two rows of a state and one of any other value are enough.
-        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-        product(kept_h[t], packed_h_before, products_h_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                for start in range(0, hidden_size, width(kept_h)):
-                    unit = units(start, hidden_size, kept_h)
-                    kept_h[t + 1, item, unit] = kept_h[t, item, unit]
-                continue
-            for start in range(0, hidden_size, width(kept_h)):
-                unit = units(start, hidden_size, kept_h)
-                U_h_product = products_h_before[item, unit]
-                U_z_product = products_z[t, item, unit]
-                h_before = kept_h[t, item, unit]
-                z = kept_z[t, item, unit]
-                u_bar = U_h_product + U_z_product + b_u[unit]  # (F.3)
-                u = sigmoid(u_bar)  # (F.4)
-                kept_u[here, item, unit] = u
-                h = u * h_before + (one - u) * z  # (F.5)
-                kept_h[t + 1, item, unit] = h
+    zero = real(0)
+    for begin in range(0, steps, chunk):
+        end = min(begin + chunk, steps)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        for t in range(begin, end):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_z[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_x_product = products_x[t - begin, item, unit]
+                    z_bar = W_x_product + b_z[unit]  # (F.1)
+                    z = tanh(z_bar)  # (F.2)
+                    kept_z[t, item, unit] = z
+        product_of_steps(kept_z[begin:end], 0, packed_z, products_z[: end - begin], first, stop)
+        for t in range(begin, end):
+            now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_h[now, item, unit] = kept_h[before, item, unit]
+                        out_h[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    U_h_product = products_h_before[item, unit]
+                    U_z_product = products_z[t - begin, item, unit]
+                    h_before = kept_h[before, item, unit]
+                    z = kept_z[t, item, unit]
+                    u_bar = U_h_product + U_z_product + b_u[unit]  # (F.3)
+                    u = sigmoid(u_bar)  # (F.4)
+                    kept_u[here, item, unit] = u
+                    h = u * h_before + (one - u) * z  # (F.5)
+                    kept_h[now, item, unit] = h
+                    out_h[t, item, unit] = h
 
 
-@njit(cache=True, error_model="numpy")
-def _backward_loop(
-    steps, batch, lengths, carry_h, error_h, last_error_h, d_h, kept_h, kept_z, kept_u, d_z_from_loop, sum_b_u,
-    adjoints_h_before, adjoints_z, hidden_size, packed_h_before, pulled_h_before
+@njit(cache=True, error_model="numpy", nogil=True)
+def _backward_part(
+    part, first, stop, steps, chunk, lengths, carry_h, error_h, last_error_h, d_h, kept_h, kept_z, kept_u,
+    d_z_from_loop, sum_b_u, adjoints_h_before, hidden_size, packed_h_before, pulled_h_before, packed_z, pulled_z,
+    sum_b_z, adjoints_x, packed_x, pulled_x
 ):
     real = carry_h.dtype.type
     one = real(1)
     zero = real(0)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_h)):
-                unit = units(start, hidden_size, carry_h)
-                next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                error_h_ = error_h[t, item, unit]
-                last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
-                h_before = kept_h[t, item, unit]
-                z = kept_z[t, item, unit]
-                u = kept_u[t, item, unit]
-                d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
-                d_h[item, unit] = d_h_
-                d_u = -z * d_h_ + h_before * d_h_  # (B.2)
-                common_1 = one - u
-                d_u_bar = common_1 * u * d_u  # (B.3)
-                d_z_from_loop_ = common_1 * d_h_
-                d_z_from_loop[t, item, unit] = d_z_from_loop_
-                sum_b_u[unit] += d_u_bar  # (B.11)
-                adjoints_h_before[t, item, unit] = d_u_bar
-                adjoints_z[t, item, unit] = d_u_bar
-        product(adjoints_h_before[t], packed_h_before, pulled_h_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(carry_h)):
-                unit = units(start, hidden_size, carry_h)
-                pulled_product_2 = pulled_h_before[item, unit]
-                u = kept_u[t, item, unit]
-                d_h_ = d_h[item, unit]
-                d_h_before_from_loop = pulled_product_2 + u * d_h_
-                carry_h[t & 1, item, unit] = d_h_before_from_loop
-
-
-@njit(cache=True, error_model="numpy")
-def _backward_prefix_1(steps, batch, lengths, pulled_z, d_z_from_loop, kept_z, sum_b_z, adjoints_x, hidden_size):
-    real = pulled_z.dtype.type
-    one = real(1)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(pulled_z)):
-                unit = units(start, hidden_size, pulled_z)
-                pulled_product_3 = pulled_z[t, item, unit]
-                d_z_from_loop_ = d_z_from_loop[t, item, unit]
-                z = kept_z[t, item, unit]
-                d_z = pulled_product_3 + d_z_from_loop_  # (B.4)
-                d_z_bar = d_z * (one - z * z)  # (B.5)
-                sum_b_z[unit] += d_z_bar  # (B.8)
-                adjoints_x[t, item, unit] = d_z_bar
+    for end in range(steps, 0, -chunk):
+        begin = max(end - chunk, 0)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(carry_h)):
+                        unit = units(start, hidden_size, carry_h)
+                        d_z_from_loop[t, item, unit] = zero
+                        adjoints_h_before[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(carry_h)):
+                    unit = units(start, hidden_size, carry_h)
+                    next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    error_h_ = error_h[t, item, unit]
+                    last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
+                    h_before = kept_h[t, item, unit]
+                    z = kept_z[t, item, unit]
+                    u = kept_u[t, item, unit]
+                    d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                    d_h[item, unit] = d_h_
+                    d_u = -z * d_h_ + h_before * d_h_  # (B.2)
+                    common_1 = one - u
+                    d_u_bar = common_1 * u * d_u  # (B.3)
+                    d_z_from_loop_ = common_1 * d_h_
+                    d_z_from_loop[t, item, unit] = d_z_from_loop_
+                    sum_b_u[part, unit] += d_u_bar  # (B.11)
+                    adjoints_h_before[t, item, unit] = d_u_bar
+            product(adjoints_h_before[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    continue
+                for start in range(0, hidden_size, width(carry_h)):
+                    unit = units(start, hidden_size, carry_h)
+                    pulled_product_2 = pulled_h_before[item, unit]
+                    u = kept_u[t, item, unit]
+                    d_h_ = d_h[item, unit]
+                    d_h_before_from_loop = pulled_product_2 + u * d_h_
+                    carry_h[t & 1, item, unit] = d_h_before_from_loop
+        product_of_steps(adjoints_h_before[begin:end], 0, packed_z, pulled_z[begin:end], first, stop)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(carry_h)):
+                        unit = units(start, hidden_size, carry_h)
+                        adjoints_x[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(carry_h)):
+                    unit = units(start, hidden_size, carry_h)
+                    pulled_product_3 = pulled_z[t, item, unit]
+                    d_z_from_loop_ = d_z_from_loop[t, item, unit]
+                    z = kept_z[t, item, unit]
+                    d_z = pulled_product_3 + d_z_from_loop_  # (B.4)
+                    d_z_bar = d_z * (one - z * z)  # (B.5)
+                    sum_b_z[part, unit] += d_z_bar  # (B.8)
+                    adjoints_x[t, item, unit] = d_z_bar
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
 def pack(params):
@@ -249,27 +259,38 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (params, packed_x, packed_h_before, packed_z,) = packed
     b_z = calls.plain(params.b_z)
     b_u = calls.plain(params.b_u)
     kept_x = call.inputs[0]
-    kept_z = np.zeros((steps, batch, hidden_size), dtype)
-    kept_u = np.zeros((steps if keep_tape else 1, batch, hidden_size), dtype)
-    kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[0])
-    products_x = np.zeros((steps, batch, hidden_size), dtype)
-    products_h_before = np.zeros((batch, hidden_size), dtype)
-    products_z = np.zeros((steps, batch, hidden_size), dtype)
-    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, hidden_size))
-    _forward_prefix_1(steps, batch, call.lengths, keep_tape, products_x, b_z, kept_z, hidden_size)
-    product(kept_z.reshape(steps * batch, hidden_size), packed_z, products_z.reshape(steps * batch, hidden_size))
-    _forward_loop(
-        steps, batch, call.lengths, keep_tape, packed_h_before, kept_h, products_h_before, products_z, b_u, kept_u,
-        kept_z, hidden_size
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    out_h = np.empty((steps, batch, hidden_size), dtype)
+    (kept_z, kept_u, kept_h,) = memory.arrays(
+        dtype,
+        (steps, batch, hidden_size),
+        (rows, batch, hidden_size),
+        (carried_rows, batch, hidden_size),
     )
-    y = calls.masked(kept_h[1:], call.lengths).copy()
+    (products_x, products_h_before, products_z,) = memory.arrays(
+        dtype,
+        (chunk, batch, hidden_size),
+        (batch, hidden_size),
+        (chunk, batch, hidden_size),
+    )
+    kept_h[0] = call.state[0]
+    parts = threads.parts(
+        batch, steps * ((hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size +
+        input_size + hidden_size)
+    )
+    threads.run(
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x, b_z,
+        kept_z, hidden_size, packed_z, products_z, packed_h_before, kept_h, products_h_before, b_u, kept_u, out_h
+    )
+    y = out_h
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, kept_x, kept_z, kept_u, kept_h) if keep_tape else None
 
@@ -281,7 +302,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """
     params = params.params if isinstance(params, Packed) else params
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     W_x = calls.plain(params.W_x)
@@ -293,43 +314,46 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (_, kept_x, kept_z, kept_u, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
-    d_h = np.zeros((batch, hidden_size), dtype)
-    d_z_from_loop = np.zeros((steps, batch, hidden_size), dtype)
-    sum_b_u = np.zeros(hidden_size)
-    carry_h = np.zeros((2, batch, hidden_size), dtype)
-    sum_b_z = np.zeros(hidden_size)
-    adjoints_x = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_x = np.zeros((steps, batch, input_size), dtype)
-    adjoints_h_before = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_h_before = np.zeros((batch, hidden_size), dtype)
-    adjoints_z = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_z = np.zeros((steps, batch, hidden_size), dtype)
-    _backward_loop(
-        steps, batch, call.lengths, carry_h, error_h, last_error_h, d_h, kept_h, kept_z, kept_u, d_z_from_loop, sum_b_u,
-        adjoints_h_before, adjoints_z, hidden_size, packed_h_before, pulled_h_before
+    parts = threads.parts(
+        batch, steps * ((hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size +
+        input_size + hidden_size)
     )
-    product(adjoints_z.reshape(steps * batch, hidden_size), packed_z, pulled_z.reshape(steps * batch, hidden_size))
-    _backward_prefix_1(steps, batch, call.lengths, pulled_z, d_z_from_loop, kept_z, sum_b_z, adjoints_x, hidden_size)
-    product(adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    sum_b_u = np.zeros((len(parts), hidden_size))
+    carry_h = np.zeros((2, batch, hidden_size), dtype)
+    sum_b_z = np.zeros((len(parts), hidden_size))
+    pulled_x = np.empty((steps, batch, input_size), dtype)
+    (d_h, d_z_from_loop, adjoints_x, adjoints_h_before, pulled_h_before, pulled_z,) = memory.arrays(
+        dtype,
+        (batch, hidden_size),
+        (steps, batch, hidden_size),
+        (steps, batch, hidden_size),
+        (steps, batch, hidden_size),
+        (batch, hidden_size),
+        (steps, batch, hidden_size),
+    )
+    threads.run(
+        _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, d_h, kept_h, kept_z, kept_u,
+        d_z_from_loop, sum_b_u, adjoints_h_before, hidden_size, packed_h_before, pulled_h_before, packed_z, pulled_z,
+        sum_b_z, adjoints_x, packed_x, pulled_x
+    )
+    sum_b_u = sum_b_u.sum(axis=0, keepdims=True)
+    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
-        input_size)
+        adjoints_x.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, hidden_size), calls.masked(kept_h[:-1], call.lengths).reshape(steps *
-        batch, hidden_size)
+        adjoints_h_before.reshape(steps * batch, hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size), parts
     )
     weights_z = weight_gradient(
-        adjoints_z.reshape(steps * batch, hidden_size), calls.masked(kept_z, call.lengths).reshape(steps * batch,
-        hidden_size)
+        adjoints_h_before.reshape(steps * batch, hidden_size), kept_z.reshape(steps * batch, hidden_size), parts
     )
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
-            sum_b_z.astype(dtype),
+            sum_b_z[0].astype(dtype),
             weights_h_before[0 : hidden_size],
             weights_z[0 : hidden_size],
-            sum_b_u.astype(dtype),
+            sum_b_u[0].astype(dtype),
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cpu kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 06715a44c1c6cf88. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support b3148488f0ea55d2. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -16,11 +16,11 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses
+from generated.support import arrays, calls, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import tanh
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import panels, product, product_of_steps, weight_gradient
 from generated.support.signature import Signature
 
 
@@ -106,84 +106,107 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy")
-def _forward_prefix_1(steps, batch, lengths, keep, products_x_before, products_x, b, kept_h, hidden_size):
-    for t in range(steps):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(products_x_before)):
-                unit = units(start, hidden_size, products_x_before)
-                W_product = products_x_before[t, item, unit]
-                U_product = products_x[t, item, unit]
-                a = b[unit] + W_product + U_product  # (F.1)
-                h = tanh(a)  # (F.2)
-                kept_h[t, item, unit] = h
-
-
-@njit(cache=True, error_model="numpy")
-def _forward_prefix_2(steps, batch, lengths, keep, products_h, c_o, kept_o, output_size):
-    for t in range(steps):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, output_size, width(products_h)):
-                unit = units(start, output_size, products_h)
-                V_product = products_h[t, item, unit]
-                o = c_o[unit] + V_product  # (F.3)
-                kept_o[t, item, unit] = o
-
-
-@njit(cache=True, error_model="numpy")
-def _backward_prefix_1(steps, batch, lengths, error_o, sum_c_o, adjoints_h, output_size):
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, output_size, width(error_o)):
-                unit = units(start, output_size, error_o)
-                error_o_ = error_o[t, item, unit]
-                d_o = error_o_  # (B.1)
-                sum_c_o[unit] += d_o  # (B.8)
-                adjoints_h[t, item, unit] = d_o
-
-
-@njit(cache=True, error_model="numpy")
-def _backward_prefix_2(steps, batch, lengths, pulled_h, kept_h, sum_b, adjoints_x_before, adjoints_x, hidden_size):
-    real = pulled_h.dtype.type
-    one = real(1)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(pulled_h)):
-                unit = units(start, hidden_size, pulled_h)
-                pulled_product_3 = pulled_h[t, item, unit]
-                h = kept_h[t, item, unit]
-                d_h = pulled_product_3  # (B.2)
-                d_a = d_h * (one - h * h)  # (B.3)
-                sum_b[unit] += d_a  # (B.5)
-                adjoints_x_before[t, item, unit] = d_a
-                adjoints_x[t, item, unit] = d_a
-
-
-@njit(cache=True, error_model="numpy")
-def _backward_prefix_3(steps, batch, lengths, pulled_x_before, from_prefix_x, pulled_x, last_error_x, d_x, input_size):
-    real = pulled_x_before.dtype.type
+@njit(cache=True, error_model="numpy", nogil=True)
+def _forward_part(
+    part, first, stop, steps, chunk, lengths, keep, packed_x_before, kept_x, input_size, products_x_before, packed_x,
+    products_x, b, kept_h, hidden_size, packed_h, products_h, c_o, out_o, kept_o, output_size
+):
+    real = kept_x.dtype.type
     zero = real(0)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, input_size, width(pulled_x_before)):
-                unit = units(start, input_size, pulled_x_before)
-                pulled_product_1 = pulled_x_before[t, item, unit]
-                pulled_product_2 = pulled_x[t, item, unit]
-                next_x_before_from_prefix = from_prefix_x[t + 1, item, unit] if t + 1 < lengths[item] else zero
-                last_error_x_ = last_error_x[item, unit] if t + 1 == lengths[item] else zero
-                from_prefix_x[t, item, unit] = pulled_product_1
-                d_x_ = pulled_product_2 + next_x_before_from_prefix + last_error_x_  # (B.4)
-                d_x[t, item, unit] = d_x_
+    for begin in range(0, steps, chunk):
+        end = min(begin + chunk, steps)
+        product_of_steps(kept_x[begin:end], 0, packed_x_before, products_x_before[: end - begin], first, stop)
+        product_of_steps(kept_x[begin + 1 : end + 1], 0, packed_x, products_x[: end - begin], first, stop)
+        for t in range(begin, end):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_h[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_product = products_x_before[t - begin, item, unit]
+                    U_product = products_x[t - begin, item, unit]
+                    a = b[unit] + W_product + U_product  # (F.1)
+                    h = tanh(a)  # (F.2)
+                    kept_h[t, item, unit] = h
+        product_of_steps(kept_h[begin:end], 0, packed_h, products_h[: end - begin], first, stop)
+        for t in range(begin, end):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, output_size, width(kept_x)):
+                        unit = units(start, output_size, kept_x)
+                        kept_o[t, item, unit] = zero
+                        out_o[t, item, unit] = zero
+                    continue
+                for start in range(0, output_size, width(kept_x)):
+                    unit = units(start, output_size, kept_x)
+                    V_product = products_h[t - begin, item, unit]
+                    o = c_o[unit] + V_product  # (F.3)
+                    kept_o[t, item, unit] = o
+                    out_o[t, item, unit] = o
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _backward_part(
+    part, first, stop, steps, chunk, lengths, error_o, sum_c_o, adjoints_h, output_size, packed_h, pulled_h, kept_h,
+    sum_b, adjoints_x_before, hidden_size, packed_x_before, pulled_x_before, packed_x, pulled_x, from_prefix_x,
+    last_error_x, d_x, input_size
+):
+    real = error_o.dtype.type
+    one = real(1)
+    zero = real(0)
+    for end in range(steps, 0, -chunk):
+        begin = max(end - chunk, 0)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, output_size, width(error_o)):
+                        unit = units(start, output_size, error_o)
+                        adjoints_h[t, item, unit] = zero
+                    continue
+                for start in range(0, output_size, width(error_o)):
+                    unit = units(start, output_size, error_o)
+                    error_o_ = error_o[t, item, unit]
+                    d_o = error_o_  # (B.1)
+                    sum_c_o[part, unit] += d_o  # (B.8)
+                    adjoints_h[t, item, unit] = d_o
+        product_of_steps(adjoints_h[begin:end], 0, packed_h, pulled_h[begin:end], first, stop)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(error_o)):
+                        unit = units(start, hidden_size, error_o)
+                        adjoints_x_before[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(error_o)):
+                    unit = units(start, hidden_size, error_o)
+                    pulled_product_3 = pulled_h[t, item, unit]
+                    h = kept_h[t, item, unit]
+                    d_h = pulled_product_3  # (B.2)
+                    d_a = d_h * (one - h * h)  # (B.3)
+                    sum_b[part, unit] += d_a  # (B.5)
+                    adjoints_x_before[t, item, unit] = d_a
+        product_of_steps(adjoints_x_before[begin:end], 0, packed_x_before, pulled_x_before[begin:end], first, stop)
+        product_of_steps(adjoints_x_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, input_size, width(error_o)):
+                        unit = units(start, input_size, error_o)
+                        from_prefix_x[t, item, unit] = zero
+                        d_x[t, item, unit] = zero
+                    continue
+                for start in range(0, input_size, width(error_o)):
+                    unit = units(start, input_size, error_o)
+                    pulled_product_1 = pulled_x_before[t, item, unit]
+                    pulled_product_2 = pulled_x[t, item, unit]
+                    next_x_before_from_prefix = from_prefix_x[t + 1, item, unit] if t + 1 < lengths[item] else zero
+                    last_error_x_ = last_error_x[item, unit] if t + 1 == lengths[item] else zero
+                    from_prefix_x[t, item, unit] = pulled_product_1
+                    d_x_ = pulled_product_2 + next_x_before_from_prefix + last_error_x_  # (B.4)
+                    d_x[t, item, unit] = d_x_
 
 
 def pack(params):
@@ -221,7 +244,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
@@ -229,20 +252,30 @@ def _run(packed, call, keep_tape):
     b = calls.plain(params.b)
     c_o = calls.plain(params.c_o)
     kept_x = np.concatenate((call.state[0][None], call.inputs[0]))
-    kept_h = np.zeros((steps, batch, hidden_size), dtype)
-    kept_o = np.zeros((steps, batch, output_size), dtype)
-    products_x_before = np.zeros((steps, batch, hidden_size), dtype)
-    products_x = np.zeros((steps, batch, hidden_size), dtype)
-    products_h = np.zeros((steps, batch, output_size), dtype)
-    product(
-        kept_x[:-1].reshape(steps * batch, input_size), packed_x_before, products_x_before.reshape(steps * batch,
-        hidden_size)
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    out_o = np.empty((steps, batch, output_size), dtype)
+    (kept_h, kept_o,) = memory.arrays(
+        dtype,
+        (steps, batch, hidden_size),
+        (steps, batch, output_size),
     )
-    product(kept_x[1:].reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, hidden_size))
-    _forward_prefix_1(steps, batch, call.lengths, keep_tape, products_x_before, products_x, b, kept_h, hidden_size)
-    product(kept_h.reshape(steps * batch, hidden_size), packed_h, products_h.reshape(steps * batch, output_size))
-    _forward_prefix_2(steps, batch, call.lengths, keep_tape, products_h, c_o, kept_o, output_size)
-    y = calls.masked(kept_o, call.lengths).copy()
+    (products_x_before, products_x, products_h,) = memory.arrays(
+        dtype,
+        (chunk, batch, hidden_size),
+        (chunk, batch, hidden_size),
+        (chunk, batch, output_size),
+    )
+    parts = threads.parts(
+        batch, steps * ((hidden_size) * input_size + (hidden_size) * input_size + (output_size) * hidden_size +
+        input_size + hidden_size + output_size)
+    )
+    threads.run(
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x_before, kept_x, input_size,
+        products_x_before, packed_x, products_x, b, kept_h, hidden_size, packed_h, products_h, c_o, out_o, kept_o,
+        output_size
+    )
+    y = out_o
     state = State(calls.last_rows(kept_x, call))
     return y, state, Tape(call, kept_x, kept_h, kept_o) if keep_tape else None
 
@@ -255,7 +288,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """
     params = params.params if isinstance(params, Packed) else params
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
@@ -269,45 +302,44 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (error_o,) = errors
     error_o = error_o + losses.ADJOINT["softmax_cross_entropy"](kept_o, call.target, call.weight)
     (last_error_x,) = ends
-    sum_c_o = np.zeros(output_size)
-    sum_b = np.zeros(hidden_size)
-    from_prefix_x = np.zeros((steps, batch, input_size), dtype)
-    d_x = np.zeros((steps, batch, input_size), dtype)
-    adjoints_x_before = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_x_before = np.zeros((steps, batch, input_size), dtype)
-    adjoints_x = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_x = np.zeros((steps, batch, input_size), dtype)
-    adjoints_h = np.zeros((steps, batch, output_size), dtype)
-    pulled_h = np.zeros((steps, batch, hidden_size), dtype)
-    _backward_prefix_1(steps, batch, call.lengths, error_o, sum_c_o, adjoints_h, output_size)
-    product(adjoints_h.reshape(steps * batch, output_size), packed_h, pulled_h.reshape(steps * batch, hidden_size))
-    _backward_prefix_2(steps, batch, call.lengths, pulled_h, kept_h, sum_b, adjoints_x_before, adjoints_x, hidden_size)
-    product(
-        adjoints_x_before.reshape(steps * batch, hidden_size), packed_x_before, pulled_x_before.reshape(steps * batch,
-        input_size)
+    parts = threads.parts(
+        batch, steps * ((hidden_size) * input_size + (hidden_size) * input_size + (output_size) * hidden_size +
+        input_size + hidden_size + output_size)
     )
-    product(adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
-    _backward_prefix_3(
-        steps, batch, call.lengths, pulled_x_before, from_prefix_x, pulled_x, last_error_x, d_x, input_size
+    sum_c_o = np.zeros((len(parts), output_size))
+    sum_b = np.zeros((len(parts), hidden_size))
+    d_x = np.empty((steps, batch, input_size), dtype)
+    (from_prefix_x, adjoints_x_before, adjoints_h, pulled_x_before, pulled_x, pulled_h,) = memory.arrays(
+        dtype,
+        (steps, batch, input_size),
+        (steps, batch, hidden_size),
+        (steps, batch, output_size),
+        (steps, batch, input_size),
+        (steps, batch, input_size),
+        (steps, batch, hidden_size),
     )
+    threads.run(
+        _backward_part, parts, steps, chunk, call.lengths, error_o, sum_c_o, adjoints_h, output_size, packed_h,
+        pulled_h, kept_h, sum_b, adjoints_x_before, hidden_size, packed_x_before, pulled_x_before, packed_x, pulled_x,
+        from_prefix_x, last_error_x, d_x, input_size
+    )
+    sum_c_o = sum_c_o.sum(axis=0, keepdims=True)
+    sum_b = sum_b.sum(axis=0, keepdims=True)
     weights_x_before = weight_gradient(
-        adjoints_x_before.reshape(steps * batch, hidden_size), calls.masked(kept_x[:-1], call.lengths).reshape(steps *
-        batch, input_size)
+        adjoints_x_before.reshape(steps * batch, hidden_size), kept_x[:-1].reshape(steps * batch, input_size), parts
     )
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, hidden_size), calls.masked(kept_x[1:], call.lengths).reshape(steps * batch,
-        input_size)
+        adjoints_x_before.reshape(steps * batch, hidden_size), kept_x[1:].reshape(steps * batch, input_size), parts
     )
     weights_h = weight_gradient(
-        adjoints_h.reshape(steps * batch, output_size), calls.masked(kept_h, call.lengths).reshape(steps * batch,
-        hidden_size)
+        adjoints_h.reshape(steps * batch, output_size), kept_h.reshape(steps * batch, hidden_size), parts
     )
     return Grads(
         params=Params(
-            sum_b.astype(dtype),
+            sum_b[0].astype(dtype),
             weights_x_before[0 : hidden_size],
             weights_x[0 : hidden_size],
-            sum_c_o.astype(dtype),
+            sum_c_o[0].astype(dtype),
             weights_h[0 : output_size],
         ),
         x=d_x,

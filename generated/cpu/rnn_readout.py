@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support 06715a44c1c6cf88. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support b3148488f0ea55d2. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -16,11 +16,11 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses
+from generated.support import arrays, calls, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import tanh
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import panels, product, product_of_steps, weight_gradient
 from generated.support.signature import Signature
 
 
@@ -106,97 +106,111 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy")
-def _forward_loop(steps, batch, lengths, keep, packed_h_before, kept_h, products_h_before, products_x, b, hidden_size):
-    for t in range(steps):
-        # Without a tape two rows of a state and one of any other value are enough.
-        now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-        product(kept_h[t], packed_h_before, products_h_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                for start in range(0, hidden_size, width(kept_h)):
-                    unit = units(start, hidden_size, kept_h)
-                    kept_h[t + 1, item, unit] = kept_h[t, item, unit]
-                continue
-            for start in range(0, hidden_size, width(kept_h)):
-                unit = units(start, hidden_size, kept_h)
-                W_product = products_h_before[item, unit]
-                U_product = products_x[t, item, unit]
-                a = b[unit] + W_product + U_product  # (F.1)
-                h = tanh(a)  # (F.2)
-                kept_h[t + 1, item, unit] = h
-
-
-@njit(cache=True, error_model="numpy")
-def _forward_suffix_1(steps, batch, lengths, keep, products_h_after, c_o, kept_o, output_size):
-    for t in range(steps):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, output_size, width(products_h_after)):
-                unit = units(start, output_size, products_h_after)
-                V_product = products_h_after[t, item, unit]
-                o = c_o[unit] + V_product  # (F.3)
-                kept_o[t, item, unit] = o
-
-
-@njit(cache=True, error_model="numpy")
-def _backward_suffix_1(steps, batch, lengths, error_o, sum_c_o, adjoints_h_after, output_size):
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, output_size, width(error_o)):
-                unit = units(start, output_size, error_o)
-                error_o_ = error_o[t, item, unit]
-                d_o = error_o_  # (B.1)
-                sum_c_o[unit] += d_o  # (B.8)
-                adjoints_h_after[t, item, unit] = d_o
-
-
-@njit(cache=True, error_model="numpy")
-def _backward_suffix_2(steps, batch, lengths, pulled_h_after, d_h_from_suffix, hidden_size):
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(pulled_h_after)):
-                unit = units(start, hidden_size, pulled_h_after)
-                pulled_product_3 = pulled_h_after[t, item, unit]
-                d_h_from_suffix[t, item, unit] = pulled_product_3
-
-
-@njit(cache=True, error_model="numpy")
-def _backward_loop(
-    steps, batch, lengths, d_h_from_suffix, carry_h, last_error_h, kept_h, sum_b, adjoints_h_before, adjoints_x,
-    hidden_size, packed_h_before, pulled_h_before
+@njit(cache=True, error_model="numpy", nogil=True)
+def _forward_part(
+    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_h_before, kept_h,
+    products_h_before, b, hidden_size, packed_h_after, products_h_after, c_o, out_o, kept_o, output_size
 ):
-    real = d_h_from_suffix.dtype.type
+    real = kept_x.dtype.type
+    zero = real(0)
+    for begin in range(0, steps, chunk):
+        end = min(begin + chunk, steps)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        for t in range(begin, end):
+            now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
+            product(kept_h[t, first:stop], packed_h_before, products_h_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(kept_x)):
+                        unit = units(start, hidden_size, kept_x)
+                        kept_h[t + 1, item, unit] = kept_h[t, item, unit]
+                    continue
+                for start in range(0, hidden_size, width(kept_x)):
+                    unit = units(start, hidden_size, kept_x)
+                    W_product = products_h_before[item, unit]
+                    U_product = products_x[t - begin, item, unit]
+                    a = b[unit] + W_product + U_product  # (F.1)
+                    h = tanh(a)  # (F.2)
+                    kept_h[t + 1, item, unit] = h
+        product_of_steps(kept_h[begin + 1 : end + 1], 0, packed_h_after, products_h_after[: end - begin], first, stop)
+        for t in range(begin, end):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, output_size, width(kept_x)):
+                        unit = units(start, output_size, kept_x)
+                        kept_o[t, item, unit] = zero
+                        out_o[t, item, unit] = zero
+                    continue
+                for start in range(0, output_size, width(kept_x)):
+                    unit = units(start, output_size, kept_x)
+                    V_product = products_h_after[t - begin, item, unit]
+                    o = c_o[unit] + V_product  # (F.3)
+                    kept_o[t, item, unit] = o
+                    out_o[t, item, unit] = o
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _backward_part(
+    part, first, stop, steps, chunk, lengths, error_o, sum_c_o, adjoints_h_after, output_size, packed_h_after,
+    pulled_h_after, d_h_from_suffix, hidden_size, carry_h, last_error_h, kept_h, sum_b, adjoints_h_before,
+    packed_h_before, pulled_h_before, packed_x, pulled_x
+):
+    real = error_o.dtype.type
     one = real(1)
     zero = real(0)
-    for t in range(steps - 1, -1, -1):
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(d_h_from_suffix)):
-                unit = units(start, hidden_size, d_h_from_suffix)
-                d_h_from_suffix_ = d_h_from_suffix[t, item, unit]
-                next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
-                last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
-                h = kept_h[t + 1, item, unit]
-                d_h = d_h_from_suffix_ + next_h_before_from_loop + last_error_h_  # (B.2)
-                d_a = d_h * (one - h * h)  # (B.3)
-                sum_b[unit] += d_a  # (B.5)
-                adjoints_h_before[t, item, unit] = d_a
-                adjoints_x[t, item, unit] = d_a
-        product(adjoints_h_before[t], packed_h_before, pulled_h_before)
-        for item in range(batch):
-            if t >= lengths[item]:
-                continue
-            for start in range(0, hidden_size, width(d_h_from_suffix)):
-                unit = units(start, hidden_size, d_h_from_suffix)
-                pulled_product_1 = pulled_h_before[item, unit]
-                carry_h[t & 1, item, unit] = pulled_product_1
+    for end in range(steps, 0, -chunk):
+        begin = max(end - chunk, 0)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, output_size, width(error_o)):
+                        unit = units(start, output_size, error_o)
+                        adjoints_h_after[t, item, unit] = zero
+                    continue
+                for start in range(0, output_size, width(error_o)):
+                    unit = units(start, output_size, error_o)
+                    error_o_ = error_o[t, item, unit]
+                    d_o = error_o_  # (B.1)
+                    sum_c_o[part, unit] += d_o  # (B.8)
+                    adjoints_h_after[t, item, unit] = d_o
+        product_of_steps(adjoints_h_after[begin:end], 0, packed_h_after, pulled_h_after[begin:end], first, stop)
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(error_o)):
+                        unit = units(start, hidden_size, error_o)
+                        d_h_from_suffix[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(error_o)):
+                    unit = units(start, hidden_size, error_o)
+                    pulled_product_3 = pulled_h_after[t, item, unit]
+                    d_h_from_suffix[t, item, unit] = pulled_product_3
+        for t in range(end - 1, begin - 1, -1):
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    for start in range(0, hidden_size, width(error_o)):
+                        unit = units(start, hidden_size, error_o)
+                        adjoints_h_before[t, item, unit] = zero
+                    continue
+                for start in range(0, hidden_size, width(error_o)):
+                    unit = units(start, hidden_size, error_o)
+                    d_h_from_suffix_ = d_h_from_suffix[t, item, unit]
+                    next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
+                    last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
+                    h = kept_h[t + 1, item, unit]
+                    d_h = d_h_from_suffix_ + next_h_before_from_loop + last_error_h_  # (B.2)
+                    d_a = d_h * (one - h * h)  # (B.3)
+                    sum_b[part, unit] += d_a  # (B.5)
+                    adjoints_h_before[t, item, unit] = d_a
+            product(adjoints_h_before[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            for item in range(first, stop):
+                if t >= lengths[item]:
+                    continue
+                for start in range(0, hidden_size, width(error_o)):
+                    unit = units(start, hidden_size, error_o)
+                    pulled_product_1 = pulled_h_before[item, unit]
+                    carry_h[t & 1, item, unit] = pulled_product_1
+        product_of_steps(adjoints_h_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
 def pack(params):
@@ -234,7 +248,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
@@ -242,21 +256,31 @@ def _run(packed, call, keep_tape):
     b = calls.plain(params.b)
     c_o = calls.plain(params.c_o)
     kept_x = call.inputs[0]
-    kept_h = calls.carried(np.zeros((steps + 1, batch, hidden_size), dtype), call.state[0])
-    kept_o = np.zeros((steps, batch, output_size), dtype)
-    products_h_before = np.zeros((batch, hidden_size), dtype)
-    products_x = np.zeros((steps, batch, hidden_size), dtype)
-    products_h_after = np.zeros((steps, batch, output_size), dtype)
-    product(kept_x.reshape(steps * batch, input_size), packed_x, products_x.reshape(steps * batch, hidden_size))
-    _forward_loop(
-        steps, batch, call.lengths, keep_tape, packed_h_before, kept_h, products_h_before, products_x, b, hidden_size
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    out_o = np.empty((steps, batch, output_size), dtype)
+    (kept_h, kept_o,) = memory.arrays(
+        dtype,
+        (steps + 1, batch, hidden_size),
+        (steps, batch, output_size),
     )
-    product(
-        kept_h[1:].reshape(steps * batch, hidden_size), packed_h_after, products_h_after.reshape(steps * batch,
-        output_size)
+    (products_h_before, products_x, products_h_after,) = memory.arrays(
+        dtype,
+        (batch, hidden_size),
+        (chunk, batch, hidden_size),
+        (chunk, batch, output_size),
     )
-    _forward_suffix_1(steps, batch, call.lengths, keep_tape, products_h_after, c_o, kept_o, output_size)
-    y = calls.masked(kept_o, call.lengths).copy()
+    kept_h[0] = call.state[0]
+    parts = threads.parts(
+        batch, steps * ((hidden_size) * hidden_size + (hidden_size) * input_size + (output_size) * hidden_size +
+        input_size + hidden_size + output_size)
+    )
+    threads.run(
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
+        packed_h_before, kept_h, products_h_before, b, hidden_size, packed_h_after, products_h_after, c_o, out_o,
+        kept_o, output_size
+    )
+    y = out_o
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, kept_x, kept_h, kept_o) if keep_tape else None
 
@@ -269,7 +293,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """
     params = params.params if isinstance(params, Packed) else params
     call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
-    steps, batch, dtype = call.steps, call.batch, call.dtype
+    steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
@@ -283,45 +307,44 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (error_o,) = errors
     error_o = error_o + losses.ADJOINT["softmax_cross_entropy"](kept_o, call.target, call.weight)
     (last_error_h,) = ends
-    sum_c_o = np.zeros(output_size)
-    d_h_from_suffix = np.zeros((steps, batch, hidden_size), dtype)
-    sum_b = np.zeros(hidden_size)
+    parts = threads.parts(
+        batch, steps * ((hidden_size) * hidden_size + (hidden_size) * input_size + (output_size) * hidden_size +
+        input_size + hidden_size + output_size)
+    )
+    sum_c_o = np.zeros((len(parts), output_size))
+    sum_b = np.zeros((len(parts), hidden_size))
     carry_h = np.zeros((2, batch, hidden_size), dtype)
-    adjoints_h_before = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_h_before = np.zeros((batch, hidden_size), dtype)
-    adjoints_x = np.zeros((steps, batch, hidden_size), dtype)
-    pulled_x = np.zeros((steps, batch, input_size), dtype)
-    adjoints_h_after = np.zeros((steps, batch, output_size), dtype)
-    pulled_h_after = np.zeros((steps, batch, hidden_size), dtype)
-    _backward_suffix_1(steps, batch, call.lengths, error_o, sum_c_o, adjoints_h_after, output_size)
-    product(
-        adjoints_h_after.reshape(steps * batch, output_size), packed_h_after, pulled_h_after.reshape(steps * batch,
-        hidden_size)
+    pulled_x = np.empty((steps, batch, input_size), dtype)
+    (d_h_from_suffix, adjoints_h_before, adjoints_h_after, pulled_h_before, pulled_h_after,) = memory.arrays(
+        dtype,
+        (steps, batch, hidden_size),
+        (steps, batch, hidden_size),
+        (steps, batch, output_size),
+        (batch, hidden_size),
+        (steps, batch, hidden_size),
     )
-    _backward_suffix_2(steps, batch, call.lengths, pulled_h_after, d_h_from_suffix, hidden_size)
-    _backward_loop(
-        steps, batch, call.lengths, d_h_from_suffix, carry_h, last_error_h, kept_h, sum_b, adjoints_h_before,
-        adjoints_x, hidden_size, packed_h_before, pulled_h_before
+    threads.run(
+        _backward_part, parts, steps, chunk, call.lengths, error_o, sum_c_o, adjoints_h_after, output_size,
+        packed_h_after, pulled_h_after, d_h_from_suffix, hidden_size, carry_h, last_error_h, kept_h, sum_b,
+        adjoints_h_before, packed_h_before, pulled_h_before, packed_x, pulled_x
     )
-    product(adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size))
+    sum_c_o = sum_c_o.sum(axis=0, keepdims=True)
+    sum_b = sum_b.sum(axis=0, keepdims=True)
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, hidden_size), calls.masked(kept_h[:-1], call.lengths).reshape(steps *
-        batch, hidden_size)
+        adjoints_h_before.reshape(steps * batch, hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size), parts
     )
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, hidden_size), calls.masked(kept_x, call.lengths).reshape(steps * batch,
-        input_size)
+        adjoints_h_before.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
     )
     weights_h_after = weight_gradient(
-        adjoints_h_after.reshape(steps * batch, output_size), calls.masked(kept_h[1:], call.lengths).reshape(steps *
-        batch, hidden_size)
+        adjoints_h_after.reshape(steps * batch, output_size), kept_h[1:].reshape(steps * batch, hidden_size), parts
     )
     return Grads(
         params=Params(
-            sum_b.astype(dtype),
+            sum_b[0].astype(dtype),
             weights_h_before[0 : hidden_size],
             weights_x[0 : hidden_size],
-            sum_c_o.astype(dtype),
+            sum_c_o[0].astype(dtype),
             weights_h_after[0 : output_size],
         ),
         x=pulled_x,

@@ -14,23 +14,48 @@ caller's own array.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from generated.support.expected import INTEGER, REAL, Array, Dtype, Expected, Shape, contiguous, describe, integer
+from generated.support.expected import (
+    INTEGER, REAL, Array, Dtype, Expected, Shape, contiguous, describe, integer, is_ready,
+)  # fmt: skip
 from generated.support.signature import Signature
 
 Sizes = Mapping[str, int]
 Fields = Sequence[tuple[str, str]]
 
 
-def param_sizes(signature: Signature, params: object, where: str) -> tuple[dict[str, int], Dtype]:
+def param_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes, Dtype]:
     """The sizes that the parameters' shapes state, and the one dtype of all of them.
 
     `params` is the NamedTuple that `init` returns, or one with the same fields. A scalar parameter may be a NumPy
     scalar, since arithmetic on arrays of shape () makes such. A cell without parameters computes in float64.
+
+    Parameters of the same types, dtypes and shapes as in an earlier call are not checked again.
     """
+    try:
+        facts = (signature, type(params), *map(_FACTS, params))  # type: ignore[call-overload]
+        known = _KNOWN.get(facts)
+    except (TypeError, AttributeError):
+        return _param_sizes(signature, params, where)
+    if known is None:
+        known = _param_sizes(signature, params, where)
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[facts] = known
+    return known
+
+
+_FACTS = operator.attrgetter("__class__", "dtype", "shape")
+_KNOWN: dict[tuple[object, ...], tuple[Sizes, Dtype]] = {}
+"""What has been found of parameters, by all that it depends on."""
+_MOST_KNOWN = 256
+
+
+def _param_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes, Dtype]:
     place = f"{signature.cell}.{where}: params"
     values = _named(params, tuple(name for name, _ in signature.params), place, "Params")
     arrays = []
@@ -57,8 +82,10 @@ def param_sizes(signature: Signature, params: object, where: str) -> tuple[dict[
     return sizes, dtype
 
 
-def complete_sizes(fields: Fields, values: Sequence[Array], sizes: Sizes) -> dict[str, int]:
+def complete_sizes(fields: Fields, values: Sequence[Array], sizes: Sizes) -> Sizes:
     """`sizes` with those that it lacks taken from checked inputs or states, whose last axis is the size."""
+    if all(dimension in sizes for _, dimension in fields):
+        return sizes
     return {dimension: array.shape[-1] for (_, dimension), array in zip(fields, values, strict=True)} | dict(sizes)
 
 
@@ -96,6 +123,9 @@ def check_state(
     """
     place = f"{signature.cell}.{where}: state"
     reason = "the state must be of the same batch as the input"
+    if state is None and all(size in sizes for _, size in signature.states):
+        shapes = [(batch, sizes[size]) for _, size in signature.states]
+        return tuple(_filled(shape, value, dtype) for shape, value in zip(shapes, signature.initial, strict=True))
     if state is None:
         return tuple(
             Expected(f"{place}.{name}", (dtype,), (("B", batch), *_axes(sizes, size))).filled(value)
@@ -105,6 +135,9 @@ def check_state(
     known = dict(sizes)
     arrays = []
     for (name, size), value in zip(signature.states, values, strict=True):
+        if is_ready(value, dtype, (batch, known.get(size))):
+            arrays.append(value)
+            continue
         shape = (("B", batch), *_axes(known, size))
         array = Expected(f"{place}.{name}", (dtype,), shape, reason).check(value)
         if array.shape[1] < 1:
@@ -117,7 +150,7 @@ def check_state(
 def check_lengths(signature: Signature, lengths: object, steps: int, batch: int, where: str) -> Array:
     """The lengths (B,) as int64, each from 0 to `steps` (T); all T for None. Any integer dtype is accepted."""
     if lengths is None:
-        return np.full(batch, steps, dtype=np.int64)
+        return _filled((batch,), steps, np.int64)
     place = f"{signature.cell}.{where}: lengths"
     array = Expected(place, INTEGER, (("B", batch),)).check(lengths)
     _refuse_first((array < 0) | (array > steps), array, f"{place}: expected lengths from 0 to T={steps}")
@@ -141,23 +174,19 @@ def check_errors(
     error must be given, else ValueError.
     """
     place = f"{signature.cell}.{where}"
-    outputs = (None,) * len(signature.outputs) if dy is None else _several(dy, signature.outputs, f"{place}: dy")
+    outputs: tuple[object, ...] = (None,) * len(signature.outputs) if dy is None else _several(dy, signature.outputs, f"{place}: dy")
     states: tuple[object, ...] = (None,) * len(signature.states)
     if dstate is not None:
         states = _named(dstate, tuple(name for name, _ in signature.states), f"{place}: dstate", "State")
     if not signature.loss and all(error is None for error in (*outputs, *states)):
         raise ValueError(f"{place}: no error to propagate: give dy, dstate or both")
 
-    at_steps: Shape = (("T", steps), ("B", batch))
+    rows: Shape = (("T", steps), ("B", batch))
+    outer = _paths(f"{place}: dy", signature.outputs)
+    last = ((f"{place}: dstate.{name}", size) for name, size in signature.states)
     return (
-        tuple(
-            _error(value, Expected(path, (dtype,), (*at_steps, *_axes(sizes, size))))
-            for value, (path, size) in zip(outputs, _paths(f"{place}: dy", signature.outputs), strict=True)
-        ),
-        tuple(
-            _error(value, Expected(f"{place}: dstate.{name}", (dtype,), (("B", batch), *_axes(sizes, size))))
-            for value, (name, size) in zip(states, signature.states, strict=True)
-        ),
+        tuple(_error(value, path, rows, (size, sizes[size]), dtype) for value, (path, size) in zip(outputs, outer)),
+        tuple(_error(value, path, rows[1:], (size, sizes[size]), dtype) for value, (path, size) in zip(states, last)),
     )
 
 
@@ -215,6 +244,9 @@ def _inputs(
     rows: Shape = tuple((axis, None) for axis in leading)
     known = dict(sizes)
     arrays = []
+    if len(values) == 1 and is_ready(values[0], dtype, None) and values[0].ndim == len(leading) + 1:
+        if values[0].shape[-1] == sizes.get(signature.inputs[0][1]):
+            return values, values[0].shape[:-1]
     for value, (path, size) in zip(values, _paths(place, signature.inputs), strict=True):
         array = Expected(path, (dtype,), (*rows, *_axes(known, size))).check(value)
         if array.shape[-1] < 1:
@@ -249,9 +281,20 @@ def _named(value: object, names: tuple[str, ...], place: str, kind: str) -> tupl
     raise TypeError(message)
 
 
-def _error(value: object, expected: Expected) -> Array:
+def _error(value: object, path: str, rows: Shape, axis: tuple[str, int], dtype: Dtype) -> Array:
     """One error from outside: zeros where there is none."""
-    return expected.filled(0.0) if value is None else contiguous(expected.check(value))
+    shape = (*rows, axis)
+    sizes = tuple(size for _, size in shape)
+    if value is None:
+        return np.zeros(sizes, dtype)
+    return value if is_ready(value, dtype, sizes) else contiguous(Expected(path, (dtype,), shape).check(value))
+
+
+def _filled(shape: tuple[int, ...], number: float, dtype: Dtype | type) -> Array:
+    """A new array with the same number everywhere."""
+    array = np.empty(shape, dtype)
+    array.fill(number)
+    return array
 
 
 def _refuse_first(bad: Array, array: Array, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +12,19 @@ from generated.support.expected import Array, Dtype, contiguous, describe
 from generated.support.signature import Signature
 
 
+CHUNK = 512
+"""Rows of a batched product: its factors and results stay in the caches until the loop has used them."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
     """The checked arguments of one call: sizes by name, dtype, T, B, and contiguous arrays.
 
     `inputs` are zero beyond each sequence's length, so that what stands there cannot reach a gradient. `target` and
-    `weight` are None where the cell has no loss.
+    `weight` are None where the cell has no loss. Without `ragged` all lengths are T.
     """
 
-    sizes: dict[str, int]
+    sizes: Mapping[str, int]
     dtype: Dtype
     steps: int
     batch: int
@@ -28,6 +33,12 @@ class Call:
     lengths: Array
     target: Array | None = None
     weight: Array | None = None
+    ragged: bool = False
+
+    @property
+    def chunk(self) -> int:
+        """How many steps run between the batched regions before and behind them."""
+        return max(1, min(self.steps, CHUNK // max(self.batch, 1)))
 
 
 def begin(
@@ -46,16 +57,16 @@ def begin(
     start = arrays.check_state(signature, state, sizes, batch, dtype, "forward")
     sizes = arrays.complete_sizes(signature.states, start, sizes)
     ends = arrays.check_lengths(signature, lengths, steps, batch, "forward")
-    alive = at_work(ends, steps)
-    if not alive.all():
-        inputs = tuple(np.where(alive[:, :, None], array, array.dtype.type(0)) for array in inputs)
+    if lengths is not None:
+        inputs = tuple(masked(array, ends) for array in inputs)
     if not signature.loss:
-        return Call(sizes, dtype, steps, batch, inputs, start, ends)
+        return Call(sizes, dtype, steps, batch, inputs, start, ends, ragged=lengths is not None)
     size = sizes[signature.outputs[0][1]]
     checked = arrays.check_target(signature, target, size, steps, batch, dtype, "forward")
     weights = arrays.check_weight(signature, weight, steps, batch, dtype, "forward")
-    weights = np.where(alive, weights, weights.dtype.type(0))
-    return Call(sizes, dtype, steps, batch, inputs, start, ends, checked, weights)
+    if lengths is not None:
+        weights = np.where(at_work(ends, steps), weights, weights.dtype.type(0))
+    return Call(sizes, dtype, steps, batch, inputs, start, ends, checked, weights, ragged=lengths is not None)
 
 
 def at_work(lengths: Array, steps: int) -> Array:
@@ -98,7 +109,7 @@ def begin_backward(
         message = f"expected the parameters of forward ({expected}, {call.dtype}), received {sizes}, {dtype}"
         raise ValueError(f"{signature.cell}.backward: params: {message}")
     errors, ends = arrays.check_errors(signature, dy, dstate, call.sizes, call.steps, call.batch, dtype, "backward")
-    return call, tuple(masked(error, call.lengths) for error in errors), ends
+    return call, tuple(masked(error, call.lengths) for error in errors) if call.ragged else errors, ends
 
 
 def init_state(signature: Signature, params: object, batch: object, sizes: dict[str, int]) -> tuple[Array, ...]:
@@ -108,17 +119,11 @@ def init_state(signature: Signature, params: object, batch: object, sizes: dict[
     return arrays.check_state(signature, None, found | sizes, count, dtype, "init_state")
 
 
-def carried(array: Array, first: Array) -> Array:
-    """`array`, whose row 0 becomes the state before the first step."""
-    array[0] = first
-    return array
-
-
 def last_rows(array: Array, call: Call) -> Array:
     """The state at each sequence's end, from all its rows or, without a tape, from the last two."""
-    if len(array) == call.steps + 1:
-        return array[call.lengths, np.arange(call.batch)]
-    return array[call.steps & 1].copy()
+    if len(array) != call.steps + 1:
+        return array[call.steps & 1].copy()
+    return array[call.lengths, np.arange(call.batch)] if call.ragged else array[call.steps].copy()
 
 
 def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
@@ -127,8 +132,10 @@ def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
     An empty sequence hands its initial state on as its last one, so that the error on that one is all it gets. T = 0
     leaves no hops at all.
     """
-    empty = np.where((call.lengths == 0)[:, None], last_error, last_error.dtype.type(0))
-    return empty + sum((hop[0] for hop in hops[1:]), start=hops[0][0]) if call.steps else empty
+    carried = sum((hop[0] for hop in hops[1:]), start=hops[0][0].copy()) if call.steps else np.zeros_like(last_error)
+    if call.steps and not call.ragged:
+        return carried
+    return carried + np.where((call.lengths == 0)[:, None], last_error, last_error.dtype.type(0))
 
 
 def plain(array: Array) -> Array:

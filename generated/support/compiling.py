@@ -26,7 +26,7 @@ class _SupportCache(FunctionCache):
 
 def compiled(function: Callable[..., Any]) -> Any:
     """`function` compiled by Numba; the error model makes x / 0 infinite or NaN, and spares loops a branch."""
-    dispatcher = njit(error_model="numpy")(function)
+    dispatcher = njit(error_model="numpy", nogil=True)(function)
     dispatcher._cache = _SupportCache(function)
     return dispatcher
 

@@ -70,6 +70,20 @@ def is_plain(value: object) -> TypeGuard[Array]:
     return type(value) in (np.ndarray, np.memmap)
 
 
+def is_ready(value: object, dtype: Dtype, shape: tuple[int | None, ...] | None) -> TypeGuard[Array]:
+    """Whether `value` is an array of this dtype, and of this shape if one is given, in the form that kernels read.
+
+    True spares the full check; False says nothing.
+    """
+    return (
+        type(value) is np.ndarray
+        and value.dtype == dtype
+        and (shape is None or value.shape == shape)
+        and value.flags.carray
+        and value.dtype.isnative
+    )
+
+
 def integer(value: object, place: str, least: int) -> int:
     """`value` as a Python integer; TypeError where it is none, as Booleans and floats, ValueError below `least`."""
     expected = f"{place}: expected an integer of at least {least}, received"
@@ -86,6 +100,8 @@ def contiguous(array: Array) -> Array:
 
     Kernels write to no input; but they are compiled for arrays of one type, and Numba counts read-only as another.
     """
+    if type(array) is np.ndarray and array.flags.carray:
+        return array
     return np.require(np.asarray(array), requirements=("C", "A", "W"))
 
 

@@ -3,8 +3,8 @@
 `for start in range(0, size, width(array))` visits the units vector by vector; `unit = units(start, size, array)` stands
 for those of one vector. `array[t, item, unit]` is then the vector of their elements and can be assigned to, and `+`,
 `-`, `*`, `/`, `**` and `abs` work between vectors, and between a vector and a number. The last vector of a row may
-reach beyond it: nothing beyond is read or written, and what is computed there is of no account. Arrays are in C order;
-indices are not checked.
+reach beyond it: nothing beyond is read or written, and what is computed there is of no account. Arrays are in C order,
+or some columns of a wider one; indices are not checked.
 
 An array of float64 may be used with the units of float32: its vectors have the same number of elements, so that sums
 keep their precision.
@@ -190,7 +190,7 @@ def _place(array: Any, index: Any) -> Any:
     ):
         return None
     dimensions = len(index) if isinstance(index, types.BaseTuple) else 1
-    if array.layout != "C" or dimensions != array.ndim:
+    if array.layout == "F" or dimensions != array.ndim:
         raise TypingError("units are the last index of arrays in C order, and no index is left out")
     return PlaceType(dimensions, last.count), LanesType(array.dtype, last.count)
 

@@ -1,18 +1,23 @@
 """Matrix products for the generated CPU kernels: `panels` packs a matrix once, `product` multiplies by it many times.
 
 All arrays are of one dtype, float32 or float64, and `out` overlaps neither factor. A row of a product depends on its
-own row of the left matrix alone, NaN included, and the same call gives the same bits. One thread.
+own row of the left matrix alone, NaN included, and the same call gives the same bits. Left factors may be neighbouring
+columns of a wider array in C order; all other arrays are in C order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from generated.support import threads
 from generated.support.compiling import compiled
 from generated.support.packing import fill_panels
+from generated.support.threads import Part
 from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, WIDEST, multiply_tile
 
-_ALIGNMENT = 64
+_LINE = 64
 """Bytes of a cache line: no load of a panel spans two of them."""
 _LEFT = 1 << 16
 """Elements of the left matrix that pass a panel by while it stays in the cache next to the CPU."""
@@ -20,6 +25,8 @@ _NEAR = 1 << 17
 """Bytes of panels that are read from the caches next to the CPU."""
 _DEPTH = 256
 """Rows of a weight gradient's factors that are summed before the result is touched."""
+_WHOLE: Sequence[Part] = ((0, 0, 0),)
+"""One part: all is done in the thread of the caller."""
 
 
 def panels(matrix: np.ndarray) -> np.ndarray:
@@ -29,22 +36,41 @@ def panels(matrix: np.ndarray) -> np.ndarray:
     """
     if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
         matrix = np.ascontiguousarray(matrix)
-    packed = _room(*matrix.shape, matrix.dtype)
+    packed = _room(1, *matrix.shape, matrix.dtype)[0]
     fill_panels(matrix, packed)
     return packed
 
 
-def weight_gradient(adjoints: np.ndarray, operands: np.ndarray) -> np.ndarray:
-    """The gradients of stacked matrices (rows, columns): the sum of adjoint times operandᵀ over all rows of both."""
+def weight_gradient(adjoints: np.ndarray, operands: np.ndarray, parts: Sequence[Part] = _WHOLE) -> np.ndarray:
+    """The gradients of stacked matrices (rows, columns): the sum of adjoint times operandᵀ over all rows of both.
+
+    As many threads as there are `parts` share the rows of the result. It has the same bits for any number of them.
+    """
     out = np.zeros((adjoints.shape[1], operands.shape[1]), adjoints.dtype)
-    depth = min(len(adjoints), _DEPTH)
-    _add_blocks(adjoints, operands, _room(depth, operands.shape[1], operands.dtype), out)
+    room = _room(len(parts), min(len(adjoints), _DEPTH), operands.shape[1], out.dtype)
+    threads.run(_add_blocks, threads.split(len(out), len(parts), ROWS), adjoints[:, 0:], operands, room, out)
     return out
 
 
 @compiled
+def product_of_steps(a, column, packed, out, first, stop):
+    """out[:, first:stop] = a[:, first:stop, column:] @ b, for as many columns of `a` as b has rows.
+
+    `a` (T, B, k), `out` (T, B, n) and the `panels` of b as for `product`.
+    """
+    steps, batch, size = out.shape
+    end = column + packed.shape[1]
+    if first == 0 and stop == batch:
+        rows = a.reshape(steps * batch, a.shape[2])
+        product(rows[:, column:end], packed, out.reshape(steps * batch, size))
+    else:
+        for t in range(steps):
+            product(a[t, first:stop, column:end], packed, out[t, first:stop])
+
+
+@compiled
 def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray) -> None:
-    """out (m, n) = a (m, k) @ b (k, n) for the `panels` of b; zeros where k is 0. `out` is in C order, `a` in either.
+    """out (m, n) = a (m, k) @ b (k, n) for the `panels` of b; zeros where k is 0.
 
     Raises ValueError for sizes that do not fit.
     """
@@ -57,10 +83,10 @@ def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray) -> None:
 
 
 @compiled
-def _multiply(a, packed, out, accumulate):
+def _multiply(a, packed, out, gradient):
     """Tile after tile: a block of rows passes each panel by, so that the panel is read from memory once."""
     lanes = PANEL_BYTES // PANEL // out.itemsize
-    rows, depth = a.shape
+    rows, depth = out.shape[0], a.shape[0 if gradient else 1]
     block = max(_LEFT // max(depth, 1) // ROWS, 1) * ROWS
     for start in range(0, rows, block):
         height = min(block, rows - start)
@@ -76,26 +102,26 @@ def _multiply(a, packed, out, accumulate):
             row = start
             for tile in range(tiles):
                 count = least + 1 if tile < larger else least
-                multiply_tile(a, packed, out, row, count, panel, vectors, accumulate)
+                multiply_tile(a, packed, out, row, count, panel, vectors, gradient)
                 row += count
             left -= vectors
             panel += -(-vectors // PANEL)
 
 
 @compiled
-def _add_blocks(adjoints, operands, room, out):
-    """out += adjointsᵀ @ operands, in blocks of rows; `room` holds the panels of a block."""
+def _add_blocks(part, first, stop, adjoints, operands, room, out):
+    """out[first:stop] += (adjointsᵀ @ operands)[first:stop], in blocks of rows, whose panels are in `room[part]`."""
     for start in range(0, len(adjoints), _DEPTH):
-        stop = min(start + _DEPTH, len(adjoints))
-        fill_panels(operands[start:stop], room)
-        _multiply(adjoints[start:stop].T, room, out, True)
+        end = min(start + _DEPTH, len(adjoints))
+        fill_panels(operands[start:end], room[part])
+        _multiply(adjoints[start:end, first:stop], room[part], out[first:stop], True)
 
 
-def _room(depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
-    """Uninitialised panels at the start of a cache line."""
+def _room(count: int, depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
+    """Uninitialised panels of `count` matrices, at the start of a cache line."""
     width = PANEL_BYTES // dtype.itemsize
-    shape = (-(-columns // width), depth, width)
-    size = shape[0] * depth * width
-    base = np.empty(size + _ALIGNMENT // dtype.itemsize, dtype)
-    start = -base.ctypes.data % _ALIGNMENT // dtype.itemsize
+    shape = (count, -(-columns // width), depth, width)
+    size = count * shape[1] * depth * width
+    base = np.empty(size + _LINE // dtype.itemsize, dtype)
+    start = -base.ctypes.data % _LINE // dtype.itemsize
     return base[start : start + size].reshape(shape)

@@ -39,27 +39,28 @@ WIDEST = (PANEL, *(_widest(rows) for rows in range(1, ROWS + 1)))
 
 
 @intrinsic(prefer_literal=True)
-def multiply_tile(_typing, a, panels, out, row, rows, panel, vectors, accumulate):
-    """out[row:row+rows, columns] = (+=, with a literal True for `accumulate`) a[row:row+rows] @ b[:, columns].
+def multiply_tile(_typing, a, panels, out, row, rows, panel, vectors, gradient):
+    """out[row:row+rows, columns] = a[row:row+rows] @ b[:, columns]; with a literal True for `gradient`, += and aᵀ.
 
-    `a` (m, k) is in C or Fortran order, `panels` (panels, k, PANEL * lanes) holds b, `out` (m, n) is in C order. The
-    columns are those of `vectors` vectors from the panel numbered `panel`; those beyond n are not stored. Nothing is
-    checked: `rows` and `vectors` must be of a tile that WIDEST allows, and inside the arrays.
+    `a` (m, k), or (k, m) for a gradient, may be neighbouring columns of a wider array in C order. `panels` (panels, k,
+    PANEL * lanes) holds b, `out` (m, n) is in C order. The columns are those of `vectors` vectors from the panel
+    numbered `panel`; those beyond n are not stored. Nothing is checked: `rows` and `vectors` must be of a tile that
+    WIDEST allows, and inside the arrays.
     """
     matrices = all(isinstance(item, types.Array) for item in (a, panels, out))
-    if not matrices or a.layout not in "CF" or panels.layout != "C" or out.layout != "C":
-        raise TypingError("a product takes contiguous arrays")
-    if not isinstance(accumulate, types.BooleanLiteral):
-        raise TypingError("accumulate is a literal")
+    if not matrices or a.layout == "F" or panels.layout != "C" or out.layout != "C":
+        raise TypingError("a product takes arrays in C order")
+    if not isinstance(gradient, types.BooleanLiteral):
+        raise TypingError("gradient is a literal")
     numbers = (types.intp,) * 4
-    signature = types.void(a, panels, out, *numbers, accumulate)
+    signature = types.void(a, panels, out, *numbers, gradient)
 
     def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         arrays = [
             Matrix(context, builder, kind, value) for kind, value in zip((a, panels, out), values[:3], strict=True)
         ]
         first_row, count, first_panel, width = values[3:7]
-        tile = _Tile(builder, *arrays, first_row, first_panel, accumulate.literal_value)
+        tile = _Tile(builder, *arrays, first_row, first_panel, gradient.literal_value)
         last = builder.append_basic_block("multiplied")
         choice = builder.switch(_combined(builder, count, width), last)
         for height in range(1, ROWS + 1):
@@ -88,9 +89,9 @@ def _combined(builder: Any, rows: Any, vectors: Any) -> Any:
 class _Tile:
     """Writes the loop over k for tiles of one product."""
 
-    def __init__(self, builder: Any, a: Matrix, panels: Matrix, out: Matrix, row: Any, panel: Any, add: bool):
+    def __init__(self, builder: Any, a: Matrix, panels: Matrix, out: Matrix, row: Any, panel: Any, gradient: bool):
         self.builder, self.a, self.panels, self.out = builder, a, panels, out
-        self.row, self.panel, self.add = row, panel, add
+        self.row, self.panel, self.gradient = row, panel, gradient
         self.lanes = Lanes(builder, out.element.pointee)
 
     def emit(self, rows: int, vectors: int) -> None:
@@ -105,9 +106,9 @@ class _Tile:
             for _ in range(chains)
         ]
         # `alloca_once_value` sets the zeros where it stands, in the block of this tile.
-        depth = self.a.shape[1]
+        depth = self.a.shape[0 if self.gradient else 1]
         whole = builder.sub(depth, builder.srem(depth, self._number(chains)))
-        lefts = [self.a.at(builder.add(self.row, self._number(row))) for row in range(rows)]
+        lefts = [self._left(builder.add(self.row, self._number(row))) for row in range(rows)]
         rights = [
             self.panels.at(builder.add(self.panel, self._number(number))) for number in range(-(-vectors // PANEL))
         ]
@@ -119,6 +120,10 @@ class _Tile:
                 self._multiply(k, lefts, rights, sums[0])
         self._finish([[self._total(sums, row, vector) for vector in range(vectors)] for row in range(rows)])
 
+    def _left(self, row: Any) -> Any:
+        """The address of a row of the left factor, or of aᵀ, where k is 0."""
+        return self.a.at(self._number(0), row) if self.gradient else self.a.at(row)
+
     def _multiply(self, k: Any, lefts: list[Any], rights: list[Any], sums: list[list[Any]]) -> None:
         """Add the products of one k to the sums."""
         builder, lanes = self.builder, self.lanes
@@ -127,7 +132,7 @@ class _Tile:
         for vector in range(len(sums[0])):
             start = self._moved(rights[vector // PANEL], right_offset)
             right.append(lanes.load(self._element(self._moved(start, self._number(vector % PANEL * HOST.bytes)))))
-        left_offset = builder.mul(k, self.a.strides[1])
+        left_offset = builder.mul(k, self.a.strides[0 if self.gradient else 1])
         for left, row in zip(lefts, sums, strict=True):
             factor = lanes.broadcast(self._element(self._moved(left, left_offset)))
             for place, vector in zip(row, right, strict=True):
@@ -158,7 +163,7 @@ class _Tile:
             start = self.out.at(self.builder.add(self.row, self._number(number)), first)
             for vector, (total, mask) in enumerate(zip(row, masks, strict=True)):
                 place = self._element(self._moved(start, self._number(vector * HOST.bytes)))
-                if self.add:
+                if self.gradient:
                     before = lanes.load(place) if mask is None else lanes.load_masked(place, mask)
                     total = lanes.add(before, total)
                 if mask is None:

@@ -125,7 +125,7 @@ def interpreted(plan: Any) -> ModuleType:
     Python's vectors have one element: a number.
     """
     source = render_cpu(plan, "float64")
-    plain = source.replace('@njit(cache=True, error_model="numpy")\n', "")
+    plain = source.replace('@njit(cache=True, error_model="numpy", nogil=True)\n', "")
     assert plain != source
     assert "@njit" not in plain
     module = ModuleType("interpreted")

@@ -21,11 +21,12 @@ class Body:
     """Collects what one compiled function uses while its text is printed.
 
     `aliases` are symbols that another text stands for in the running sweep. `typed` names an array of the kernel's
-    dtype, `summed` one of the sums.
+    dtype, `summed` one of the sums, of which every part of the batch has its own row, `part`.
     """
 
     naming: Naming
     backward: bool
+    part: str = "part"
     arguments: dict[str, None] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
     aliases: dict[sympy.Symbol, str] = field(default_factory=dict)
@@ -60,6 +61,8 @@ class Body:
         match array.kept:
             case Kept.STEPS:
                 return "t + 1" if following else "here" if shrinks else "t"
+            case Kept.CHUNK:
+                return "t - begin"
             case Kept.CARRIED if lag:
                 return "before" if shrinks else "t"
             case Kept.CARRIED:
@@ -75,27 +78,54 @@ class Body:
         name = self.array(array)
         offset = " + ".join([*self.sizes(place.before), "unit"]) if array.columns != ("",) else "0"
         if array.kept is Kept.SUM:
-            return f"{name}[{offset}]"
+            return f"{name}[{self.part}, {offset}]"
         if array.kept is Kept.ONCE:
             return f"{name}[0, {offset}]"
         row = self.row(array, lag, following)
         return f"{name}[{row + ', ' if row else ''}item, {offset}]"
+
+    def output(self, symbol: sympy.Symbol) -> str:
+        """Where the value of an output is handed out, of the running step, item and unit; "" for anything else."""
+        array = None if self.backward else self.naming.plan.outputs.get(str(symbol))
+        return self.element(Place(array, ())) if array else ""
+
+    def is_read_whole(self, array: Array) -> bool:
+        """Whether products, the loss or the caller read an array with the rows of sequences that have ended."""
+        if self.backward:
+            return array.kept is Kept.STEPS
+        return array.kept is not Kept.ONCE and array in self.naming.read_whole
 
     def sizes(self, dimensions: Iterable[str]) -> list[str]:
         """A sum of sizes as text pieces: `3 * hidden_size`."""
         counts = Counter(dimensions)
         return [f"{count} * {self.size(name)}" if count > 1 else self.size(name) for name, count in counts.items()]
 
-    def operand(self, symbol: sympy.Symbol) -> str:
-        """The right-hand vectors of a product in the loop, (B, n)."""
-        lag = symbol.lag if isinstance(symbol, Value) else 0
-        array = self.naming.place(symbol).array
-        return f"{self.array(array)}[{self.row(array, lag, False)}]"
+    def columns(self, place: Place, rows: Iterable[str]) -> tuple[str, str]:
+        """From which column of its array a value with these rows starts, and behind which one it ends."""
+        rows = tuple(rows)
+        return " + ".join(self.sizes(place.before)) or "0", " + ".join(self.sizes((*place.before, *rows)))
 
-    def rows_of(self, array: Array) -> str:
-        """All rows of the running step of an array, (B, n)."""
-        row = self.row(array, 0, False)
-        return f"{self.array(array)}[{row}]" if row else self.array(array)
+    def running_rows(self, place: Place, rows: Iterable[str], lag: int = 0) -> str:
+        """The rows of the running step, one a sequence, as a factor or the result of a product."""
+        array = place.array
+        name, row = self.array(array), self.row(array, lag, False)
+        rows = tuple(rows)
+        leading = f"{row}, first:stop" if row else "first:stop"
+        if rows == array.columns:
+            return f"{name}[{leading}]"
+        start, end = self.columns(place, rows)
+        return f"{name}[{leading}, {start} : {end}]"
+
+    def chunk_rows(self, array: Array, lag: int = 0) -> str:
+        """The rows of the running chunk of steps."""
+        name = self.array(array)
+        match array.kept:
+            case Kept.CHUNK:
+                return f"{name}[: end - begin]"
+            case Kept.CARRIED if not lag:
+                return f"{name}[begin + 1 : end + 1]"
+            case _:
+                return f"{name}[begin:end]"
 
     def leaf(self, symbol: sympy.Symbol) -> str:
         """What a symbol is in the text: a typed constant, an element of a parameter, or a local scalar."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import sympy
 
@@ -10,9 +10,12 @@ from derive.elementary import Value, value
 from derive.equations.model import Kind
 from derive.plan.model import Array, Kept, Origin, Plan, Region, Stack
 from derive.plan.symbols import adjoint, error, last_error, total
-from derive.printers.cpu.kernels import kernels
-from derive.printers.cpu.model import Allocation, CpuView, Kernel, PackedStack
+from derive.printers.cpu.kernels import Functions, functions
+from derive.printers.cpu.model import Allocation, Arrays, CpuView, Kernel, PackedStack
 from derive.printers.cpu.naming import Naming
+
+
+_CLEARED = (Kept.SUM, Kept.ONCE, Kept.PAIR)
 
 
 def view(plan: Plan) -> CpuView:
@@ -30,11 +33,11 @@ class _Driver:
 
     def view(self) -> CpuView:
         plan, equations, naming = self.plan, self.equations, self.naming
-        forward = kernels(naming, plan.forward, "forward")
-        backward = kernels(naming, plan.backward, "backward")
+        forward = functions(naming, plan.forward, "forward")
+        backward = functions(naming, plan.backward, "backward")
         pulled = {stack for _, stages in plan.backward.regions for stage in stages for stack in stage.products}
         inputs = [plan.places[value(name)].array for name in equations.inputs]
-        used_forward = [array for array in plan.arrays if array.origin is Origin.FORWARD or array in inputs]
+        used_forward = [array for array in plan.arrays if array.origin is Origin.FORWARD]
         used_backward = [array for array in plan.arrays if array.origin is Origin.BACKWARD]
         return CpuView(
             functions=naming.functions,
@@ -43,15 +46,22 @@ class _Driver:
             forward_params=self._read_params(forward, ()),
             backward_params=self._read_params(backward, [stack for stack in plan.stacks if stack in pulled]),
             stacks=tuple(self._packed(stack, stack in pulled) for stack in plan.stacks),
-            forward_kernels=tuple(item for _, entries in forward for item in entries if isinstance(item, Kernel)),
-            backward_kernels=tuple(item for _, entries in backward for item in entries if isinstance(item, Kernel)),
-            forward_arrays=tuple(Allocation(array.name, self._allocation(array)) for array in used_forward),
-            backward_arrays=tuple(Allocation(array.name, self._allocation(array)) for array in used_backward),
+            preamble_kernels=tuple(
+                item for item in (*forward.preamble, *backward.preamble) if isinstance(item, Kernel)
+            ),
+            forward_kernel=forward.sequence,
+            backward_kernel=backward.sequence,
+            taken=tuple(self._given(array) for array in inputs),
+            forward_arrays=self._arrays(used_forward),
+            backward_arrays=self._arrays(used_backward),
+            starts=tuple(self._start(array) for array in used_forward if array.kept is Kept.CARRIED),
             saved=tuple(array.name for array in plan.arrays if array.saved),
-            forward=tuple(self._lines(forward, backward=False)),
-            backward=tuple(self._lines(backward, backward=True)),
+            sums=tuple(array.name for array in used_backward if array.kept is Kept.SUM),
+            work=self._work(),
+            forward_preamble=tuple(self._preamble(forward, backward=False)),
+            backward_preamble=tuple(self._preamble(backward, backward=True)),
             judged=self._rows_of(equations.loss.variable) if equations.loss else "",
-            outputs=tuple(self._output(name) for name in equations.outputs),
+            outputs=tuple(plan.outputs[name].name for name in equations.outputs),
             final=tuple(f"calls.last_rows({self._kept(name)}, call)" for name in equations.states),
             errors=tuple(self._external_name(error(name)) for name in equations.outputs),
             ends=tuple(self._external_name(last_error(name)) for name in equations.states),
@@ -61,17 +71,9 @@ class _Driver:
             state_gradients=tuple(self._state_gradient(index) for index in range(len(equations.states))),
         )
 
-    def _read_params(
-        self, regions: Sequence[tuple[Region, Sequence[Kernel | Stack]]], packed: Sequence[Stack]
-    ) -> tuple[tuple[str, str], ...]:
+    def _read_params(self, functions: Functions, packed: Sequence[Stack]) -> tuple[tuple[str, str], ...]:
         """The parameters that a driver names, with the field of Params that gives each; a scalar gets one element."""
-        read = {
-            argument
-            for _, entries in regions
-            for item in entries
-            if isinstance(item, Kernel)
-            for argument in item.arguments
-        }
+        read = {argument for item in functions.kernels for argument in item.arguments}
         read |= {self.naming.names[matrix] for stack in packed for matrix, _ in stack.matrices}
         read |= {
             self.naming.names[str(stack.operand)]
@@ -83,6 +85,12 @@ class _Driver:
             for name in self.equations.parameters
             if self.naming.names[name] in read
         )
+
+    def _work(self) -> str:
+        """About how many multiply-adds one sequence takes in one step."""
+        timed = [stack for stack in self.plan.stacks if stack.region is not Region.PREAMBLE]
+        products = [f"({self._columns(stack.rows)}) * {self._columns([stack.columns])}" for stack in timed]
+        return " + ".join((*products, *(dimension.name for dimension in self.equations.dimensions)))
 
     def _external_name(self, symbol: sympy.Symbol) -> str:
         return self.plan.places[symbol].array.name
@@ -96,28 +104,42 @@ class _Driver:
             counts[name or "1"] = counts.get(name or "1", 0) + 1
         return " + ".join(f"{count} * {name}" if count > 1 else name for name, count in counts.items())
 
-    def _allocation(self, array: Array) -> str:
-        """The code that makes an array; an input is taken as it comes."""
-        states = self.equations.states
-        if array.holds in self.equations.inputs:
-            given = f"call.inputs[{self.equations.inputs.index(array.holds)}]"
-            if array.kept is Kept.STEPS:
-                return given
-            return f"np.concatenate((call.state[{states.index(array.holds)}][None], {given}))"
+    def _given(self, array: Array) -> Allocation:
+        """An input is taken as it comes; one that is a state gets the row before the first step."""
+        given = f"call.inputs[{self.equations.inputs.index(array.holds)}]"
+        if array.kept is Kept.STEPS:
+            return Allocation(array.name, given)
+        before = f"call.state[{self.equations.states.index(array.holds)}][None]"
+        return Allocation(array.name, f"np.concatenate(({before}, {given}))")
+
+    def _arrays(self, arrays: Sequence[Array]) -> Arrays:
+        """The arrays of one pass by who keeps them: the caller, the tape, or this call alone."""
+        handed_out = {*self.plan.outputs.values(), *(self.plan.places[adjoint(x)].array for x in self.equations.inputs)}
+        lent = [array for array in arrays if array.kept not in _CLEARED and array not in handed_out]
+        return Arrays(
+            cleared=tuple(Allocation(array.name, self._cleared(array)) for array in arrays if array.kept in _CLEARED),
+            handed_out=tuple(Allocation(array.name, self._shape(array)) for array in arrays if array in handed_out),
+            saved=tuple(Allocation(array.name, self._shape(array)) for array in lent if array.saved),
+            lent=tuple(Allocation(array.name, self._shape(array)) for array in lent if not array.saved),
+        )
+
+    def _cleared(self, array: Array) -> str:
+        """An array that starts as zeros: what is added to, and what a sequence without steps leaves as it is."""
         columns = self._columns(array.columns)
-        shrunk = {Kept.STEPS: "1", Kept.CARRIED: "2"}
-        full = {
-            Kept.STEPS: "steps", Kept.CARRIED: "steps + 1", Kept.PAIR: "2", Kept.ONE: "", Kept.ONCE: "1", Kept.SUM: "",
-        }[array.kept]  # fmt: skip
         if array.kept is Kept.SUM:
-            return f"np.zeros({columns})"
-        if array.kept is Kept.ONCE:
-            return f"np.zeros((1, {columns}), dtype)"
-        rows = f"{full} if keep_tape else {shrunk[array.kept]}, " if array.shrinks else f"{full}, " if full else ""
-        shape = f"np.zeros(({rows}batch, {columns}), dtype)"
-        if array.holds in states:
-            return f"calls.carried({shape}, call.state[{states.index(array.holds)}])"
-        return shape
+            return f"np.zeros((len(parts), {columns}))"
+        return f"np.zeros(({'2, batch' if array.kept is Kept.PAIR else '1'}, {columns}), dtype)"
+
+    def _shape(self, array: Array) -> str:
+        """The shape of an array, which is smaller where no tape is kept."""
+        whole, shrunk = {
+            Kept.STEPS: ("steps, ", "rows, "), Kept.CARRIED: ("steps + 1, ", "carried_rows, "),
+            Kept.CHUNK: ("chunk, ", ""), Kept.ONE: ("", ""),
+        }[array.kept]  # fmt: skip
+        return f"({shrunk if array.shrinks else whole}batch, {self._columns(array.columns)})"
+
+    def _start(self, array: Array) -> str:
+        return f"{array.name}[0] = call.state[{self.equations.states.index(array.holds)}]"
 
     def _packed(self, stack: Stack, read_back: bool) -> PackedStack:
         """The matrices of a stack below each other."""
@@ -126,22 +148,17 @@ class _Driver:
         stacked = matrices[0] if len(matrices) == 1 else f"np.concatenate(({', '.join(matrices)}))"
         return PackedStack(f"packed_{stack.name}", stacked, read_back)
 
-    def _lines(self, regions: Sequence[tuple[Region, Sequence[Kernel | Stack]]], *, backward: bool) -> list[str]:
-        lines = []
-        for _, entries in regions:
-            for entry in entries:
-                if isinstance(entry, Kernel):
-                    leading = ("steps", "batch", "call.lengths", *(() if backward else ("keep_tape",)))
-                    arguments = (*leading, *entry.arguments) if entry.region != "preamble" else entry.arguments
-                    lines.append(f"{entry.name}({', '.join(arguments)})")
-                elif backward:
-                    adjoints = self._adjoints(entry)
-                    pulled = self.plan.places[entry.pulled].array
-                    lines.append(f"product({self._rows(adjoints)}, packed_{entry.name}, {self._rows(pulled)})")
-                else:
-                    products = self.plan.places[entry.products[0]].array
-                    lines.append(f"product({self._operand(entry)}, packed_{entry.name}, {self._rows(products)})")
-        return lines
+    def _preamble(self, functions: Functions, *, backward: bool) -> Iterator[str]:
+        """The calls of what runs once a call, outside the steps."""
+        places = self.plan.places
+        for item in functions.preamble:
+            if isinstance(item, Kernel):
+                yield f"{item.name}({', '.join(item.arguments)})"
+            elif backward:
+                yield f"product({self._adjoints(item).name}, packed_{item.name}, {places[item.pulled].array.name})"
+            else:
+                products = places[item.products[0]].array.name
+                yield f"product({self._operand(item)}, packed_{item.name}, {products})"
 
     def _adjoints(self, stack: Stack) -> Array:
         return self.plan.places[adjoint(str(stack.products[0]))].array
@@ -153,31 +170,27 @@ class _Driver:
         rows = {Kept.CARRIED: "[:-1]" if lag else "[1:]"}.get(array.kept, "")
         return f"{array.name}{rows}.reshape(steps * batch, {self._columns(array.columns)})"
 
-    def _operand(self, stack: Stack, *, masked: bool = False) -> str:
+    def _operand(self, stack: Stack) -> str:
         """The right-hand vectors of a stack, one a row."""
         symbol = stack.operand
         name = symbol.variable if isinstance(symbol, Value) else ""
         if name in self.equations.parameters:
             return f"{self.naming.names[name]}.reshape(1, {self._columns([stack.columns])})"
-        array = self.naming.place(symbol).array
-        lag = symbol.lag if isinstance(symbol, Value) else 0
-        if not masked or array.kept is Kept.ONCE:
-            return self._rows(array, lag)
-        rows = {Kept.CARRIED: "[:-1]" if lag else "[1:]"}.get(array.kept, "")
-        return f"calls.masked({array.name}{rows}, call.lengths).reshape(steps * batch, {self._columns(array.columns)})"
+        return self._rows(self.naming.place(symbol).array, symbol.lag if isinstance(symbol, Value) else 0)
 
     def _rows_of(self, name: str) -> str:
         """The rows of a variable at the steps 1 to T."""
         array = self.plan.places[value(name)].array
         return f"{array.name}{'[1:]' if array.kept is Kept.CARRIED else ''}"
 
-    def _output(self, name: str) -> str:
-        return f"calls.masked({self._rows_of(name)}, call.lengths).copy()"
-
     def _weight(self, stack: Stack) -> Allocation:
         """The deferred product of a stack: adjoints transposed times right-hand vectors."""
-        text = f"weight_gradient({self._rows(self._adjoints(stack))}, {self._operand(stack, masked=True)})"
-        return Allocation(f"weights_{stack.name}", text)
+        place = self.plan.places[adjoint(str(stack.products[0]))]
+        adjoints = self._rows(place.array)
+        if stack.rows != place.array.columns:
+            start, end = self._columns(place.before) or "0", self._columns((*place.before, *stack.rows))
+            adjoints = f"{adjoints}[:, {start} : {end}]"
+        return Allocation(f"weights_{stack.name}", f"weight_gradient({adjoints}, {self._operand(stack)}, parts)")
 
     def _parameter_gradient(self, name: str) -> str:
         """The gradient of one parameter, from the deferred products or the sums."""
@@ -186,7 +199,7 @@ class _Driver:
             return " + ".join(self._slices(name))
         place = self.plan.places.get(adjoint(name))
         array = place.array if place else self.plan.places[total(name)].array
-        text = f"{array.name}[0]" if array.kept is Kept.ONCE else f"{array.name}.astype(dtype)"
+        text = f"{array.name}[0]" if array.kept is Kept.ONCE else f"{array.name}[0].astype(dtype)"
         return f"{text}.reshape(())" if symbol.kind is Kind.SCALAR else text
 
     def _slices(self, name: str) -> list[str]:

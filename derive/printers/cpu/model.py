@@ -7,40 +7,51 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SweepView:
-    """The text of one element-wise pass: loads, statements and stores, for every unit of `size`."""
+    """The text of one element-wise pass: loads, statements and stores, for every unit of `size`.
+
+    `beyond` are the stores for a sequence that has ended before the running step.
+    """
 
     size: str
     loads: tuple[str, ...]
     statements: tuple[str, ...]
-    carried: tuple[str, ...]
+    beyond: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StageView:
-    """The products of a stage inside the loop, as calls, and its sweeps."""
+    """The products of a stage, as calls, and its sweeps."""
 
     products: tuple[str, ...]
     sweeps: tuple[SweepView, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel:
-    """A compiled function: a batched sweep, the loop, or a sweep of the preamble, which has neither steps nor batch.
+class RegionView:
+    """The stages of a region: `stepwise` ones run step by step, the others over all steps of a chunk at once."""
 
-    `typed` names an array of the dtype whose vectors the sweeps are computed in.
+    stepwise: bool
+    stages: tuple[StageView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A compiled function: one direction of a part of the batch, or one sweep of the preamble.
+
+    `typed` names an array of the dtype whose vectors the sweeps are computed in. A sweep of the preamble has neither
+    steps nor batch; it is the only one of its function.
     """
 
     name: str
-    region: str
     arguments: tuple[str, ...]
     constants: tuple[str, ...]
     typed: str
-    stages: tuple[StageView, ...]
+    regions: tuple[RegionView, ...]
 
     @property
     def sweep(self) -> SweepView:
-        """The only sweep of a batched kernel."""
-        return self.stages[0].sweeps[0]
+        """The only sweep of a function of the preamble."""
+        return self.regions[0].stages[0].sweeps[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +68,23 @@ class PackedStack:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """An array that the driver makes, or takes from the caller: `text` is the code that gives it."""
+    """An array that the driver makes, or takes from the caller: `text` is the code that gives it, or its shape."""
 
     name: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """The arrays that a pass fills: those that start as zeros, with their code; all others with their shapes.
+
+    `handed_out` go to the caller, `saved` to the tape; `lent` serve this call alone.
+    """
+
+    cleared: tuple[Allocation, ...]
+    handed_out: tuple[Allocation, ...]
+    saved: tuple[Allocation, ...]
+    lent: tuple[Allocation, ...]
 
 
 @dataclass(frozen=True)
@@ -68,7 +92,9 @@ class CpuView:
     """What the CPU template lays out.
 
     `stacks` are the packed matrices: their name in the forward pass, what they are for, and the code that packs them
-    for either pass. `forward` and `backward` are the lines of the two drivers.
+    for either pass. `forward_preamble` and `backward_preamble` are the lines that run once a call: the forward pass
+    begins with them, the backward pass ends with them. The other parts of a pass are one compiled function. `taken` are
+    the inputs, `starts` puts the state before the first step into its arrays.
     """
 
     functions: tuple[str, ...]
@@ -77,13 +103,18 @@ class CpuView:
     backward_params: tuple[tuple[str, str], ...]
     params: tuple[str, ...]
     stacks: tuple[PackedStack, ...]
-    forward_kernels: tuple[Kernel, ...]
-    backward_kernels: tuple[Kernel, ...]
-    forward_arrays: tuple[Allocation, ...]
-    backward_arrays: tuple[Allocation, ...]
+    preamble_kernels: tuple[Kernel, ...]
+    forward_kernel: Kernel | None
+    backward_kernel: Kernel | None
+    taken: tuple[Allocation, ...]
+    forward_arrays: Arrays
+    backward_arrays: Arrays
+    starts: tuple[str, ...]
     saved: tuple[str, ...]
-    forward: tuple[str, ...]
-    backward: tuple[str, ...]
+    sums: tuple[str, ...]
+    work: str
+    forward_preamble: tuple[str, ...]
+    backward_preamble: tuple[str, ...]
     judged: str
     outputs: tuple[str, ...]
     final: tuple[str, ...]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import sympy
 
 from derive.elementary import Elementary, ProductSymbol, Value, value
 from derive.names import Namer
-from derive.plan.model import Place, Plan
-from derive.plan.symbols import code
+from derive.plan.model import Array, Place, Plan
+from derive.plan.symbols import code, unlagged
 from derive.printers.code import decimal
 
 RESERVED = (
-    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "call", "calls", "consume_tape",
-    "dstate", "dtype", "dy", "ends", "errors", "forward", "Grads", "here", "init", "init_state", "Inputs",
-    "isinstance", "item", "keep", "keep_tape", "lengths", "loss", "losses", "NamedTuple", "njit", "now", "np",
-    "Outputs", "pack", "Packed", "panels", "packed", "parameters", "Params", "params", "plain", "product", "range",
-    "real", "seed", "SIGNATURE", "Signature", "State", "start", "state", "step", "steps", "t", "Tape", "tape",
-    "target", "total", "unit", "units", "weight", "weight_gradient", "width", "x_t",
+    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "begin", "call", "calls", "carried_rows", "chunk",
+    "consume_tape", "dstate", "dtype", "dy", "end", "ends", "errors", "first", "forward", "Grads", "here", "init",
+    "init_state", "Inputs", "isinstance", "item", "keep", "keep_tape", "len", "lengths", "loss", "losses", "max",
+    "memory", "min", "NamedTuple", "njit", "now", "np", "Outputs", "pack", "Packed", "panels", "packed", "parameters", "Params",
+    "params", "part", "parts", "plain", "product", "product_of_steps", "range", "real", "rows", "seed", "SIGNATURE",
+    "Signature", "State", "start", "state", "step", "steps", "stop", "t", "Tape", "tape", "target", "threads", "total",
+    "unit", "units", "weight", "weight_gradient", "width", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 WORDS = {0: "zero", 1: "one", 2: "two", 3: "three", 4: "four"}
@@ -37,6 +39,13 @@ class Naming:
         self.names = {name: self._namer.new(name) for name in self.equations.symbols}
         self._locals: dict[sympy.Symbol, str] = {}
         self._constants: dict[sympy.Rational, str] = {}
+
+    @cached_property
+    def read_whole(self) -> frozenset[Array]:
+        """The arrays of the forward pass that products or the loss read, whatever the lengths of the sequences."""
+        operands = [stack.operand for stack in self.plan.stacks if unlagged(stack.operand) in self.plan.places]
+        judged = [value(self.equations.loss.variable)] if self.equations.loss else []
+        return frozenset(self.place(symbol).array for symbol in (*operands, *judged))
 
     def place(self, symbol: sympy.Symbol) -> Place:
         """Where the value of `symbol`, of this step or of the one before, is stored."""

@@ -1,0 +1,83 @@
+"""Threads that share a batch: each runs whole sequences for its rows, without a barrier.
+
+The number of threads is that of the CPUs that the process may use, or what the environment variable DERIVE_THREADS, or
+else OMP_NUM_THREADS, says; `limit` changes it while the process runs. A part of the batch runs in the thread of the
+caller, the others in threads that wait for work. Compiled functions release the interpreter's lock. Calls from several
+threads of the caller, and calls in a process that was forked, are safe.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+Part = tuple[int, int, int]
+"""The number of a part of the batch, its first sequence, and the one behind its last."""
+
+_LEAST = 1 << 18
+"""Multiply-adds that are worth a thread of their own: they take longer than it takes to wake one."""
+
+
+def _from_environment() -> int:
+    """The number of threads to begin with."""
+    for name in ("DERIVE_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(name, "").partition(",")[0]
+        if text.isdigit() and int(text) > 0:
+            return int(text)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Pool:
+    """The waiting threads; a forked process, which inherits none of them, starts its own."""
+
+    def __init__(self) -> None:
+        self.threads = _from_environment()
+        self.executor: ThreadPoolExecutor | None = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.forget)
+
+    def forget(self) -> None:
+        self.executor = None
+
+    def submit(self, function: Callable[..., None], *arguments: Any) -> Future[None]:
+        if self.executor is None:
+            self.executor = ThreadPoolExecutor(max(1, self.threads - 1), thread_name_prefix="derive")
+        return self.executor.submit(function, *arguments)
+
+
+_POOL = _Pool()
+
+
+def limit(threads: int) -> int:
+    """Use at most so many threads from now on. Returns the number before. Raises ValueError below 1."""
+    if threads < 1:
+        raise ValueError(f"threads.limit: expected at least 1 thread, received {threads}")
+    before, _POOL.threads, executor = _POOL.threads, threads, _POOL.executor
+    _POOL.forget()
+    if executor is not None:
+        executor.shutdown(wait=False)
+    return before
+
+
+def parts(size: int, work: int) -> tuple[Part, ...]:
+    """The rows of a batch of `size` for each thread, no more threads than `work` multiply-adds a row are worth."""
+    return split(size, max(1, min(_POOL.threads, size, size * work // _LEAST)))
+
+
+def split(size: int, count: int, unit: int = 1) -> tuple[Part, ...]:
+    """`count` even parts of `size` rows; all but the last part are multiples of `unit`."""
+    units = -(-size // unit)
+    bounds = [min(units * number // count * unit, size) for number in range(count + 1)]
+    return tuple((number, bounds[number], bounds[number + 1]) for number in range(count))
+
+
+def run(function: Callable[..., None], parts: Sequence[Part], *arguments: Any) -> None:
+    """Call `function` with each of `parts`, its three numbers first, and with the arguments; each in a thread."""
+    waiting = [_POOL.submit(function, *part, *arguments) for part in parts[1:]]
+    try:
+        function(*parts[0], *arguments)
+    finally:
+        for future in waiting:
+            future.result()
