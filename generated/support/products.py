@@ -21,7 +21,7 @@ _LINE = 64
 """Bytes of a cache line: no load of a panel spans two of them."""
 _LEFT = 1 << 16
 """Elements of the left matrix that pass a panel by while it stays in the cache next to the CPU."""
-_NEAR = 1 << 17
+_NEAR = 1 << 14
 """Bytes of panels that are read from the caches next to the CPU."""
 _DEPTH = 256
 """Rows of a weight gradient's factors that are summed before the result is touched."""
@@ -87,11 +87,12 @@ def _multiply(a, packed, out, gradient):
     """Tile after tile: a block of rows passes each panel by, so that the panel is read from memory once."""
     lanes = PANEL_BYTES // PANEL // out.itemsize
     rows, depth = out.shape[0], a.shape[0 if gradient else 1]
-    block = max(_LEFT // max(depth, 1) // ROWS, 1) * ROWS
-    for start in range(0, rows, block):
+    # A division takes as long as a small tile: where one tile has all rows there is none.
+    block = rows if rows <= ROWS else max(_LEFT // max(depth, 1) // ROWS, 1) * ROWS
+    for start in range(0, rows, max(block, 1)):
         height = min(block, rows - start)
-        tiles = -(-height // ROWS)
-        least, larger = height // tiles, height % tiles
+        tiles = 1 if height <= ROWS else -(-height // ROWS)
+        least, larger = (height, 0) if tiles == 1 else (height // tiles, height % tiles)
         left = -(-out.shape[1] // lanes)
         panel = 0
         # Few rows: several panels at once hide more latency, but from farther away one stream arrives faster.
