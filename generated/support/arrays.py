@@ -19,9 +19,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from generated.support import memory
 from generated.support.expected import (
-    INTEGER, REAL, Array, Dtype, Expected, Shape, contiguous, describe, integer, is_ready,
-)  # fmt: skip
+    INTEGER,
+    REAL,
+    Array,
+    Dtype,
+    Expected,
+    Shape,
+    contiguous,
+    describe,
+    integer,
+    is_ready,
+)
 from generated.support.signature import Signature
 
 Sizes = Mapping[str, int]
@@ -174,7 +184,9 @@ def check_errors(
     error must be given, else ValueError.
     """
     place = f"{signature.cell}.{where}"
-    outputs: tuple[object, ...] = (None,) * len(signature.outputs) if dy is None else _several(dy, signature.outputs, f"{place}: dy")
+    outputs: tuple[object, ...] = (None,) * len(signature.outputs)
+    if dy is not None:
+        outputs = _several(dy, signature.outputs, f"{place}: dy")
     states: tuple[object, ...] = (None,) * len(signature.states)
     if dstate is not None:
         states = _named(dstate, tuple(name for name, _ in signature.states), f"{place}: dstate", "State")
@@ -184,10 +196,15 @@ def check_errors(
     rows: Shape = (("T", steps), ("B", batch))
     outer = _paths(f"{place}: dy", signature.outputs)
     last = ((f"{place}: dstate.{name}", size) for name, size in signature.states)
-    return (
-        tuple(_error(value, path, rows, (size, sizes[size]), dtype) for value, (path, size) in zip(outputs, outer)),
-        tuple(_error(value, path, rows[1:], (size, sizes[size]), dtype) for value, (path, size) in zip(states, last)),
+    errors = (
+        _error(value, path, rows, (size, sizes[size]), dtype)
+        for value, (path, size) in zip(outputs, outer, strict=True)
     )
+    ends = (
+        _error(value, path, rows[1:], (size, sizes[size]), dtype)
+        for value, (path, size) in zip(states, last, strict=True)
+    )
+    return tuple(errors), tuple(ends)
 
 
 def check_target(
@@ -209,8 +226,9 @@ def check_target(
     if target.dtype == dtype:
         return contiguous(values.check(target))
     array = ids.check(target)
-    _refuse_first((array < 0) | (array >= size), array, f"{place}: expected ids from 0 to {size - 1}")
-    return array.astype(np.int64, order="C")
+    if array.size and (array.min() < 0 or array.max() >= size):
+        _refuse_first((array < 0) | (array >= size), array, f"{place}: expected ids from 0 to {size - 1}")
+    return memory.copied(array, np.dtype(np.int64))
 
 
 def check_weight(signature: Signature, weight: object, steps: int, batch: int, dtype: Dtype, where: str) -> Array:
@@ -218,9 +236,10 @@ def check_weight(signature: Signature, weight: object, steps: int, batch: int, d
     place = f"{signature.cell}.{where}: weight"
     expected = Expected(place, (dtype,), (("T", steps), ("B", batch)))
     if weight is None:
-        return expected.filled(1.0)
+        return _filled((steps, batch), 1.0, dtype)
     array = expected.check(weight)
-    _refuse_first(~((array >= 0.0) & (array < np.inf)), array, f"{place}: expected finite weights of at least 0")
+    if array.size and not (array.min() >= 0.0 and array.max() < np.inf):
+        _refuse_first(~((array >= 0.0) & (array < np.inf)), array, f"{place}: expected finite weights of at least 0")
     return contiguous(array)
 
 
@@ -244,9 +263,10 @@ def _inputs(
     rows: Shape = tuple((axis, None) for axis in leading)
     known = dict(sizes)
     arrays = []
-    if len(values) == 1 and is_ready(values[0], dtype, None) and values[0].ndim == len(leading) + 1:
-        if values[0].shape[-1] == sizes.get(signature.inputs[0][1]):
-            return values, values[0].shape[:-1]
+    first = values[0]
+    ready = len(values) == 1 and is_ready(first, dtype, None) and first.ndim == len(leading) + 1
+    if ready and first.shape[-1] == sizes.get(signature.inputs[0][1]):
+        return (first,), first.shape[:-1]
     for value, (path, size) in zip(values, _paths(place, signature.inputs), strict=True):
         array = Expected(path, (dtype,), (*rows, *_axes(known, size))).check(value)
         if array.shape[-1] < 1:
@@ -286,13 +306,13 @@ def _error(value: object, path: str, rows: Shape, axis: tuple[str, int], dtype: 
     shape = (*rows, axis)
     sizes = tuple(size for _, size in shape)
     if value is None:
-        return np.zeros(sizes, dtype)
+        return memory.zeros(sizes, dtype)
     return value if is_ready(value, dtype, sizes) else contiguous(Expected(path, (dtype,), shape).check(value))
 
 
 def _filled(shape: tuple[int, ...], number: float, dtype: Dtype | type) -> Array:
     """A new array with the same number everywhere."""
-    array = np.empty(shape, dtype)
+    array = memory.empty(shape, np.dtype(dtype))
     array.fill(number)
     return array
 

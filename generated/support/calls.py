@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from generated.support import arrays
+from generated.support import arrays, memory
 from generated.support.expected import Array, Dtype, contiguous, describe
 from generated.support.signature import Signature
-
 
 CHUNK = 512
 """Rows of a batched product: its factors and results stay in the caches until the loop has used them."""
@@ -21,7 +20,7 @@ class Call:
     """The checked arguments of one call: sizes by name, dtype, T, B, and contiguous arrays.
 
     `inputs` are zero beyond each sequence's length, so that what stands there cannot reach a gradient. `target` and
-    `weight` are None where the cell has no loss. Without `ragged` all lengths are T.
+    `weight` are None where the cell has no loss. Without `ragged` all lengths are T. `lease` stands for the tape.
     """
 
     sizes: Mapping[str, int]
@@ -34,6 +33,7 @@ class Call:
     target: Array | None = None
     weight: Array | None = None
     ragged: bool = False
+    lease: memory.Lease = field(default_factory=memory.Lease)
 
     @property
     def chunk(self) -> int:
@@ -51,10 +51,13 @@ def begin(
     weight: object = None,
 ) -> Call:
     """Check the arguments of `forward`; errors as `arrays` raises them, before any work."""
+    for name, value in (("params", params), ("x", x), ("target", target), ("weight", weight)):
+        memory.refuse_own(f"{signature.cell}.forward: {name}", value)
     sizes, dtype = arrays.param_sizes(signature, params, "forward")
     inputs, steps, batch = arrays.check_inputs(signature, x, sizes, dtype, "forward")
     sizes = arrays.complete_sizes(signature.inputs, inputs, sizes)
     start = arrays.check_state(signature, state, sizes, batch, dtype, "forward")
+    start = start if state is None else memory.start(start)
     sizes = arrays.complete_sizes(signature.states, start, sizes)
     ends = arrays.check_lengths(signature, lengths, steps, batch, "forward")
     if lengths is not None:
@@ -65,19 +68,18 @@ def begin(
     checked = arrays.check_target(signature, target, size, steps, batch, dtype, "forward")
     weights = arrays.check_weight(signature, weight, steps, batch, dtype, "forward")
     if lengths is not None:
-        weights = np.where(at_work(ends, steps), weights, weights.dtype.type(0))
+        weights = masked(weights, ends)
     return Call(sizes, dtype, steps, batch, inputs, start, ends, checked, weights, ragged=lengths is not None)
 
 
-def at_work(lengths: Array, steps: int) -> Array:
-    """Which sequences still run in which step: booleans (T, B)."""
-    return np.arange(steps)[:, None] < lengths[None, :]
-
-
 def masked(values: Array, lengths: Array) -> Array:
-    """`values` (T, B, n), or a copy with zeros beyond each sequence's length where one ends early."""
-    alive = at_work(lengths, len(values))
-    return values if alive.all() else np.where(alive[:, :, None], values, values.dtype.type(0))
+    """`values` (T, B, ...), or a copy with zeros beyond each sequence's length where one ends early."""
+    if (lengths == len(values)).all():
+        return values
+    copy = memory.copied(values)
+    for item, length in enumerate(lengths):
+        copy[length:, item] = 0
+    return copy
 
 
 def begin_step(signature: Signature, params: object, x_t: object, state: object) -> Call:
@@ -90,26 +92,33 @@ def begin_step(signature: Signature, params: object, x_t: object, state: object)
     return Call(sizes, dtype, 1, batch, tuple(array[None] for array in inputs), start, np.ones(batch, np.int64))
 
 
-def begin_backward(
-    signature: Signature, params: object, tape: object, kind: type, dy: object, dstate: object
-) -> tuple[Call, tuple[Array, ...], tuple[Array, ...]]:
-    """Check the arguments of `backward`: the call that made the tape, the errors by output and by last state.
+def begin_backward(signature: Signature, params: object, tape: object, kinds: type | tuple[type, ...]) -> Call:
+    """Check the first arguments of `backward` and give the call that made the tape, one of `kinds`.
 
-    Raises TypeError where `tape` is not what this module's `forward` returned, ValueError where `params` have other
-    sizes than those of the tape.
+    Raises TypeError where `tape` is not what this module's `forward` returned, ValueError where it has been consumed or
+    `params` have other sizes than those of the tape.
     """
     sizes, dtype = arrays.param_sizes(signature, params, "backward")
-    if not isinstance(tape, tuple) or not isinstance(tape, kind):
+    place = f"{signature.cell}.backward: tape"
+    if not isinstance(tape, tuple) or not isinstance(tape, kinds):
         hint = ": forward(..., keep_tape=False) keeps none" if tape is None else ""
-        place = f"{signature.cell}.backward: tape"
         raise TypeError(f"{place}: expected the Tape of this module's forward, received {describe(tape)}{hint}")
     call: Call = tape[0]
+    if call.lease.consumed:
+        raise ValueError(f"{place}: it was consumed by an earlier backward(..., consume_tape=True)")
     expected = {name: call.sizes[name] for name in sizes}
     if sizes != expected or dtype != call.dtype:
         message = f"expected the parameters of forward ({expected}, {call.dtype}), received {sizes}, {dtype}"
         raise ValueError(f"{signature.cell}.backward: params: {message}")
-    errors, ends = arrays.check_errors(signature, dy, dstate, call.sizes, call.steps, call.batch, dtype, "backward")
-    return call, tuple(masked(error, call.lengths) for error in errors) if call.ragged else errors, ends
+    return call
+
+
+def errors(signature: Signature, call: Call, dy: object, dstate: object) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Check the other arguments of `backward`: the errors by output, zero beyond the lengths, and by last state."""
+    memory.refuse_own(f"{signature.cell}.backward: dy", dy)
+    memory.refuse_own(f"{signature.cell}.backward: dstate", dstate)
+    outer, ends = arrays.check_errors(signature, dy, dstate, call.sizes, call.steps, call.batch, call.dtype, "backward")
+    return tuple(masked(error, call.lengths) for error in outer) if call.ragged else outer, ends
 
 
 def init_state(signature: Signature, params: object, batch: object, sizes: dict[str, int]) -> tuple[Array, ...]:
@@ -122,8 +131,12 @@ def init_state(signature: Signature, params: object, batch: object, sizes: dict[
 def last_rows(array: Array, call: Call) -> Array:
     """The state at each sequence's end, from all its rows or, without a tape, from the last two."""
     if len(array) != call.steps + 1:
-        return array[call.steps & 1].copy()
-    return array[call.lengths, np.arange(call.batch)] if call.ragged else array[call.steps].copy()
+        return memory.copied(array[call.steps & 1])
+    if not call.ragged:
+        return memory.copied(array[call.steps])
+    rows = call.lengths * call.batch + np.arange(call.batch)
+    last = memory.empty(array.shape[1:], array.dtype)
+    return np.take(array.reshape(-1, array.shape[2]), rows, axis=0, out=last, mode="clip")
 
 
 def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
@@ -132,10 +145,25 @@ def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
     An empty sequence hands its initial state on as its last one, so that the error on that one is all it gets. T = 0
     leaves no hops at all.
     """
-    carried = sum((hop[0] for hop in hops[1:]), start=hops[0][0].copy()) if call.steps else np.zeros_like(last_error)
-    if call.steps and not call.ragged:
-        return carried
-    return carried + np.where((call.lengths == 0)[:, None], last_error, last_error.dtype.type(0))
+    gradient = memory.copied(hops[0][0] if call.steps else last_error)
+    if not call.steps:
+        return gradient
+    for hop in hops[1:]:
+        gradient += hop[0]
+    return np.add(gradient, last_error, out=gradient, where=(call.lengths == 0)[:, None]) if call.ragged else gradient
+
+
+def sum_of_parts(sums: Array) -> Array:
+    """The sum over the parts of a batch, one row."""
+    return np.sum(sums, axis=0, keepdims=True, out=memory.empty((1, *sums.shape[1:]), sums.dtype))
+
+
+def total(*terms: Array) -> Array:
+    """The sum of arrays of one shape, a new array where there is more than one."""
+    result = terms[0]
+    for number, term in enumerate(terms[1:]):
+        result = np.add(result, term, out=result if number else memory.empty(result.shape, result.dtype))
+    return result
 
 
 def plain(array: Array) -> Array:

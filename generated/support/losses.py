@@ -17,9 +17,9 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from generated.support import memory
+from generated.support.expected import Array
 
 
 def softmax_cross_entropy(o: Array, target: Array, weight: Array) -> np.floating[Any]:
@@ -78,6 +78,12 @@ ADJOINT: Mapping[str, Callable[[Array, Array, Array], Array]] = MappingProxyType
 )
 
 
+def errors(loss: str, o: Array, target: Array, weight: Array, given: Array) -> Array:
+    """dJ/do for the named loss, plus the error that a caller has given."""
+    adjoint = ADJOINT[loss](o, target, weight)
+    return np.add(adjoint, given, out=adjoint)
+
+
 def _rows(o: Array, target: Array, weight: Array) -> tuple[Array, Array, Array]:
     """The N rows of non-zero weight: `o` (N, O), `target` (N,) or (N, O), and weight / sum of weight (N,)."""
     counted = weight != 0.0
@@ -98,7 +104,7 @@ def _total(losses: Array, share: Array, dtype: np.dtype[Any]) -> np.floating[Any
 
 def _scatter(errors: Array, share: Array, o: Array, weight: Array) -> Array:
     """The rows' errors, weighted, at their places in an array like `o`; 0 elsewhere."""
-    adjoint = np.zeros(o.shape, dtype=o.dtype)
+    adjoint = memory.zeros(o.shape, o.dtype)
     with np.errstate(invalid="ignore", over="ignore"):
         adjoint[weight != 0.0] = share[:, None] * errors
     return adjoint

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from generated.support import threads
+from generated.support import memory, threads
 from generated.support.compiling import compiled
 from generated.support.packing import fill_panels
 from generated.support.threads import Part
@@ -46,7 +46,7 @@ def weight_gradient(adjoints: np.ndarray, operands: np.ndarray, parts: Sequence[
 
     As many threads as there are `parts` share the rows of the result. It has the same bits for any number of them.
     """
-    out = np.zeros((adjoints.shape[1], operands.shape[1]), adjoints.dtype)
+    out = memory.zeros((adjoints.shape[1], operands.shape[1]), adjoints.dtype)
     room = _room(len(parts), min(len(adjoints), _DEPTH), operands.shape[1], out.dtype)
     threads.run(_add_blocks, threads.split(len(out), len(parts), ROWS), adjoints[:, 0:], operands, room, out)
     return out
@@ -123,6 +123,6 @@ def _room(count: int, depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
     width = PANEL_BYTES // dtype.itemsize
     shape = (count, -(-columns // width), depth, width)
     size = count * shape[1] * depth * width
-    base = np.empty(size + _LINE // dtype.itemsize, dtype)
+    base = memory.empty((size + _LINE // dtype.itemsize,), dtype)
     start = -base.ctypes.data % _LINE // dtype.itemsize
     return base[start : start + size].reshape(shape)

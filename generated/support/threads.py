@@ -9,8 +9,9 @@ threads of the caller, and calls in a process that was forked, are safe.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 Part = tuple[int, int, int]
@@ -35,16 +36,26 @@ class _Pool:
     def __init__(self) -> None:
         self.threads = _from_environment()
         self.executor: ThreadPoolExecutor | None = None
+        self.lock = threading.Lock()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.forget)
+            os.register_at_fork(after_in_child=self.after_fork)
 
-    def forget(self) -> None:
+    def after_fork(self) -> None:
         self.executor = None
+        self.lock = threading.Lock()
 
-    def submit(self, function: Callable[..., None], *arguments: Any) -> Future[None]:
-        if self.executor is None:
-            self.executor = ThreadPoolExecutor(max(1, self.threads - 1), thread_name_prefix="derive")
-        return self.executor.submit(function, *arguments)
+    def limit(self, threads: int) -> int:
+        """Set the number of threads; those that wait end once nobody refers to their executor any more."""
+        with self.lock:
+            before, self.threads, self.executor = self.threads, threads, None
+        return before
+
+    def waiting(self) -> ThreadPoolExecutor:
+        """The threads beside that of the caller."""
+        with self.lock:
+            if self.executor is None:
+                self.executor = ThreadPoolExecutor(max(1, self.threads - 1), thread_name_prefix="derive")
+            return self.executor
 
 
 _POOL = _Pool()
@@ -54,11 +65,7 @@ def limit(threads: int) -> int:
     """Use at most so many threads from now on. Returns the number before. Raises ValueError below 1."""
     if threads < 1:
         raise ValueError(f"threads.limit: expected at least 1 thread, received {threads}")
-    before, _POOL.threads, executor = _POOL.threads, threads, _POOL.executor
-    _POOL.forget()
-    if executor is not None:
-        executor.shutdown(wait=False)
-    return before
+    return _POOL.limit(threads)
 
 
 def parts(size: int, work: int) -> tuple[Part, ...]:
@@ -74,10 +81,19 @@ def split(size: int, count: int, unit: int = 1) -> tuple[Part, ...]:
 
 
 def run(function: Callable[..., None], parts: Sequence[Part], *arguments: Any) -> None:
-    """Call `function` with each of `parts`, its three numbers first, and with the arguments; each in a thread."""
-    waiting = [_POOL.submit(function, *part, *arguments) for part in parts[1:]]
+    """Call `function` with each of `parts`, its three numbers first, and with the arguments; each in a thread.
+
+    All parts have ended when this returns or raises; what the caller's own part raises comes first.
+    """
+    if len(parts) == 1:
+        function(*parts[0], *arguments)
+        return
+    executor = _POOL.waiting()
+    futures: list[Future[None]] = []
     try:
+        futures.extend(executor.submit(function, *part, *arguments) for part in parts[1:])
         function(*parts[0], *arguments)
     finally:
-        for future in waiting:
-            future.result()
+        wait(futures)
+    for future in futures:
+        future.result()

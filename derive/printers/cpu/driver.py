@@ -14,7 +14,6 @@ from derive.printers.cpu.kernels import Functions, functions
 from derive.printers.cpu.model import Allocation, Arrays, CpuView, Kernel, PackedStack
 from derive.printers.cpu.naming import Naming
 
-
 _CLEARED = (Kept.SUM, Kept.ONCE, Kept.PAIR)
 
 
@@ -110,7 +109,7 @@ class _Driver:
         if array.kept is Kept.STEPS:
             return Allocation(array.name, given)
         before = f"call.state[{self.equations.states.index(array.holds)}][None]"
-        return Allocation(array.name, f"np.concatenate(({before}, {given}))")
+        return Allocation(array.name, f"memory.concatenated(({before}, {given}))")
 
     def _arrays(self, arrays: Sequence[Array]) -> Arrays:
         """The arrays of one pass by who keeps them: the caller, the tape, or this call alone."""
@@ -127,8 +126,8 @@ class _Driver:
         """An array that starts as zeros: what is added to, and what a sequence without steps leaves as it is."""
         columns = self._columns(array.columns)
         if array.kept is Kept.SUM:
-            return f"np.zeros((len(parts), {columns}))"
-        return f"np.zeros(({'2, batch' if array.kept is Kept.PAIR else '1'}, {columns}), dtype)"
+            return f"memory.zeros((len(parts), {columns}))"
+        return f"memory.zeros(({'2, batch' if array.kept is Kept.PAIR else '1'}, {columns}), dtype)"
 
     def _shape(self, array: Array) -> str:
         """The shape of an array, which is smaller where no tape is kept."""
@@ -145,7 +144,7 @@ class _Driver:
         """The matrices of a stack below each other."""
         names = self.naming.names
         matrices = [f"{names[matrix]}{'.T' if transposed else ''}" for matrix, transposed in stack.matrices]
-        stacked = matrices[0] if len(matrices) == 1 else f"np.concatenate(({', '.join(matrices)}))"
+        stacked = matrices[0] if len(matrices) == 1 else f"memory.concatenated(({', '.join(matrices)}))"
         return PackedStack(f"packed_{stack.name}", stacked, read_back)
 
     def _preamble(self, functions: Functions, *, backward: bool) -> Iterator[str]:
@@ -196,10 +195,11 @@ class _Driver:
         """The gradient of one parameter, from the deferred products or the sums."""
         symbol = self.equations.symbols[name]
         if symbol.kind is Kind.MATRIX:
-            return " + ".join(self._slices(name))
+            pieces = self._slices(name)
+            return pieces[0] if len(pieces) == 1 else f"calls.total({', '.join(pieces)})"
         place = self.plan.places.get(adjoint(name))
         array = place.array if place else self.plan.places[total(name)].array
-        text = f"{array.name}[0]" if array.kept is Kept.ONCE else f"{array.name}[0].astype(dtype)"
+        text = f"{array.name}[0]" if array.kept is Kept.ONCE else f"memory.copied({array.name}[0], dtype)"
         return f"{text}.reshape(())" if symbol.kind is Kind.SCALAR else text
 
     def _slices(self, name: str) -> list[str]:

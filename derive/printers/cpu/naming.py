@@ -14,13 +14,14 @@ from derive.plan.symbols import code, unlagged
 from derive.printers.code import decimal
 
 RESERVED = (
-    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "begin", "call", "calls", "carried_rows", "chunk",
-    "consume_tape", "dstate", "dtype", "dy", "end", "ends", "errors", "first", "forward", "Grads", "here", "init",
-    "init_state", "Inputs", "isinstance", "item", "keep", "keep_tape", "len", "lengths", "loss", "losses", "max",
-    "memory", "min", "NamedTuple", "njit", "now", "np", "Outputs", "pack", "Packed", "panels", "packed", "parameters", "Params",
+    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "begin", "call", "calls",
+    "carried_rows", "checkpoint_every", "Checkpoints", "checkpoints", "chunk", "consume_tape", "dstate", "dtype", "dy",
+    "end", "ends", "errors", "every", "first", "forward", "Grads", "grads", "here", "init", "init_state", "Inputs",
+    "isinstance", "item", "keep", "keep_tape", "kept", "len", "lengths", "loss", "losses", "max", "memory", "min",
+    "NamedTuple", "njit", "now", "np", "Outputs", "pack", "Packed", "packed", "panels", "parameters", "Params",
     "params", "part", "parts", "plain", "product", "product_of_steps", "range", "real", "rows", "seed", "SIGNATURE",
-    "Signature", "State", "start", "state", "step", "steps", "stop", "t", "Tape", "tape", "target", "threads", "total",
-    "unit", "units", "weight", "weight_gradient", "width", "x_t",
+    "Signature", "start", "State", "state", "step", "steps", "stop", "t", "Tape", "tape", "target", "threads", "total",
+    "unit", "units", "weight", "weight_gradient", "width", "Workspace", "workspace", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 WORDS = {0: "zero", 1: "one", 2: "two", 3: "three", 4: "four"}
