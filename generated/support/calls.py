@@ -51,8 +51,7 @@ def begin(
     weight: object = None,
 ) -> Call:
     """Check the arguments of `forward`; errors as `arrays` raises them, before any work."""
-    for name, value in (("params", params), ("x", x), ("target", target), ("weight", weight)):
-        memory.refuse_own(f"{signature.cell}.forward: {name}", value)
+    memory.refuse_own(f"{signature.cell}.forward", params=params, x=x, target=target, weight=weight)
     sizes, dtype = arrays.param_sizes(signature, params, "forward")
     inputs, steps, batch = arrays.check_inputs(signature, x, sizes, dtype, "forward")
     sizes = arrays.complete_sizes(signature.inputs, inputs, sizes)
@@ -115,8 +114,7 @@ def begin_backward(signature: Signature, params: object, tape: object, kinds: ty
 
 def errors(signature: Signature, call: Call, dy: object, dstate: object) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """Check the other arguments of `backward`: the errors by output, zero beyond the lengths, and by last state."""
-    memory.refuse_own(f"{signature.cell}.backward: dy", dy)
-    memory.refuse_own(f"{signature.cell}.backward: dstate", dstate)
+    memory.refuse_own(f"{signature.cell}.backward", dy=dy, dstate=dstate)
     outer, ends = arrays.check_errors(signature, dy, dstate, call.sizes, call.steps, call.batch, call.dtype, "backward")
     return tuple(masked(error, call.lengths) for error in outer) if call.ragged else outer, ends
 

@@ -7,12 +7,12 @@ return them. With l(t,b) the loss of one row,
 
 and J = 0 where the weights sum to 0. A row of weight 0 counts as absent: it may hold NaN or infinities, and its adjoint
 is exactly 0. A NaN elsewhere makes J NaN, and the adjoint NaN in its own row only. All is computed in float64 and
-rounded once to the dtype of `o`.
+rounded once to the dtype of `o`, in blocks of rows, which stay in the caches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -21,23 +21,25 @@ import numpy as np
 from generated.support import memory
 from generated.support.expected import Array
 
+_BLOCK = 1 << 14
+"""Numbers in a block of rows."""
+
 
 def softmax_cross_entropy(o: Array, target: Array, weight: Array) -> np.floating[Any]:
     """J for l = - sum over j of target_j log softmax(o)_j, with log-sum-exp, so that no logit over- or underflows.
 
     `target` holds integer ids (T, B) or distributions (T, B, O).
     """
-    rows, wanted, share = _rows(o, target, weight)
-    with np.errstate(invalid="ignore"):
+
+    def of_rows(rows: Array, wanted: Array) -> Array:
         shifted = rows - np.max(rows, axis=1, keepdims=True)
         log_sum = np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
         if wanted.ndim == 1:
-            losses = (log_sum - np.take_along_axis(shifted, wanted[:, None], axis=1))[:, 0]
-        else:
-            # A class of probability 0 adds nothing, whatever its logit: 0 times infinity would be NaN.
-            terms = np.multiply(wanted, log_sum - shifted, out=np.zeros_like(rows), where=wanted != 0.0)
-            losses = np.sum(terms, axis=1)
-    return _total(losses, share, o.dtype)
+            return (log_sum - np.take_along_axis(shifted, wanted[:, None], axis=1))[:, 0]
+        # A class of probability 0 adds nothing, whatever its logit: 0 times infinity would be NaN.
+        return np.sum(np.multiply(wanted, log_sum - shifted, out=np.zeros_like(rows), where=wanted != 0.0), axis=1)
+
+    return _value(of_rows, o, target, weight)
 
 
 def softmax_cross_entropy_adjoint(o: Array, target: Array, weight: Array) -> Array:
@@ -45,29 +47,26 @@ def softmax_cross_entropy_adjoint(o: Array, target: Array, weight: Array) -> Arr
 
     A target that does not sum to 1 has dl/do = (sum of target) softmax(o) - target, the exact gradient of the value.
     """
-    rows, wanted, share = _rows(o, target, weight)
-    with np.errstate(invalid="ignore"):
+
+    def of_rows(rows: Array, wanted: Array) -> Array:
         exponentials = np.exp(rows - np.max(rows, axis=1, keepdims=True))
-        errors = exponentials / np.sum(exponentials, axis=1, keepdims=True)
-    if wanted.ndim == 1:
-        errors[np.arange(len(rows)), wanted] -= 1.0
-    else:
-        errors = np.sum(wanted, axis=1, keepdims=True) * errors - wanted
-    return _scatter(errors, share, o, weight)
+        softmax = exponentials / np.sum(exponentials, axis=1, keepdims=True)
+        if wanted.ndim == 1:
+            softmax[np.arange(len(rows)), wanted] -= 1.0
+            return softmax
+        return np.sum(wanted, axis=1, keepdims=True) * softmax - wanted
+
+    return _adjoint(of_rows, o, target, weight)
 
 
 def mse(o: Array, target: Array, weight: Array) -> np.floating[Any]:
     """J for l = mean over j of (o_j - target_j)²: a mean over units too, so that J does not grow with O."""
-    rows, wanted, share = _rows(o, target, weight)
-    with np.errstate(invalid="ignore", over="ignore"):
-        return _total(np.mean(np.square(rows - wanted), axis=1), share, o.dtype)
+    return _value(lambda rows, wanted: np.mean(np.square(rows - wanted), axis=1), o, target, weight)
 
 
 def mse_adjoint(o: Array, target: Array, weight: Array) -> Array:
     """dJ/do (T, B, O) for `mse`: dl/do = 2/O (o - target)."""
-    rows, wanted, share = _rows(o, target, weight)
-    with np.errstate(invalid="ignore", over="ignore"):
-        return _scatter((rows - wanted) * (2.0 / o.shape[2]), share, o, weight)
+    return _adjoint(lambda rows, wanted: (rows - wanted) * (2.0 / o.shape[2]), o, target, weight)
 
 
 VALUE: Mapping[str, Callable[[Array, Array, Array], np.floating[Any]]] = MappingProxyType(
@@ -84,27 +83,52 @@ def errors(loss: str, o: Array, target: Array, weight: Array, given: Array) -> A
     return np.add(adjoint, given, out=adjoint)
 
 
-def _rows(o: Array, target: Array, weight: Array) -> tuple[Array, Array, Array]:
-    """The N rows of non-zero weight: `o` (N, O), `target` (N,) or (N, O), and weight / sum of weight (N,)."""
-    counted = weight != 0.0
-    share = weight[counted].astype(np.float64)
-    share /= np.sum(share)
-    wanted = target[counted]
-    if wanted.ndim == 2:
-        wanted = wanted.astype(np.float64)
-    return o[counted].astype(np.float64), wanted, share
-
-
-def _total(losses: Array, share: Array, dtype: np.dtype[Any]) -> np.floating[Any]:
-    """The weighted mean of the rows' losses, rounded to `dtype`."""
+def _value(losses: Callable[[Array, Array], Array], o: Array, target: Array, weight: Array) -> np.floating[Any]:
+    """The weighted mean of the losses of all rows, rounded to the dtype of `o`."""
+    share = _share(weight)
     with np.errstate(invalid="ignore", over="ignore"):
-        total: np.floating[Any] = np.sum(share * losses).astype(dtype)
+        for part, _, rows, wanted in _blocks(o, target, weight):
+            share[part] *= losses(rows, wanted)
+        total: np.floating[Any] = np.sum(share).astype(o.dtype)
     return total
 
 
-def _scatter(errors: Array, share: Array, o: Array, weight: Array) -> Array:
-    """The rows' errors, weighted, at their places in an array like `o`; 0 elsewhere."""
+def _adjoint(errors: Callable[[Array, Array], Array], o: Array, target: Array, weight: Array) -> Array:
+    """The errors of all rows, weighted, at their places in an array like `o`; 0 elsewhere."""
+    share = _share(weight)
     adjoint = memory.zeros(o.shape, o.dtype)
+    flat = adjoint.reshape(-1, o.shape[2])
     with np.errstate(invalid="ignore", over="ignore"):
-        adjoint[weight != 0.0] = share[:, None] * errors
+        for part, numbers, rows, wanted in _blocks(o, target, weight):
+            flat[numbers] = share[part, None] * errors(rows, wanted)
     return adjoint
+
+
+def _share(weight: Array) -> Array:
+    """Of the rows of non-zero weight, one behind the other: weight / sum of weight."""
+    share = memory.empty((weight.size,), np.dtype(np.float64))
+    end = 0
+    for part, numbers in _counted(weight, 1):
+        share[part] = weight.reshape(-1)[numbers]
+        end = part.stop
+    share = share[:end]
+    share /= np.sum(share)
+    return share
+
+
+def _blocks(o: Array, target: Array, weight: Array) -> Iterator[tuple[slice, Array, Array, Array]]:
+    """The rows of non-zero weight: where they stand among these, and among all; `o` and `target` in float64, or ids."""
+    size = o.shape[2]
+    rows, targets = o.reshape(-1, size), target.reshape(weight.size, *target.shape[2:])
+    for part, numbers in _counted(weight, size):
+        wanted = targets[numbers]
+        yield part, numbers, rows[numbers].astype(np.float64), wanted if wanted.ndim == 1 else wanted.astype(np.float64)
+
+
+def _counted(weight: Array, size: int) -> Iterator[tuple[slice, Array]]:
+    """The numbers of the rows of non-zero weight in blocks, with the part that each is of all such rows."""
+    flat, height, end = weight.reshape(-1), max(1, _BLOCK // size), 0
+    for start in range(0, len(flat), height):
+        numbers = start + np.flatnonzero(flat[start : start + height])
+        begin, end = end, end + len(numbers)
+        yield slice(begin, end), numbers

@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
@@ -184,13 +184,15 @@ class Workspace:
             np.copyto(self._starts[number], value)
         return tuple(self._starts[number] for number in range(len(values)))
 
-    def refuse_own(self, place: str, argument: object) -> None:
+    def refuse_own(self, place: str, arguments: Mapping[str, object]) -> None:
         """Raise ValueError where an argument, an array or a tuple of them, lies in what is about to be overwritten."""
-        given = argument if isinstance(argument, tuple) else (argument,)
-        views = [value for value in given if isinstance(value, np.ndarray) and value.base is not None]
-        blocks = self._blocks[self._behind_tape :] if views else []
-        if any(np.may_share_memory(value, block) for value in views for block, _ in blocks):
-            raise ValueError(f"{place}: it lies in the workspace, where this call overwrites it: give a copy")
+        for name, argument in arguments.items():
+            given = argument if isinstance(argument, tuple) else (argument,)
+            views = [value for value in given if isinstance(value, np.ndarray) and value.base is not None]
+            blocks = self._blocks[self._behind_tape :] if views else []
+            if any(np.may_share_memory(value, block) for value in views for block, _ in blocks):
+                message = "it lies in the workspace, where this call overwrites it: give a copy"
+                raise ValueError(f"{place}: {name}: {message}")
 
 
 class _Now(threading.local):
@@ -236,10 +238,10 @@ def start(values: tuple[Array, ...]) -> tuple[Array, ...]:
     return values if _NOW.workspace is None else _NOW.workspace.start(values)
 
 
-def refuse_own(place: str, argument: object) -> None:
+def refuse_own(place: str, **arguments: object) -> None:
     """Raise ValueError where an argument lies in what the running call is about to overwrite."""
     if _NOW.workspace is not None:
-        _NOW.workspace.refuse_own(place, argument)
+        _NOW.workspace.refuse_own(place, arguments)
 
 
 def empty(shape: Sequence[int], dtype: Dtype) -> Array:
