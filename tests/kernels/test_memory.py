@@ -175,6 +175,17 @@ def test_arguments_in_the_workspace_are_refused():
     _refused(ValueError, message, module.forward, grads.params, given.inputs[0], **judged)
 
 
+def test_every_segment_of_a_workspace_uses_the_same_memory():
+    this = case("cpu", "gru")
+    counts = []
+    for steps in (4, 40):
+        workspace, given = Workspace(), this.draw(steps)
+        *_, tape = this.forward(given, workspace=workspace, checkpoint_every=2)
+        this.backward(given, tape)
+        counts.append(len(workspace._blocks))
+    assert counts[0] == counts[1]
+
+
 def test_what_is_no_workspace_is_refused():
     this = case("cpu", "gru")
     message = "gru.forward: workspace: expected a Workspace, received True"
@@ -308,8 +319,8 @@ def test_wrong_checkpoints_are_refused():
 def test_checkpoints_bound_the_memory_of_long_sequences():
     """LSTM of H units, in arrays (B, H): a tape holds at least 7 a step.
 
-    With checkpoints there are y, the gradient of x and the 2 states of T / k steps, and for the k steps of a segment about
-    20: its tape, its adjoints, and what its products need. The parameters are there packed, and as gradients.
+    With checkpoints there are y, the gradient of x and the 2 states of T / k steps, and for the k steps of a segment
+    about 20: its tape, its adjoints, and what its products need. The parameters are there packed, and as gradients.
     """
     module = _of_the_zoo("lstm").module
     steps, batch, size, every = 2000, 2, 32, 50

@@ -1,0 +1,235 @@
+"""Threads that share a batch: which rows each gets, what they compute together, and what happens when one fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from generated.cpu import gru, lstm
+from generated.support import threads
+
+ROOT = Path(__file__).parents[2]
+LARGE = 1 << 40
+"""Work that is worth any number of threads."""
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    """Two threads, whatever the machine has."""
+    before = threads.limit(2)
+    yield
+    threads.limit(before)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+@pytest.mark.parametrize("unit", [1, 4, 6])
+@pytest.mark.parametrize("size", [0, 1, 2, 5, 12, 100])
+def test_parts_cover_the_rows_exactly(size: int, count: int, unit: int) -> None:
+    parts = threads.split(size, count, unit)
+    assert [number for number, _, _ in parts] == list(range(count))
+    assert [row for _, first, stop in parts for row in range(first, stop)] == list(range(size))
+    assert all(first % unit == 0 for _, first, stop in parts if first < stop)
+    whole = [stop - first for _, first, stop in parts]
+    assert max(whole) - min(whole) < 2 * unit
+
+
+def test_there_are_as_many_parts_as_threads_rows_or_work_allow() -> None:
+    assert [len(threads.parts(size, LARGE)) for size in (0, 1, 2, 100)] == [1, 1, 2, 2]
+    assert len(threads.parts(100, 1)) == 1
+    threads.limit(5)
+    assert len(threads.parts(100, LARGE)) == 5
+    assert len(threads.parts(3 * threads._LEAST, 1)) == 3
+
+
+def test_the_limit_is_given_back_and_checked() -> None:
+    assert threads.limit(3) == 2
+    assert threads.limit(2) == 3
+    with pytest.raises(ValueError, match=r"threads\.limit: expected at least 1 thread, received 0"):
+        threads.limit(0)
+    assert threads.limit(2) == 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"DERIVE_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "5"}, 5),
+        ({"OMP_NUM_THREADS": "4,2"}, 4),
+        ({"DERIVE_THREADS": "3", "OMP_NUM_THREADS": "5"}, 3),
+        ({"DERIVE_THREADS": "0", "OMP_NUM_THREADS": "5"}, 5),
+        ({"DERIVE_THREADS": "many", "OMP_NUM_THREADS": "-2"}, None),
+        ({}, None),
+    ],
+)
+def test_the_environment_says_how_many(
+    variables: dict[str, str], expected: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DERIVE_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert threads._Pool().threads == (expected or cpus)
+
+
+def test_every_part_runs_in_a_thread_of_its_own_and_the_first_in_that_of_the_caller() -> None:
+    threads.limit(3)
+    meeting = threading.Barrier(3, timeout=30)
+    seen: dict[int, tuple[int, int, str]] = {}
+
+    def part(number: int, first: int, stop: int, word: str) -> None:
+        meeting.wait()
+        seen[number] = (first, stop, f"{word} {threading.get_ident()}")
+
+    threads.run(part, threads.parts(7, LARGE), "in")
+    assert [seen[number][:2] for number in range(3)] == [(0, 2), (2, 4), (4, 7)]
+    assert len({word for _, _, word in seen.values()}) == 3
+    assert seen[0][2] == f"in {threading.get_ident()}"
+
+
+@pytest.mark.parametrize("failing", [(0,), (1,), (2,), (0, 1), (1, 2)])
+def test_what_a_part_raises_reaches_the_caller_when_all_have_ended(failing: tuple[int, ...]) -> None:
+    threads.limit(3)
+    go = threading.Event()
+    ended: list[int] = []
+
+    def part(number: int, first: int, stop: int) -> None:
+        if number in failing:
+            if number == failing[-1]:
+                go.set()
+            raise ArithmeticError(f"part {number}")
+        go.wait(30)
+        # The failing part has raised long before this one ends.
+        threading.Event().wait(0.05)
+        ended.append(number)
+
+    with pytest.raises(ArithmeticError, match=f"part {failing[0]}"):
+        threads.run(part, threads.parts(3, LARGE))
+    assert sorted(ended) == [number for number in range(3) if number not in failing]
+    failing = ()
+    threads.run(part, threads.parts(3, LARGE))
+
+
+def sequences(module: Any, seed: int, batch: int = 6) -> Any:
+    """Enough work for two threads: parameters and ragged sequences."""
+    params = module.init(20, 30, dtype=np.float64, seed=seed)
+    x = np.random.default_rng(seed).normal(size=(200, batch, 20))
+    return params, x, 200 - 7 * np.arange(batch)
+
+
+def results(module: Any, params: Any, x: Any, lengths: Any) -> list[Any]:
+    """The output, the last state, and all gradients."""
+    y, state, tape = module.forward(params, x, lengths=lengths)
+    grads = module.backward(params, tape, np.ones_like(y), state)
+    return [y, *state, *grads.params, grads.x, *grads.state]
+
+
+@pytest.mark.parametrize("module", [lstm, gru])
+def test_two_threads_give_what_one_gives_and_the_same_bits_again(module: Any) -> None:
+    given = sequences(module, 0)
+    assert len(threads.parts(6, 200 * 20 * 30)) == 2
+    together = results(module, *given)
+    for one, other in zip(together, results(module, *given), strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
+    threads.limit(1)
+    for one, alone in zip(together, results(module, *given), strict=True):
+        scale = max(1.0, float(np.max(np.abs(alone))))
+        np.testing.assert_allclose(one, alone, rtol=0, atol=1e-12 * scale)
+
+
+def test_callers_in_several_threads_get_what_each_gets_alone() -> None:
+    cases = [(lstm, *sequences(lstm, 1)), (lstm, *sequences(lstm, 2)), (gru, *sequences(gru, 3))]
+    wanted = [results(*case) for case in cases]
+    got: dict[int, list[Any]] = {}
+    meeting = threading.Barrier(len(cases))
+
+    def call(number: int) -> None:
+        meeting.wait()
+        for _ in range(10):
+            got[number] = results(*cases[number])
+            for one, other in zip(got[number], wanted[number], strict=True):
+                np.testing.assert_array_equal(one, other, strict=True)
+
+    callers = [threading.Thread(target=call, args=(number,)) for number in range(len(cases))]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    for number, arrays in enumerate(wanted):
+        for one, other in zip(got[number], arrays, strict=True):
+            np.testing.assert_array_equal(one, other, strict=True)
+
+
+def test_the_limit_may_change_while_calls_run() -> None:
+    stop = threading.Event()
+    faults: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            while not stop.is_set():
+                threads.run(lambda *part: None, threads.split(4, 2))
+        except RuntimeError as error:
+            faults.append(error)
+
+    callers = [threading.Thread(target=call) for _ in range(2)]
+    for caller in callers:
+        caller.start()
+    for number in range(200):
+        threads.limit(2 + number % 2)
+    stop.set()
+    for caller in callers:
+        caller.join()
+    assert faults == []
+
+
+FORK = """
+import os
+import sys
+
+import numpy as np
+
+from generated.cpu import lstm
+from generated.support import memory, threads
+
+threads.limit(2)
+params = lstm.init(20, 30, dtype=np.float64)
+x = np.random.default_rng(0).normal(size=(200, 6, 20))
+assert len(threads.parts(6, 200 * 20 * 30)) == 2
+
+
+def run():
+    y, state, tape = lstm.forward(params, x)
+    return lstm.backward(params, tape, np.ones_like(y)).x
+
+
+wanted = run()
+assert threads._POOL.executor is not None
+with threads._POOL.lock, memory._BLOCKS.lock:
+    child = os.fork()
+    if child == 0:
+        same = (run() == wanted).all()
+        sys.stdout.flush()
+        os._exit(0 if same else 3)
+_, status = os.waitpid(child, 0)
+assert (run() == wanted).all()
+print("child", os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_forked_process_runs_kernels_again() -> None:
+    """Forked when threads wait for work, and while another thread might hold a lock."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "child 0\n"
