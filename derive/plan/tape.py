@@ -11,8 +11,7 @@ At hand whatever the choice are inputs, parameters, constants and what is comput
 - products of matrices: they are most of the work of the forward pass;
 - states: they are read at the step before, where the same question would stand again, back to the first step;
 - right-hand vectors of products and what the loss judges: the backward pass reads these as whole arrays over the steps,
-  and would have to allocate for them what the tape no longer holds;
-- values that a sweep over another dimension reads.
+  and would have to allocate for them what the tape no longer holds.
 
 Every sweep of the backward pass computes again what it needs, and stores none of it.
 """
@@ -116,20 +115,16 @@ class ForwardValues:
         """The stack of every product: its products are saved together."""
         return {product: stack for stack in self.stacks for product in stack.products}
 
-    @cached_property
-    def sweeps(self) -> tuple[Sweep, ...]:
-        """The sweeps of the backward pass."""
-        return tuple(sweep for _, stages in self.backward.regions for stage in stages for sweep in stage.sweeps)
-
     def is_forward(self, symbol: sympy.Symbol) -> bool:
         """Whether the forward pass computes the value."""
         return symbol in self.statements or symbol in self.stack_of
 
     @cached_property
     def readers(self) -> Mapping[sympy.Symbol, frozenset[int]]:
-        """The sweeps of the backward pass that read a value, for every value that any reads."""
+        """The sweeps of the backward pass that read a value, by number, for every value that any reads."""
         readers: dict[sympy.Symbol, set[int]] = {}
-        for number, sweep in enumerate(self.sweeps):
+        sweeps = (sweep for _, stages in self.backward.regions for stage in stages for sweep in stage.sweeps)
+        for number, sweep in enumerate(sweeps):
             for statement in sweep.statements:
                 for symbol in filter(self.is_forward, sources(statement)):
                     readers.setdefault(symbol, set()).add(number)
@@ -148,7 +143,7 @@ class ForwardValues:
         for symbol, statement in reversed(self.statements.items()):
             sweeps = asking.get(symbol, frozenset())
             fixed = symbol in self.states or symbol in self.whole or statement.region is Region.PREAMBLE
-            if not fixed and sweeps and {self.sweeps[number].dimension for number in sweeps} == {statement.dimension}:
+            if sweeps and not fixed:
                 computable[symbol] = sweeps
                 for source in sources(statement):
                     asking[source] = asking.get(source, frozenset()) | sweeps
