@@ -15,7 +15,7 @@ from derive.plan.count import count
 from derive.plan.model import Pass, Plan, Stack, Statement
 from derive.plan.needed import needed
 from derive.plan.schedule import schedule
-from derive.plan.sharing import share_functions
+from derive.plan.sharing import share_functions, share_products
 from derive.plan.storage import store
 from derive.plan.subexpressions import eliminate
 from derive.plan.symbols import adjoint, unlagged
@@ -37,6 +37,7 @@ def lower(gradients: Gradients, tape: str = DEFAULT) -> Plan:
     forward_statements, backward_statements = share_functions(
         forward.statements, backward.statements, scalars, forward.region_of
     )
+    forward_statements, backward_statements = share_products(forward_statements, backward_statements, forward.stacks)
     whole = _pulled_whole(gradients, backward_statements, {stack.pulled for stack in forward.stacks})
     backward_statements = tuple(item for item in backward_statements if item.symbol not in whole)
     backward_statements = needed(backward_statements, _wanted_backward(gradients, backward, whole))

@@ -11,7 +11,9 @@ At hand whatever the choice are inputs, parameters, constants and what is comput
 - products of matrices: they are most of the work of the forward pass;
 - states: they are read at the step before, where the same question would stand again, back to the first step;
 - right-hand vectors of products and what the loss judges: the backward pass reads these as whole arrays over the steps,
-  and would have to allocate for them what the tape no longer holds.
+  and would have to allocate for them what the tape no longer holds;
+- what reads a product of a stack over several dimensions that is not saved anyway: the products of a stack are saved
+  together, and what these weigh against other values depends on the sizes.
 
 Every sweep of the backward pass computes again what it needs, and stores none of it.
 """
@@ -142,12 +144,18 @@ class ForwardValues:
         computable: dict[sympy.Symbol, frozenset[int]] = {}
         for symbol, statement in reversed(self.statements.items()):
             sweeps = asking.get(symbol, frozenset())
-            fixed = symbol in self.states or symbol in self.whole or statement.region is Region.PREAMBLE
-            if sweeps and not fixed:
+            if sweeps and not self.is_fixed(statement):
                 computable[symbol] = sweeps
                 for source in sources(statement):
                     asking[source] = asking.get(source, frozenset()) | sweeps
         return computable
+
+    def is_fixed(self, statement: Assign) -> bool:
+        """Whether the value of a statement is never computed again."""
+        if statement.symbol in self.states or statement.symbol in self.whole or statement.region is Region.PREAMBLE:
+            return True
+        stacks = (self.stack_of[source] for source in sources(statement) if source in self.stack_of)
+        return any(len(set(stack.rows)) > 1 and not self.is_at_hand(stack.products[0]) for stack in stacks)
 
     def price(self, symbol: sympy.Symbol) -> int:
         """The price of the operations that compute a value again, in every sweep that may."""
@@ -178,17 +186,10 @@ class ForwardValues:
         return network
 
     def _supply(self, network: nx.DiGraph, source: sympy.Symbol, saved_price: int) -> object:
-        """The node that gives the value of `source`; what is never computed again is saved, or is not there.
-
-        Products of several dimensions are no source: what they weigh against other values depends on the sizes.
-        """
+        """The node that gives the value of `source`; what is never computed again has an edge from "start" to it."""
         if source in self.computable:
             return source, "there"
         stack = self.stack_of.get(source)
-        if stack is None:
-            network.add_edge("start", (source, "there"), capacity=saved_price)
-            return source, "there"
-        if len(set(stack.rows)) > 1:
-            return "start"
-        network.add_edge("start", (stack.pulled, "there"), capacity=saved_price * len(stack.products))
-        return stack.pulled, "there"
+        node = (stack.pulled if stack else source, "there")
+        network.add_edge("start", node, capacity=saved_price * (len(stack.products) if stack else 1))
+        return node
