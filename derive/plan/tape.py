@@ -30,7 +30,7 @@ import sympy
 from derive.errors import DeriveError
 from derive.plan.model import Assign, Pass, Region, Stack, Statement, Sweep, Tape
 from derive.plan.prices import SAVED, operations
-from derive.plan.symbols import unlagged
+from derive.plan.symbols import SingleSymbol, unlagged
 
 POLICIES = ("auto", "all", "least")
 DEFAULT = "auto"
@@ -109,8 +109,12 @@ class ForwardValues:
 
     @cached_property
     def statements(self) -> dict[sympy.Symbol, Assign]:
-        """The statement of every value but products, in order."""
-        return {item.symbol: item for item in self.forward.statements if isinstance(item, Assign)}
+        """The statement of every value but products, in order; products that are kept alone come first, to be read."""
+        every = [item for item in self.forward.statements if isinstance(item, Assign)]
+        single = {item.symbol: item for item in every if isinstance(item.symbol, SingleSymbol)}
+        names = {item.expression: symbol for symbol, item in single.items()}
+        others = (item for item in every if item.symbol not in single)
+        return single | {item.symbol: replace(item, expression=item.expression.xreplace(names)) for item in others}
 
     @cached_property
     def stack_of(self) -> Mapping[sympy.Symbol, Stack]:
@@ -162,13 +166,13 @@ class ForwardValues:
         return operations(self.statements[symbol].expression) * len(self.computable[symbol])
 
     def is_at_hand(self, symbol: sympy.Symbol) -> bool:
-        """Whether the backward pass has a value without any choice: it costs nothing, or it must be saved."""
+        """Whether what is computed from a value need not care for it: it costs nothing, or it must be there anyway."""
         if symbol in self.stack_of:
             stack = self.stack_of[symbol]
             return stack.region is Region.PREAMBLE or not self.read.isdisjoint(stack.products)
         if symbol not in self.statements or self.statements[symbol].region is Region.PREAMBLE:
             return True
-        return symbol in self.read and symbol not in self.computable
+        return symbol in self.read
 
     def network(self, saved_price: int) -> nx.DiGraph:
         """The network to cut; an edge without a capacity has no limit."""

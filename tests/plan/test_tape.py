@@ -34,6 +34,8 @@ CELLS = {
     "products": "a = W @ x + U @ h[t-1]\nb = R @ x\nc = a * b\nh = tanh(c) * a * b",
     "states": "a = sigmoid(u * p[t-1] + v * q[t-1] + x)\nb = a * p[t-1]\np = tanh(b + x)\nq = b * b + a",
     "prefix": "e = tanh(E @ x)\nf = 2 * e\ng = f * e\nh = tanh(g * h[t-1] + f) * g",
+    "single": "a = (W @ x) * (W @ x) + 2 * (W @ x)\nb = a * (W @ x) + h[t-1]\nh = tanh(b * a) * b + U @ x",
+    "stages": "d = 1 / (1 + x * x)\ne = d + 1\na = tanh(U @ (e * h[t-1]))\nh = d * e * h[t-1] + (1 - d) * a",
     "preamble": "k = exp(b)\nl = k * k\na = W @ x + l * h[t-1]\nc = k * a + l\nh = tanh(c * c) * c",
 }
 """Cells in which much can be computed again."""
@@ -203,6 +205,24 @@ def test_what_must_not_be_computed_again_is_not(monkeypatch: pytest.MonkeyPatch)
     values = forward_values(derive.load("lstm_regression").gradients, monkeypatch)
     assert not {"y", "h", "c"} & set(map(str, values.computable))
     assert values.computable
+
+
+def test_operations_count_in_every_sweep_that_would_repeat_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`d` divides: cheaper than a saved value in one sweep, dearer in two, one of which needs it for `e` alone."""
+    values = forward_values(small("stages").gradients, monkeypatch)
+    once = operations(values.statements[value("d")].expression)
+    assert once < SAVED < 2 * once
+    assert len(values.computable[value("d")]) == 2
+    assert "d" not in again(small("stages").planned("auto"))
+    assert "d" in again(small("stages").planned("least"))
+
+
+def test_products_of_several_dimensions_are_no_choice() -> None:
+    """Three values could be computed again from one product, but the other product of its stack may be far larger."""
+    text = "a = 2 * (W @ x)\nb = 3 + (W @ x)\nc = 4 - (W @ x)\nh = a * b * c * h[t-1]\ny = V @ x + R @ h"
+    plan = derive.parse(f"equations = '''\n{text}\n'''\noutputs = [\"y\"]").planned("least")
+    assert {"a", "b", "c"} <= saved(plan)
+    assert "products of x" not in saved(plan)
 
 
 def run(plan: Plan, drawn: Arguments) -> dict[str, np.ndarray]:
