@@ -36,6 +36,8 @@ CELLS = {
     "prefix": "e = tanh(E @ x)\nf = 2 * e\ng = f * e\nh = tanh(g * h[t-1] + f) * g",
     "single": "a = (W @ x) * (W @ x) + 2 * (W @ x)\nb = a * (W @ x) + h[t-1]\nh = tanh(b * a) * b + U @ x",
     "stages": "d = 1 / (1 + x * x)\ne = d + 1\na = tanh(U @ (e * h[t-1]))\nh = d * e * h[t-1] + (1 - d) * a",
+    "through": "d = 1 / (1 + x * x)\ne = d + 1\na = tanh(U @ h[t-1] + x)\nh = e * h[t-1] + d * a",
+    "offset": "k = 2 * b\na = tanh(W @ x + U @ h[t-1])\nc = a + k\nh = c * c * a",
     "preamble": "k = exp(b)\nl = k * k\na = W @ x + l * h[t-1]\nc = k * a + l\nh = tanh(c * c) * c",
 }
 """Cells in which much can be computed again."""
@@ -215,6 +217,28 @@ def test_operations_count_in_every_sweep_that_would_repeat_them(monkeypatch: pyt
     assert len(values.computable[value("d")]) == 2
     assert "d" not in again(small("stages").planned("auto"))
     assert "d" in again(small("stages").planned("least"))
+    values = forward_values(small("through").gradients, monkeypatch)
+    d, e = value("d"), value("e")
+    assert values.readers[e] - values.readers[d]
+    assert values.computable[d] == values.readers[d] | values.readers[e]
+
+
+def test_what_is_computed_once_a_call_costs_nothing() -> None:
+    plan = small("offset").plan
+    assert again(plan) == ["c"]
+    assert {"a", "k"} <= saved(plan)
+
+
+def test_a_product_kept_alone_serves_what_is_computed_again() -> None:
+    assert saved(small("single").planned("least")) == {"x", "@1.single", "b"}
+
+
+@every_cell
+@every_policy
+def test_every_statement_stands_in_its_region(name: str, policy: str) -> None:
+    for region, stages in cell(name).planned(policy).backward.regions:
+        found = {item.region for stage in stages for sweep in stage.sweeps for item in sweep.statements}
+        assert found <= {region}
 
 
 def test_products_of_several_dimensions_are_no_choice() -> None:
