@@ -1,4 +1,8 @@
-"""What the choice of the tape weighs against each other, in bytes moved: saved values and operations."""
+"""What the choice of the tape weighs: saved values against operations, both in bytes moved. These are estimates.
+
+They keep the order right: a few additions and products cost less than to store and load a value, elementary functions
+cost more.
+"""
 
 from __future__ import annotations
 
