@@ -264,6 +264,15 @@ def test_gradients_are_those_of_all_saved(name: str) -> None:
         assert_agree(run(cell(name).planned(policy), drawn), wanted, tolerance=1e-12)
 
 
+def test_a_compiled_kernel_computes_again() -> None:
+    """A sum and a function: `f` and tanh(c)."""
+    coupled = derive.load("lstm_cifg")
+    sizes = {item.name: size for item, size in zip(coupled.equations.dimensions, (3, 19), strict=True)}
+    drawn = replace(draw_arguments(coupled.equations, sizes, seed=5, steps=5, batch=3), lengths=np.array([3, 5, 1]))
+    least = run_module(derive.build(coupled, dtype="float64", tape="least"), coupled.equations, drawn)
+    assert_agree(least, run(coupled.planned("all"), drawn), tolerance=1e-12)
+
+
 def test_gradients_of_random_cells_are_those_of_all_saved() -> None:
     amounts: list[tuple[int, ...]] = []
 
@@ -279,6 +288,7 @@ def test_gradients_of_random_cells_are_those_of_all_saved() -> None:
     def check(drawn: Drawn) -> None:
         this = Cell(drawn.equations)
         plans = [this.planned(policy) for policy in ("least", "auto", "all")]
+        assume(plans[0].tape.recomputed)
         arguments = draw_arguments(drawn.equations, drawn.sizes, drawn.seed)
         *others, wanted = (run(plan, arguments) for plan in plans)
         assume(all(np.isfinite(array).all() for array in wanted.values()))
@@ -287,10 +297,10 @@ def test_gradients_of_random_cells_are_those_of_all_saved() -> None:
         amounts.append(tuple(map(amount, plans)))
 
     check()
-    assert len(amounts) == 40
+    assert len(amounts) >= 40
     assert all(least <= auto <= whole for least, auto, whole in amounts)
-    assert sum(auto < whole for _, auto, whole in amounts) >= 5
-    assert sum(least < auto for least, auto, _ in amounts) >= 5
+    assert any(auto < whole for _, auto, whole in amounts)
+    assert any(least < auto for least, auto, _ in amounts)
 
 
 @pytest.mark.parametrize("dropped", [0, 1])
