@@ -15,7 +15,8 @@ At hand whatever the choice are inputs, parameters, constants and what is comput
 - what reads a product of a stack over several dimensions that is not saved anyway: the products of a stack are saved
   together, and what these weigh against other values depends on the sizes.
 
-Every sweep of the backward pass computes again what it needs, and stores none of it.
+Every sweep of the backward pass computes again what it needs, and stores none of it. So operations count in each sweep
+that reads the value or something computed from it.
 """
 
 from __future__ import annotations
