@@ -78,6 +78,8 @@ def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray) -> None:
     columns = PANEL * width(out)
     if a.shape[0] != out.shape[0] or a.shape[1] != packed.shape[1]:
         raise ValueError("product: the rows of a and out, or the columns of a and the rows of b, do not fit")
+    if a.size > 0 and a.shape[1] > 1 and a.strides[1] != a.itemsize:
+        raise ValueError("product: the elements of a row of a are not neighbours")
     if packed.shape[2] != columns or packed.shape[0] != -(-out.shape[1] // columns):
         raise ValueError("product: the panels do not fit the columns of out, or another CPU")
     _multiply(a, packed, out, False)
