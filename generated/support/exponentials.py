@@ -1,0 +1,98 @@
+"""The exponential function of vectors and what follows from it, without branches; docs/vectors.md states the bounds."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from generated.support.arithmetic import Vector
+from generated.support.formulas import maximum, minimum
+
+_DEGREES = {4: 7, 8: 13}
+"""The degree of the polynomial for exp on [-log(2)/2, log(2)/2], by the bytes of an element."""
+_LEAST = {4: -104.0, 8: -746.0}
+"""exp is 0 below this."""
+_MOST = {4: 89.0, 8: 710.0}
+"""exp is infinite above this."""
+
+
+def _reduced(x: Vector) -> tuple[Any, Vector]:
+    """x = n log(2) + r with |r| <= log(2)/2: the whole numbers n, and r (Cody and Waite)."""
+    whole, n = x.times(1 / math.log(2)).nearest()
+    return n, whole.multiply_add(-x.form.low, whole.multiply_add(-x.form.high, x))
+
+
+def _power_of_two(x: Vector, n: Any) -> Vector:
+    """2**n for exponents of normal numbers."""
+    builder = x.lanes.builder
+    return x.of_bits(builder.shl(builder.add(n, x.integers(x.form.bias)), x.integers(x.form.mantissa)))
+
+
+def _exp_less_one(r: Vector) -> Vector:
+    """exp(r) - 1 for small r, by its Taylor series r + r**2 (1/2! + r/3! + ...)."""
+    orders = range(2, _DEGREES[r.lanes.itemsize] + 1)
+    return (r * r).multiply_add(r.polynomial([1 / math.factorial(order) for order in orders]), r)
+
+
+def _at_least(x: Vector, bound: float) -> Vector:
+    """x, or the bound where x is less; NaN stays."""
+    return x.of(bound).where(x.is_("<", bound), x)
+
+
+def exp(x: Vector) -> Vector:
+    """The exponential function; results below the normal numbers are gradual."""
+    return times_exp(x.of(1.0), x, x.of(0.0))
+
+
+def times_exp(factor: Vector, x: Vector, low: Vector) -> Vector:
+    """factor * exp(x + low) for a `low` of the size of x's last digit; it is of no account where exp(x) is cut."""
+    least, most = _LEAST[x.lanes.itemsize], _MOST[x.lanes.itemsize]
+    cut = _at_least(x, least)
+    cut = x.of(most).where(cut.is_(">", most), cut)
+    n, rest = _reduced(cut)
+    rest = rest + low.where(cut.is_("==", x), 0.0)
+    builder = x.lanes.builder
+    # In two steps, because 2**n itself is no normal number at either end.
+    half = builder.ashr(n, x.integers(1))
+    result = _exp_less_one(rest).multiply_add(factor, factor)
+    return result * _power_of_two(x, half) * _power_of_two(x, builder.sub(n, half))
+
+
+def _expm1_of_negative(x: Vector) -> Vector:
+    """exp(x) - 1 for x <= 0."""
+    x = _at_least(x, -40.0)
+    n, rest = _reduced(x)
+    scale = _power_of_two(x, n)
+    return _exp_less_one(rest).multiply_add(scale, scale - 1.0)
+
+
+def tanh(x: Vector) -> Vector:
+    """The hyperbolic tangent, -m / (m + 2) with m = exp(-2 |x|) - 1, which keeps the digits near 0."""
+    m = _expm1_of_negative(abs(x) * -2.0)
+    return (-m / (m + 2.0)).with_sign(x)
+
+
+def sigmoid(x: Vector) -> Vector:
+    """1 / (1 + exp(-x)), by exp(-|x|), which cannot overflow."""
+    decay = exp(-abs(x))
+    return decay.where(x.is_("<", 0.0), 1.0) / (decay + 1.0)
+
+
+def elu(x: Vector) -> Vector:
+    """x where x > 0, else exp(x) - 1."""
+    return x.where(x.is_(">", 0.0), _expm1_of_negative(minimum(x, x.of(0.0))))
+
+
+def silu(x: Vector) -> Vector:
+    """x sigmoid(x). The sigmoid is 0 where the factor x is cut."""
+    return maximum(x, x.of(-1e3)) * sigmoid(x)
+
+
+def normal_density(x: Vector) -> Vector:
+    """exp(-x**2 / 2) / sqrt(2 π)."""
+    return exp(x * -0.5 * x) * (1 / math.sqrt(2 * math.pi))
+
+
+def erf_derivative(x: Vector) -> Vector:
+    """2 exp(-x**2) / sqrt(π)."""
+    return exp(-x * x) * (2 / math.sqrt(math.pi))
