@@ -13,10 +13,12 @@ from generated.support.exponentials import times_exp
 from generated.support.formulas import maximum, minimum
 
 # Made with mpmath at 50 digits: the Chebyshev series of G over 0 <= y <= 14.5 (float32) or 39 (float64), from 64 nodes,
-# cut behind the degree 10 or 22 and expanded in powers. The relative error is below 2**-27.9 or 2**-56.1.
+# cut behind the degree 10 or 22 and expanded in powers. The relative error is below 2**-27.9 or 2**-56.1. The first two
+# numbers are the constant term, whose second part also balances the rounding of the other coefficients.
 _COEFFICIENTS = {
     4: (
         0.3076772204,
+        8e-09,
         -0.266152991,
         0.1981221817,
         -0.1254137182,
@@ -30,6 +32,7 @@ _COEFFICIENTS = {
     ),
     8: (
         0.30767721990002517,
+        2.2e-17,
         -0.2661530011560227,
         0.19812224638799056,
         -0.12541326266852162,
@@ -63,15 +66,20 @@ _TERMS = {4: 8, 8: 15}
 def _tail(y: Vector, exponent: Pair) -> Vector:
     """exp(-exponent) E(y) for y >= 0.
 
-    t has an error; E is taken at the y that belongs to it, and its slope, -0.8 t**2 E or about that, makes up for it.
+    t has an error; E is taken at the y that belongs to it, and its slope, about -(0.2 t + 0.6 t**2) E, makes up for it.
     """
     five = y.of(5.0)
     divisor = exact_sum(five, y)
     t = five / divisor.high
     whole = exact_product(t, divisor.high)
     error = five.minus(whole.high).minus(whole.low) - t * divisor.low
-    slow = t * (t * -2.0 + 1.0).polynomial(_COEFFICIENTS[y.lanes.itemsize])
-    return times_exp(slow, -exponent.high, (t * 0.8).multiply_add(error, -exponent.low))
+    constant, small, *others = _COEFFICIENTS[y.lanes.itemsize]
+    u = t * -2.0 + 1.0
+    product = exact_product(u, u.polynomial(others))
+    g = exact_sum(product.high, u.of(constant))
+    slow = exact_product(t, g.high)
+    slow = Pair(slow.high, t.multiply_add(g.low + (product.low + small), slow.low))
+    return times_exp(slow, Pair(-exponent.high, (t * 0.6 + 0.2).multiply_add(error, -exponent.low)))
 
 
 def erf(x: Vector) -> Vector:

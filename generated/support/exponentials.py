@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from generated.support.arithmetic import Vector
+from generated.support.arithmetic import Pair, Vector
 from generated.support.formulas import maximum, minimum
 
 _DEGREES = {4: 7, 8: 13}
@@ -39,23 +39,32 @@ def _at_least(x: Vector, bound: float) -> Vector:
     return x.of(bound).where(x.is_("<", bound), x)
 
 
-def exp(x: Vector) -> Vector:
-    """The exponential function; results below the normal numbers are gradual."""
-    return times_exp(x.of(1.0), x, x.of(0.0))
-
-
-def times_exp(factor: Vector, x: Vector, low: Vector) -> Vector:
-    """factor * exp(x + low) for a `low` of the size of x's last digit; it is of no account where exp(x) is cut."""
+def _cut(x: Vector) -> Vector:
+    """x, or a bound of the range in which exp is neither 0 nor infinite."""
     least, most = _LEAST[x.lanes.itemsize], _MOST[x.lanes.itemsize]
     cut = _at_least(x, least)
-    cut = x.of(most).where(cut.is_(">", most), cut)
-    n, rest = _reduced(cut)
-    rest = rest + low.where(cut.is_("==", x), 0.0)
+    return x.of(most).where(cut.is_(">", most), cut)
+
+
+def _scaled(x: Vector, n: Any) -> Vector:
+    """2**n x, in two steps, because 2**n itself is no normal number at either end of exp."""
     builder = x.lanes.builder
-    # In two steps, because 2**n itself is no normal number at either end.
     half = builder.ashr(n, x.integers(1))
-    result = _exp_less_one(rest).multiply_add(factor, factor)
-    return result * _power_of_two(x, half) * _power_of_two(x, builder.sub(n, half))
+    return x * _power_of_two(x, half) * _power_of_two(x, builder.sub(n, half))
+
+
+def exp(x: Vector) -> Vector:
+    """The exponential function; results below the normal numbers are gradual."""
+    n, rest = _reduced(_cut(x))
+    return _scaled(_exp_less_one(rest) + 1.0, n)
+
+
+def times_exp(factor: Pair, exponent: Pair) -> Vector:
+    """factor * exp(exponent), within an ulp or two; the low part is of no account where exp is cut."""
+    cut = _cut(exponent.high)
+    n, rest = _reduced(cut)
+    rest = rest + exponent.low.where(cut.is_("==", exponent.high), 0.0)
+    return _scaled(_exp_less_one(rest).multiply_add(factor.high, factor.low) + factor.high, n)
 
 
 def _expm1_of_negative(x: Vector) -> Vector:

@@ -76,7 +76,8 @@ def _log_pair(x: Vector) -> Pair:
     whole = exact_product(ratio, divisor.high)
     s = Pair(ratio, (f.minus(whole.high).minus(whole.low) - ratio * divisor.low) / divisor.high)
     z = s * s
-    series = z.high * z.high.polynomial([1 / (2 * order + 1) for order in range(2, _TERMS[8] + 1)])
+    # Two terms more than for digits of one vector.
+    series = z.high * z.high.polynomial([1 / (2 * order + 1) for order in range(2, _TERMS[8] + 3)])
     # 1/3 lies this far above its float64.
     inner = quick_sum(m.of(1 / 3), series)
     outer = z * Pair(inner.high, inner.low + 2.0**-54 / 3)
@@ -110,7 +111,8 @@ def _exp_of_product(b: Vector, log_a: Pair, a: Vector) -> Vector:
     """exp(b log(a)), where `log_a` is the logarithm if a is positive and finite."""
     high = _with_edges(log_a.high, a)
     product = exact_product(b, log_a.high)
-    return times_exp(a.of(1.0), b.times(high), product.low + b * log_a.low)
+    one = Pair(a.of(1.0), a.of(0.0))
+    return times_exp(one, Pair(b.times(high), product.low + b * log_a.low))
 
 
 def _with_sign_and_edges(size: Vector, a: Vector, b: Vector) -> Vector:
