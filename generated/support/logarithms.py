@@ -92,19 +92,15 @@ def power(a: Vector, b: Vector) -> Vector:
 
     exp(b log|a|), with the logarithm and its product in pairs for float64, and the sign of a where b is odd.
     """
-    lanes, builder = a.lanes, a.lanes.builder
-    x, y = a.widened(), b.widened()
-    size = abs(x)
+    x, y = abs(a).widened(), b.widened()
     # At 2**65 the power of the float64 next to 1 is 0 or infinite already, and no product of these overflows.
     cut = maximum(minimum(y, y.of(2.0**65)), y.of(-(2.0**65)))
-    if lanes.itemsize == 4:
-        m, k = _mantissa_and_exponent(size)
-        result = exp(cut * _with_edges(_log_of_product(m - 1.0, k), size))
+    if a.lanes.itemsize == 4:
+        size = exp(cut * log(x)).narrowed(a.lanes)
     else:
-        result = _exp_of_product(cut, _log_pair(size), size)
-    result = _with_sign_and_edges(result, x, y)
-    one = builder.or_(x.is_("==", 1.0), y.is_("==", 0.0))
-    return result.of(1.0).where(one, result).narrowed(lanes)
+        size = _exp_of_product(cut, _log_pair(x), x)
+    one = a.lanes.builder.or_(a.is_("==", 1.0), b.is_("==", 0.0))
+    return a.of(1.0).where(one, _with_sign_and_edges(size, a, b))
 
 
 def _exp_of_product(b: Vector, log_a: Pair, a: Vector) -> Vector:
