@@ -28,9 +28,9 @@ def _power_of_two(x: Vector, n: Any) -> Vector:
     return x.of_bits(builder.shl(builder.add(n, x.integers(x.form.bias)), x.integers(x.form.mantissa)))
 
 
-def _exp_less_one(r: Vector) -> Vector:
+def _exp_less_one(r: Vector, degree: int) -> Vector:
     """exp(r) - 1 for small r, by its Taylor series r + r**2 (1/2! + r/3! + ...)."""
-    orders = range(2, _DEGREES[r.lanes.itemsize] + 1)
+    orders = range(2, degree + 1)
     return (r * r).multiply_add(r.polynomial([1 / math.factorial(order) for order in orders]), r)
 
 
@@ -49,14 +49,20 @@ def _cut(x: Vector) -> Vector:
 def _scaled(x: Vector, n: Any) -> Vector:
     """2**n x, in two steps, because 2**n itself is no normal number at either end of exp."""
     builder = x.lanes.builder
-    half = builder.ashr(n, x.integers(1))
+    # Half of n, rounded down: by a shift of a positive number, since not every CPU shifts signed ones.
+    half = builder.sub(builder.lshr(builder.add(n, x.integers(1 << 12)), x.integers(1)), x.integers(1 << 11))
     return x * _power_of_two(x, half) * _power_of_two(x, builder.sub(n, half))
 
 
 def exp(x: Vector) -> Vector:
     """The exponential function; results below the normal numbers are gradual."""
+    return exp_by_series(x, _DEGREES[x.lanes.itemsize])
+
+
+def exp_by_series(x: Vector, degree: int) -> Vector:
+    """The exponential function to the digits that a series of this degree gives."""
     n, rest = _reduced(_cut(x))
-    return _scaled(_exp_less_one(rest) + 1.0, n)
+    return _scaled(_exp_less_one(rest, degree) + 1.0, n)
 
 
 def times_exp(factor: Pair, exponent: Pair) -> Vector:
@@ -64,7 +70,9 @@ def times_exp(factor: Pair, exponent: Pair) -> Vector:
     cut = _cut(exponent.high)
     n, rest = _reduced(cut)
     rest = rest + exponent.low.where(cut.is_("==", exponent.high), 0.0)
-    return _scaled(_exp_less_one(rest).multiply_add(factor.high, factor.low) + factor.high, n)
+    return _scaled(
+        _exp_less_one(rest, _DEGREES[rest.lanes.itemsize]).multiply_add(factor.high, factor.low) + factor.high, n
+    )
 
 
 def _expm1_of_negative(x: Vector) -> Vector:
@@ -72,7 +80,7 @@ def _expm1_of_negative(x: Vector) -> Vector:
     x = _at_least(x, -40.0)
     n, rest = _reduced(x)
     scale = _power_of_two(x, n)
-    return _exp_less_one(rest).multiply_add(scale, scale - 1.0)
+    return _exp_less_one(rest, _DEGREES[rest.lanes.itemsize]).multiply_add(scale, scale - 1.0)
 
 
 def tanh(x: Vector) -> Vector:
