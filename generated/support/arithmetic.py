@@ -104,13 +104,18 @@ class Vector:
         factors = self.value, self.of(factor).value
         return Vector(self.lanes, self.lanes.multiply_add(*factors, self.of(summand).value))
 
-    def polynomial(self, coefficients: Sequence[float]) -> Vector:
+    def horner(self, coefficients: Sequence[float]) -> Vector:
         """coefficients[0] + coefficients[1] self + coefficients[2] self**2 + ..., by Horner's scheme."""
         *rest, last = coefficients
         result = self.of(last)
         for coefficient in reversed(rest):
             result = result.multiply_add(self, coefficient)
         return result
+
+    def polynomial(self, coefficients: Sequence[float]) -> Vector:
+        """The same, even and odd powers apart: two short chains of operations, which a CPU follows side by side."""
+        square = self * self
+        return square.horner(coefficients[1::2]).multiply_add(self, square.horner(coefficients[::2]))
 
     def with_sign(self, sign: Vector) -> Vector:
         """The size of this vector with the sign of another."""

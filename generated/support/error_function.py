@@ -86,7 +86,7 @@ def erf(x: Vector) -> Vector:
     """The error function, 2 / sqrt(π) times the integral of exp(-s**2) from 0 to x."""
     scale, orders = 2 / math.sqrt(math.pi), range(_TERMS[x.lanes.itemsize])
     series = [scale * (-1) ** order / (math.factorial(order) * (2 * order + 1)) for order in orders]
-    near = x * (x * x).polynomial(series)
+    near = x * (x * x).horner(series)
     # From 6 on it is 1 in both dtypes.
     y = minimum(abs(x), x.of(6.0))
     far = -_tail(y * math.sqrt(2), exact_product(y, y)) + 1.0

@@ -31,7 +31,7 @@ def _power_of_two(x: Vector, n: Any) -> Vector:
 def _exp_less_one(r: Vector, degree: int) -> Vector:
     """exp(r) - 1 for small r, by its Taylor series r + r**2 (1/2! + r/3! + ...)."""
     orders = range(2, degree + 1)
-    return (r * r).multiply_add(r.polynomial([1 / math.factorial(order) for order in orders]), r)
+    return (r * r).multiply_add(r.horner([1 / math.factorial(order) for order in orders]), r)
 
 
 def _at_least(x: Vector, bound: float) -> Vector:
@@ -70,9 +70,8 @@ def times_exp(factor: Pair, exponent: Pair) -> Vector:
     cut = _cut(exponent.high)
     n, rest = _reduced(cut)
     rest = rest + exponent.low.where(cut.is_("==", exponent.high), 0.0)
-    return _scaled(
-        _exp_less_one(rest, _DEGREES[rest.lanes.itemsize]).multiply_add(factor.high, factor.low) + factor.high, n
-    )
+    m = _exp_less_one(rest, _DEGREES[rest.lanes.itemsize])
+    return _scaled(m.multiply_add(factor.high, factor.low) + factor.high, n)
 
 
 def _expm1_of_negative(x: Vector) -> Vector:

@@ -46,8 +46,8 @@ def _reduced(x: Vector, itemsize: int) -> tuple[Any, Vector, Vector]:
     rest = exact_sum(rest.high, rest.low.minus(whole.times(last)))
     r, z = rest.high, rest.high * rest.high
     orders = range(1, _TERMS[itemsize] + 1)
-    odd = z.polynomial([(-1) ** order / math.factorial(2 * order + 1) for order in orders])
-    even = z.polynomial([(-1) ** order / math.factorial(2 * order) for order in orders])
+    odd = z.horner([(-1) ** order / math.factorial(2 * order + 1) for order in orders])
+    even = z.horner([(-1) ** order / math.factorial(2 * order) for order in orders])
     return n, r + (rest.low + r * z * odd), z.multiply_add(even, -(r * rest.low)) + 1.0
 
 
