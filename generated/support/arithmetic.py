@@ -1,8 +1,8 @@
 """Vectors with the operators of Python in code that is being written, and arithmetic on them that loses no digit.
 
 The elementary functions of vectors (`formulas`, `exponentials`, `logarithms`, `trigonometric`, `error_function`) are
-made of these. A `Vector` is a value of LLVM; an operator on it writes an instruction. A product and a sum of operators
-may be rounded once, together. `exact_sum`, `exact_product` and the methods with "apart" in their text never are.
+made of these. A `Vector` is a value of LLVM; an operator on it writes an instruction. The product and the sum of two
+operators may be rounded once, together; `plus`, `minus`, `times` and what is made of them are rounded each by itself.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Vector:
         return result
 
     def polynomial(self, coefficients: Sequence[float]) -> Vector:
-        """The same, even and odd powers apart: two short chains of operations, which a CPU follows side by side."""
+        """The same, the even and the odd powers by themselves: two short chains, which a CPU follows side by side."""
         square = self * self
         return square.horner(coefficients[1::2]).multiply_add(self, square.horner(coefficients[::2]))
 
@@ -122,15 +122,15 @@ class Vector:
         return Vector(self.lanes, self.lanes.with_sign(self.value, sign.value))
 
     def plus(self, other: Any) -> Vector:
-        """self + other, always rounded, apart from the product that either may be."""
+        """self + other, rounded by itself."""
         return Vector(self.lanes, self.lanes.builder.fadd(self.value, self.of(other).value))
 
     def minus(self, other: Any) -> Vector:
-        """self - other, always rounded, apart from the product that either may be."""
+        """self - other, rounded by itself."""
         return Vector(self.lanes, self.lanes.builder.fsub(self.value, self.of(other).value))
 
     def times(self, other: Any) -> Vector:
-        """self * other, always rounded, apart from the sum that it may go to."""
+        """self * other, rounded by itself."""
         return Vector(self.lanes, self.lanes.builder.fmul(self.value, self.of(other).value))
 
     def bits(self) -> Any:

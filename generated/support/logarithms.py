@@ -10,7 +10,7 @@ from generated.support.exponentials import exp, exp_by_series, times_exp
 from generated.support.formulas import maximum, minimum, relu
 
 _TERMS = {4: 4, 8: 10}
-"""How many terms of 2 atanh(s) = 2 s + s (2/3 s**2 + 2/5 s**4 + ...) are taken for |s| < 0.172."""
+"""How many terms of 2 atanh(s) = 2 s + s (2/3 s**2 + 2/5 s**4 + ...) follow the first, by the bytes of an element."""
 
 
 def _mantissa_and_exponent(x: Vector) -> tuple[Vector, Vector]:
