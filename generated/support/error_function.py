@@ -32,7 +32,7 @@ _COEFFICIENTS = {
     ),
     8: (
         0.30767721990002517,
-        2.2e-17,
+        3.6e-17,
         -0.2661530011560227,
         0.19812224638799056,
         -0.12541326266852162,
@@ -75,7 +75,7 @@ def _tail(y: Vector, exponent: Pair) -> Vector:
     error = five.minus(whole.high).minus(whole.low) - t * divisor.low
     constant, small, *others = _COEFFICIENTS[y.lanes.itemsize]
     u = t * -2.0 + 1.0
-    product = exact_product(u, u.polynomial(others))
+    product = exact_product(u, u.horner(others))
     g = exact_sum(product.high, u.of(constant))
     slow = exact_product(t, g.high)
     slow = Pair(slow.high, t.multiply_add(g.low + (product.low + small), slow.low))
