@@ -99,7 +99,7 @@ def tanh(x: Vector) -> Vector:
 
 
 def sigmoid(x: Vector) -> Vector:
-    """1 / (1 + exp(-x)). Where exp(-x) is infinite the result is 0, below the normal numbers; and it is never 0 itself."""
+    """1 / (1 + exp(-x)), and 0 where exp(-x) is infinite, which is below the normal numbers."""
     most = _MOST[x.lanes.itemsize]
     least = _at_least(x, -most)
     scale, rest = _reduced_to_scale(-x.of(most - 2.0).where(least.is_(">", most - 2.0), least))
@@ -113,8 +113,9 @@ def elu(x: Vector) -> Vector:
 
 
 def silu(x: Vector) -> Vector:
-    """x sigmoid(x). The sigmoid is 0 where the factor x is cut."""
-    return maximum(x, x.of(-1e3)) * sigmoid(x)
+    """x sigmoid(x). The sigmoid is 0 where the factor x is cut; it is gradual here, by exp(-|x|)."""
+    decay = exp(-abs(x))
+    return maximum(x, x.of(-1e3)) * (decay.where(x.is_("<", 0.0), 1.0) / (decay + 1.0))
 
 
 def normal_density(x: Vector) -> Vector:

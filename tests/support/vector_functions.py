@@ -62,7 +62,7 @@ def errors(name: str, dtype: Any, *arguments: Any) -> Iterator[tuple[tuple[float
     """Of each finite argument: the argument, the error in ulp, its bound, and whether the result is a normal number.
 
     Below the normal numbers an ulp is the last digit of the least normal number, and the bound is larger for functions
-    that are a product with a factor that gets there first. What overflows has error 0 if it is infinite.
+    that are a product with a factor that gets there first; the sigmoid may be 0 there. What overflows has error 0 if it is infinite.
     """
     limits = np.finfo(dtype)
     for *argument, got in zip(*arguments, computed(name, *arguments), strict=True):
@@ -74,6 +74,8 @@ def errors(name: str, dtype: Any, *arguments: Any) -> Iterator[tuple[tuple[float
         least = float(limits.smallest_normal) * (1e3 if name in _GRADUAL else 1)
         if abs(exact) > float(limits.max):
             yield numbers, 0.0 if got == (np.inf if exact > 0 else -np.inf) else np.inf, allowed, False
+        elif abs(exact) < least and name == "sigmoid":
+            yield numbers, float(difference / least), 1.0, False
         elif abs(exact) < least:
             yield numbers, float(difference / (least * float(limits.eps))), allowed, False
         else:
