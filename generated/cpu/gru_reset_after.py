@@ -1,7 +1,7 @@
 """GRU, reset after the product: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 2044901e43891d36. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 8321a3be81ecb2c5. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -225,7 +225,7 @@ def _backward_part(
                     adjoints_h_before[t, item, hidden_size + unit] = d_z_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_n_bar
                     adjoints_h_before[t, item, 2 * hidden_size + unit] = common_2
-            product(adjoints_h_before[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            product(adjoints_h_before[t, first:stop, 0 : 3 * hidden_size], packed_h_before, pulled_h_before[first:stop])
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -345,8 +345,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (d_h, adjoints_x, adjoints_h_before, pulled_h_before,) = memory.arrays(
         dtype,
         (batch, hidden_size),
-        (steps, batch, 3 * hidden_size),
-        (steps, batch, 3 * hidden_size),
+        (steps, batch, memory.row(3 * hidden_size, dtype)),
+        (steps, batch, memory.row(3 * hidden_size, dtype)),
         (batch, hidden_size),
     )
     threads.run(
@@ -359,11 +359,12 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     sum_b_n = sum_b_n.sum(axis=0, keepdims=True)
     sum_b_un = sum_b_un.sum(axis=0, keepdims=True)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, 3 * hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size),
-        parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : 3 * hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), parts
     )
     return Grads(
         params=Params(

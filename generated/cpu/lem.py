@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 2044901e43891d36. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 8321a3be81ecb2c5. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -402,7 +402,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (d_y, adjoints_x, pulled_y_before, pulled_z,) = memory.arrays(
         dtype,
         (batch, hidden_size),
-        (steps, batch, 4 * hidden_size),
+        (steps, batch, memory.row(4 * hidden_size, dtype)),
         (batch, hidden_size),
         (batch, hidden_size),
     )
@@ -417,14 +417,15 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     sum_b_1 = sum_b_1.sum(axis=0, keepdims=True)
     sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
     weights_y_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size)[:, 0 : 3 * hidden_size], kept_y[:-1].reshape(steps * batch,
-        hidden_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_y[:-1].reshape(steps *
+        batch, hidden_size), parts
     )
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_z = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size)[:, 3 * hidden_size : 4 * hidden_size],
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 3 * hidden_size : 4 * hidden_size],
         kept_z[1:].reshape(steps * batch, hidden_size), parts
     )
     return Grads(
