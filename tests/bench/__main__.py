@@ -37,7 +37,8 @@ def main() -> None:
     run = Run(machine.describe(), _settings(options, [item.name for item in contenders]), missing)
     for threads in options.threads:
         _measure(run, threads, console)
-    console.print("measuring first calls") if options.starts else None
+    if options.starts:
+        console.print("measuring first calls")
     run.starts = list(starts.measure(options.starts, options.dtypes))
     _show(run, console, options.targets)
     _write(run, console, options.record)
@@ -140,6 +141,8 @@ def _write(run: Run, console: Console, record: str | None) -> None:
         if installed("matplotlib"):
             plot(run, stem.with_suffix(".svg"))
         console.print(f"{stem.relative_to(ROOT)}.json holds every round", soft_wrap=True)
+    if not installed("matplotlib"):
+        console.print("no plot: not installed: matplotlib")
     if record:
         stems[-1].with_suffix(".md").write_text(_page(run, stems[-1].name), encoding="utf-8")
 

@@ -37,9 +37,8 @@ def _cpu() -> str:
     file = Path("/proc/cpuinfo")
     if not file.exists():
         return platform.processor() or platform.machine()
-    fields = dict(
-        re.findall(r"^(model name|cpu family|model)\s*: (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
-    )
+    text = file.read_text(encoding="utf-8")
+    fields = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)$", text, re.MULTILINE))
     numbers = ", ".join(f"{name} {fields[name]}" for name in ("cpu family", "model") if name in fields)
     return f"{fields.get('model name', platform.machine())} ({numbers})" if numbers else platform.machine()
 

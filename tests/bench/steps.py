@@ -1,7 +1,8 @@
 """One step of every cell as a user of an array library writes it: stacked weights, one product with each operand.
 
-The functions serve PyTorch and JAX alike. `xp` offers `sigmoid`, `tanh` and `split(value, parts)`; `of_x` is the product
-of the stacked input matrices and x with the biases added, computed for all steps at once; `w` holds the other arrays.
+The functions serve PyTorch and JAX alike. `xp` offers `sigmoid`, `tanh` and `split(value, parts)`; `of_x` is the
+product of the stacked input matrices and x with the biases added, computed for all steps at once; `w` holds the other
+arrays.
 Gates that go through the same function stand next to each other, so that it is called once.
 """
 
