@@ -7,7 +7,7 @@ import datetime
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.bench import machine, starts
-from tests.bench.cases import CELLS, QUICK_CELLS, QUICK_SHAPES, SHAPES, Phase, Shape
+from tests.bench.cases import CELLS, LARGEST, LARGEST_CELLS, QUICK_CELLS, QUICK_SHAPES, SHAPES, Phase, Shape
 from tests.bench.contender_torch import COMPILED
 from tests.bench.contenders import NAMES, chosen, installed
 from tests.bench.plot import plot
@@ -59,10 +59,10 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     quick = options.quick
     options.cells = options.cells or (QUICK_CELLS if quick else CELLS)
-    options.shapes = options.shapes or (QUICK_SHAPES if quick else SHAPES)
+    options.cases = _cases(options.cells, options.shapes or (QUICK_SHAPES if quick else SHAPES), bool(options.shapes))
     options.threads = options.threads or sorted({1, machine.cores()})
     options.rounds = options.rounds or (5 if quick else 11)
-    options.seconds = 0.7 if quick else 4.0
+    options.seconds = 0.7 if quick else 3.0
     options.starts = () if options.targets else ("lstm",) if quick else options.cells
     options.dtypes = ("float32",) if quick else ("float32", "float64")
     if min(options.threads) < 1 or options.rounds < 1:
@@ -73,11 +73,17 @@ def _options() -> argparse.Namespace:
     return options
 
 
+def _cases(cells: Sequence[str], shapes: Sequence[Shape], asked_for: bool) -> list[tuple[str, Shape]]:
+    """Each cell at each shape; the largest at few cells where no shapes were asked for."""
+    return [
+        (cell, shape) for cell in cells for shape in shapes if asked_for or shape != LARGEST or cell in LARGEST_CELLS
+    ]
+
+
 def _settings(options: argparse.Namespace, contenders: list[str]) -> dict[str, Any]:
     """What was measured: the job of each measuring process, but for its number of threads."""
     return {
-        "cells": list(options.cells),
-        "shapes": list(map(str, options.shapes)),
+        "cases": [(cell, str(shape)) for cell, shape in options.cases],
         "contenders": contenders,
         "threads": options.threads,
         "rounds": options.rounds,
@@ -89,7 +95,7 @@ def _settings(options: argparse.Namespace, contenders: list[str]) -> dict[str, A
 
 def _measure(run: Run, threads: int, console: Console) -> None:
     """One measuring process; what it finds goes into `run`."""
-    cases = len(run.settings["cells"]) * len(run.settings["shapes"]) * len(Phase)
+    cases = len(run.settings["cases"]) * len(Phase)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=cases)

@@ -42,6 +42,8 @@ FEW_BYTES = 1 << 12
 """A buffer smaller than this measures the loop's own overhead."""
 CALL_BYTES, CALL_ROUNDS, CALL_OPERATIONS = 1 << 25, 1 << 16, 1 << 26
 """What one call of a loop does at least, so that the start of its threads costs nothing: some 0.5 ms of work."""
+MOST_OPERATIONS = 1 << 30
+"""The probe of the input product has no more: some 10 ms."""
 
 
 @dataclass(slots=True)
@@ -92,8 +94,8 @@ def _products(case: Case) -> dict[str, tuple[Callable[[], Any], int]]:
             probes.multiply_add_operations(case.threads, CALL_ROUNDS),
         )
     }
-    # A product of some thousand rows runs as fast as one of all rows, and its probe is over sooner.
-    tall = min(shape.steps * shape.batch, 1 << 12)
+    # A product of fewer rows runs as fast as one of all rows, and its probe is over sooner.
+    tall = min(shape.steps * shape.batch, max(shape.batch, MOST_OPERATIONS // (2 * shape.input_size * width)))
     for place, rows, depth in (("recurrent", shape.batch, shape.hidden_size), ("input", tall, shape.input_size)):
         operations = 2 * rows * depth * width
         repeats = max(1, CALL_OPERATIONS // operations)

@@ -46,12 +46,10 @@ def work(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     budget = Budget(job["rounds"], job["seconds"])
     rates = Rates(threads)
     measured = []
-    for cell in job["cells"]:
-        for shape in map(Shape.parse, job["shapes"]):
-            for phase in Phase:
-                case = Case(cell, shape, phase, threads)
-                yield {"measuring": f"{cell} {shape} {phase.value}"}
-                measured.append(_case(case, contenders, budget, rates))
+    for cell, shape in job["cases"]:
+        for phase in Phase:
+            yield {"measuring": f"{cell} {shape} {phase.value}"}
+            measured.append(_case(Case(cell, Shape.parse(shape), phase, threads), contenders, budget, rates))
     # The limits come last, because the best rate of the whole run enters each of them.
     for case, timings, left_out, differing in measured:
         best = limit(passes(case.cell, case.shape, case.phase), case.shape.steps, rates)
