@@ -20,7 +20,7 @@ from tests.bench.contender_torch import COMPILED
 from tests.bench.contenders import NAMES, chosen, installed
 from tests.bench.plot import plot
 from tests.bench.results import Result, Run, Small
-from tests.bench.table import faster_than_the_limit, grids, left_out, markdown, rich_table, targets
+from tests.bench.table import grids, markdown, notes, rich_table, targets
 from tests.bench.worker import environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
     options.cases = _cases(options.cells, options.shapes or (QUICK_SHAPES if quick else SHAPES), bool(options.shapes))
     options.threads = options.threads or sorted({1, machine.cores()})
     options.rounds = options.rounds or (5 if quick else 11)
-    options.seconds = 0.7 if quick else 3.0
+    options.seconds = 0.5 if quick else 3.0
     options.starts = () if options.targets else ("lstm",) if quick else options.cells
     options.dtypes = ("float32",) if quick else ("float32", "float64")
     if min(options.threads) < 1 or options.rounds < 1:
@@ -130,10 +130,8 @@ def _show(run: Run, console: Console, targets_alone: bool) -> None:
     for grid in [targets(run)] if targets_alone else grids(run):
         console.print(rich_table(grid))
         console.print()
-    for line in left_out(run):
-        console.print(f"left out: {line}")
-    for line in faster_than_the_limit(run):
-        console.print(f"faster than the limit: {line}")
+    for line in notes(run):
+        console.print(line)
 
 
 def _write(run: Run, console: Console, record: str | None) -> None:
@@ -164,9 +162,7 @@ def _page(run: Run, name: str) -> str:
         f"float32, up to {run.settings['rounds']} rounds. [How to read this](README.md).\n\n"
         f"![Time over the limit by shape]({name}.svg)\n"
     )
-    notes = [f"- left out: {line}" for line in left_out(run)]
-    notes += [f"- faster than the limit: {line}" for line in faster_than_the_limit(run)]
-    return "\n".join([head, *map(markdown, grids(run)), *notes]) + "\n"
+    return "\n".join([head, *map(markdown, grids(run)), *(f"- {line}" for line in notes(run))]) + "\n"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ For each pass, with the true sizes of the plan,
 
 All rates are those of all threads of the run together, each thread with its own part of the buffer. Not counted:
 element-wise arithmetic, packing, allocation, calls, and any wait of one thread for another. Gradients need the limits
-of both passes, one after the other. P is one number a run and thread count; W, R and S are measured at each case.
+of both passes, one after the other. P is one number for each run and number of threads; W, R and S are measured before and after each case.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import numpy as np
 
 from generated.support.products import panels
 from tests.bench import probes
-from tests.bench.cases import Case
+from tests.bench.cases import Case, Shape
 from tests.bench.contenders import installed
 from tests.bench.work import Work, passes
 
@@ -55,11 +55,15 @@ class Rates:
     reads: dict[int, float] = field(default_factory=dict)
     writes: dict[int, float] = field(default_factory=dict)
 
-    def visit(self, case: Case) -> None:
-        """Measure what the limit of a case needs; better values than those of earlier visits replace them."""
+    def visit_products(self, shape: Shape) -> None:
+        """Measure the products of a shape; better rates than those of earlier visits replace them."""
         probes.set_threads(self.threads)
-        for name, (run, operations) in _products(case).items():
+        for name, (run, operations) in _products(shape, self.threads).items():
             self.products[name] = max(self.products.get(name, 0.0), operations * _best_rate(run))
+
+    def visit_memory(self, case: Case) -> None:
+        """Measure reading and writing at the working sets of a case; better rates replace those of earlier visits."""
+        probes.set_threads(self.threads)
         for work in passes(case.cell, case.shape, case.phase):
             moved = work.read_bytes + work.written_bytes
             self._memory(self.reads, probes.read, work.weight_bytes)
@@ -84,14 +88,13 @@ def limit(works: Sequence[Work], steps: int, rates: Rates) -> float:
     return total
 
 
-def _products(case: Case) -> dict[str, tuple[Callable[[], Any], int]]:
+def _products(shape: Shape, threads: int) -> dict[str, tuple[Callable[[], Any], int]]:
     """What P is the best of: for each name what to run and how many operations that is."""
-    shape = case.shape
     width = 4 * shape.hidden_size
     runs: dict[str, tuple[Callable[[], Any], int]] = {
         "multiply-adds": (
-            lambda: probes.multiply_adds(case.threads, CALL_ROUNDS),
-            probes.multiply_add_operations(case.threads, CALL_ROUNDS),
+            lambda: probes.multiply_adds(threads, CALL_ROUNDS),
+            probes.multiply_add_operations(threads, CALL_ROUNDS),
         )
     }
     # A product of fewer rows runs as fast as one of all rows, and its probe is over sooner.
@@ -100,7 +103,7 @@ def _products(case: Case) -> dict[str, tuple[Callable[[], Any], int]]:
         operations = 2 * rows * depth * width
         repeats = max(1, CALL_OPERATIONS // operations)
         a, b = np.ones((rows, depth), np.float32), np.ones((depth, width), np.float32)
-        for name, run, copies in _libraries(a, b, repeats, case.threads):
+        for name, run, copies in _libraries(a, b, repeats, threads):
             runs[f"{name}, {place}"] = run, copies * repeats * operations
     return runs
 

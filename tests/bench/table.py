@@ -43,6 +43,15 @@ def targets(run: Run) -> Grid:
     return Grid("targets", ("regime", "ratio", "worst at", "threads", "wanted", "reached", "met"), rows, left=3)
 
 
+def notes(run: Run) -> list[str]:
+    """What a reader has to know beside the tables."""
+    return [
+        *(f"left out: {line}" for line in left_out(run)),
+        *(f"faster than the limit: {line}" for line in faster_than_the_limit(run)),
+        *disturbed(run),
+    ]
+
+
 def left_out(run: Run) -> list[str]:
     """Why contenders are left out, a line for each reason."""
     lines = [f"{name}: {reason}" for name, reason in run.missing.items()]
@@ -65,6 +74,13 @@ def faster_than_the_limit(run: Run, tolerance: float = 0.05) -> list[str]:
         for timing in result.timings
         if timing.median < (1 - tolerance) * result.limit and (case := result.case)
     ]
+
+
+def disturbed(run: Run, least: float = 0.9) -> list[str]:
+    """A line where other programs took the cores: a contender that computes all the time has at least one."""
+    cores = [timing.cores for result in run.results for timing in result.timings]
+    fewer = sum(value < least for value in cores)
+    return [f"disturbed: {fewer} of {len(cores)} medians had less than {least} of a core"] if fewer else []
 
 
 def rich_table(grid: Grid) -> Table:

@@ -12,7 +12,7 @@ from tests.bench.limit import Rates, limit
 from tests.bench.measure import Timing
 from tests.bench.plot import plot
 from tests.bench.results import Result, Run
-from tests.bench.table import duration, faster_than_the_limit, grids, left_out, markdown
+from tests.bench.table import disturbed, duration, faster_than_the_limit, grids, left_out, markdown
 from tests.bench.targets import REGIMES, reached
 from tests.bench.work import Work, passes
 
@@ -112,6 +112,14 @@ def test_who_beats_the_limit_is_named():
     assert faster_than_the_limit(run(result(ours=9.6, jax=20.0))) == []
     (line,) = faster_than_the_limit(run(result(ours=9.4, jax=20.0)))
     assert line == "ours, lstm 100,1,64,64 forward, 1 threads: 0.94 of the limit"
+
+
+def test_a_run_beside_other_programs_is_named():
+    assert disturbed(run(result(ours=1.0))) == []
+    busy = result(ours=1.0)
+    timing = Timing("ours", (1.0,), 1, 0.5, 0.0)
+    found = run(result(ours=1.0), Result(busy.case, (timing,), 1.0, {}, ()))
+    assert disturbed(found) == ["disturbed: 1 of 2 medians had less than 0.9 of a core"]
 
 
 def test_the_file_says_where_and_with_what_it_was_measured():

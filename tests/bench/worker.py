@@ -60,9 +60,11 @@ def work(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _case(case: Case, contenders: list[Contender], budget: Budget, rates: Rates) -> tuple[Any, ...]:
-    rates.visit(case)
+    if case.phase is Phase.FORWARD:
+        rates.visit_products(case.shape)
+    rates.visit_memory(case)
     outcome = measure(case, arrays(case.cell, case.shape), contenders, budget)
-    rates.visit(case)
+    rates.visit_memory(case)
     return case, *outcome
 
 
