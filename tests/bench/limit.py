@@ -16,7 +16,8 @@ For each pass, with the true sizes of the plan,
 
 All rates are those of all threads of the run together, each thread with its own part of the buffer. Not counted:
 element-wise arithmetic, packing, allocation, calls, and any wait of one thread for another. Gradients need the limits
-of both passes, one after the other. P is one number for each run and number of threads; W, R and S are measured before and after each case.
+of both passes, one after the other. P is one number for each run and number of threads; W, R and S are measured before
+and after each case.
 """
 
 from __future__ import annotations
