@@ -10,9 +10,9 @@ For each pass, with the true sizes of the plan,
 - P: the best rate of operations that anything reached in the run: our product, torch.mm and np.dot, each at the
   recurrent sizes and at those of the input product, and a loop of nothing but multiply-adds.
 - weight bytes: the matrices that the loop over time multiplies by, which every step reads; W: the best rate at which so
-  many bytes were read again and again.
+  many bytes, or more, were read again and again.
 - read and written bytes: x, y, tape, dy, adjoints, dx (see `work.passes`), each moved once; R and S: the best rates at
-  which a buffer as large as both together was read and written.
+  which a buffer as large as both together, or larger, was read and written.
 
 All rates are those of all threads of the run together, each thread with its own part of the buffer. Not counted:
 element-wise arithmetic, packing, allocation, calls, and any wait of one thread for another. Gradients need the limits
@@ -23,7 +23,7 @@ and after each case.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,14 +78,19 @@ class Rates:
         rates[size] = max(rates.get(size, 0.0), rate)
 
 
+def at_least(rates: Mapping[int, float], size: int) -> float:
+    """The best rate at a buffer of that size or a larger one, whose bytes come from as near or farther away."""
+    return max(rate for measured, rate in rates.items() if measured >= size)
+
+
 def limit(works: Sequence[Work], steps: int, rates: Rates) -> float:
     """The formula of this module in nanoseconds."""
     best = max(rates.products.values())
     total = 0.0
     for work in works:
         moved = work.read_bytes + work.written_bytes
-        total += steps * max(work.operations / best, work.weight_bytes / rates.reads[work.weight_bytes])
-        total += work.read_bytes / rates.reads[moved] + work.written_bytes / rates.writes[moved]
+        total += steps * max(work.operations / best, work.weight_bytes / at_least(rates.reads, work.weight_bytes))
+        total += work.read_bytes / at_least(rates.reads, moved) + work.written_bytes / at_least(rates.writes, moved)
     return total
 
 

@@ -42,7 +42,9 @@ def test_the_work_of_a_pass_is_that_of_true_sizes():
 
 
 def test_the_limit_is_the_formula():
-    rates = Rates(1, products={"product": 50.0, "multiply-adds": 100.0}, reads={40: 2.0, 30: 10.0}, writes={30: 5.0})
+    # 40 bytes were disturbed when they were read; more than 40 are not read faster than they.
+    reads, writes = {30: 10.0, 40: 1.0, 50: 2.0}, {20: 50.0, 30: 4.0, 80: 5.0}
+    rates = Rates(1, products={"product": 50.0, "multiply-adds": 100.0}, reads=reads, writes=writes)
     bound_by_operations = Work(operations=3000, weight_bytes=40, read_bytes=10, written_bytes=20)
     bound_by_weights = Work(operations=1000, weight_bytes=40, read_bytes=20, written_bytes=10)
     assert limit([bound_by_operations], 10, rates) == pytest.approx(10 * 30 + 1 + 4)
