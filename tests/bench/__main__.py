@@ -16,7 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.bench import machine, starts
 from tests.bench.cases import CELLS, LARGEST, LARGEST_CELLS, QUICK_CELLS, QUICK_SHAPES, SHAPES, Phase, Shape
-from tests.bench.contender_torch import COMPILED
 from tests.bench.contenders import NAMES, chosen, installed
 from tests.bench.plot import plot
 from tests.bench.results import Result, Run, Small
@@ -50,7 +49,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few cells, shapes and rounds")
     parser.add_argument("--cells", nargs="+", choices=CELLS, metavar="CELL", help=f"of {', '.join(CELLS)}")
     parser.add_argument("--shapes", nargs="+", type=Shape.parse, metavar="T,B,I,H", help="default: eleven shapes")
-    parser.add_argument("--contenders", nargs="+", choices=NAMES, default=NAMES, help="beside ours; default: all")
+    parser.add_argument(
+        "--contenders",
+        nargs="+",
+        choices=NAMES,
+        default=NAMES,
+        metavar="NAME",
+        help="beside ours, of: " + ", ".join(NAMES[1:]),
+    )
     parser.add_argument("--threads", nargs="+", type=int, metavar="N", help="default: 1 and all cores")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds at most; default 11, with --quick 5")
     parser.add_argument("--compile", action="store_true", help="torch.compile too, at small T")
@@ -67,9 +73,6 @@ def _options() -> argparse.Namespace:
     options.dtypes = ("float32",) if quick else ("float32", "float64")
     if min(options.threads) < 1 or options.rounds < 1:
         parser.error("--threads and --rounds take numbers of at least 1")
-    if options.compile:
-        return options
-    options.contenders = [name for name in options.contenders if name != COMPILED.name] or ["ours"]
     return options
 
 
