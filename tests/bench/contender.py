@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.bench.cases import Arrays, Case
 
-TOLERANCE = 1e-4
+TOLERANCE = 3e-5
 """The largest difference in an array, as a part of the array's largest value, that counts as float32 rounding."""
 
 
