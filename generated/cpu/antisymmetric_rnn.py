@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support 8321a3be81ecb2c5. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -170,7 +170,7 @@ def _backward_part(
                     d_product_2 = -d_a_
                     adjoints_h_before[t, item, hidden_size + unit] = d_product_2
                     adjoints_x[t, item, unit] = d_a_
-            product(adjoints_h_before[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            product(adjoints_h_before[t, first:stop, 0 : 2 * hidden_size], packed_h_before, pulled_h_before[first:stop])
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -276,8 +276,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         dtype,
         (batch, hidden_size),
         (batch, hidden_size),
-        (steps, batch, 2 * hidden_size),
-        (steps, batch, hidden_size),
+        (steps, batch, memory.row(2 * hidden_size, dtype)),
+        (steps, batch, memory.row(hidden_size, dtype)),
         (batch, hidden_size),
     )
     threads.run(
@@ -286,11 +286,12 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     )
     sum_b = sum_b.sum(axis=0, keepdims=True)
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, 2 * hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size),
-        parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : 2 * hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), parts
     )
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     return Grads(
         params=Params(

@@ -1,7 +1,7 @@
 """GRU, reset before the product: cpu kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 8321a3be81ecb2c5. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -364,7 +364,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (d_h, adjoints_x, pulled_h_before, pulled_operand_6,) = memory.arrays(
         dtype,
         (batch, hidden_size),
-        (steps, batch, 3 * hidden_size),
+        (steps, batch, memory.row(3 * hidden_size, dtype)),
         (batch, hidden_size),
         (batch, hidden_size),
     )
@@ -377,14 +377,15 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     sum_b_n = sum_b_n.sum(axis=0, keepdims=True)
     sum_b_r = sum_b_r.sum(axis=0, keepdims=True)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size)[:, 0 : 2 * hidden_size], kept_h[:-1].reshape(steps * batch,
-        hidden_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 2 * hidden_size], kept_h[:-1].reshape(steps *
+        batch, hidden_size), parts
     )
     weights_operand_6 = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size)[:, 2 * hidden_size : 3 * hidden_size],
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 2 * hidden_size : 3 * hidden_size],
         kept_operand_6.reshape(steps * batch, hidden_size), parts
     )
     return Grads(

@@ -1,7 +1,7 @@
 """LSTM with a softmax readout: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the readout of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.10 and 10.11
-Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 8321a3be81ecb2c5. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -295,7 +295,7 @@ def _backward_part(
                     adjoints_x[t, item, hidden_size + unit] = d_f_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_g_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_o_bar
-            product(adjoints_x[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            product(adjoints_x[t, first:stop, 0 : 4 * hidden_size], packed_h_before, pulled_h_before[first:stop])
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -433,8 +433,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (d_h_from_suffix, adjoints_x, adjoints_h_after, pulled_h_before, pulled_h_after,) = memory.arrays(
         dtype,
         (steps, batch, hidden_size),
-        (steps, batch, 4 * hidden_size),
-        (steps, batch, output_size),
+        (steps, batch, memory.row(4 * hidden_size, dtype)),
+        (steps, batch, memory.row(output_size, dtype)),
         (batch, hidden_size),
         (steps, batch, hidden_size),
     )
@@ -450,13 +450,16 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     sum_b_g = sum_b_g.sum(axis=0, keepdims=True)
     sum_b_o = sum_b_o.sum(axis=0, keepdims=True)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_h[:-1].reshape(steps *
+        batch, hidden_size), parts
     )
     weights_h_after = weight_gradient(
-        adjoints_h_after.reshape(steps * batch, output_size), kept_h[1:].reshape(steps * batch, hidden_size), parts
+        adjoints_h_after.reshape(steps * batch, adjoints_h_after.shape[2])[:, 0 : output_size], kept_h[1:].reshape(steps
+        * batch, hidden_size), parts
     )
     return Grads(
         params=Params(

@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 8321a3be81ecb2c5. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -335,7 +335,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (d_h, adjoints_x, pulled_h_before, pulled_operand_4,) = memory.arrays(
         dtype,
         (batch, hidden_size),
-        (steps, batch, 2 * hidden_size),
+        (steps, batch, memory.row(2 * hidden_size, dtype)),
         (batch, hidden_size),
         (batch, hidden_size),
     )
@@ -347,14 +347,15 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     sum_b_h = sum_b_h.sum(axis=0, keepdims=True)
     sum_b_f = sum_b_f.sum(axis=0, keepdims=True)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 2 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 2 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 2 * hidden_size)[:, 0 : hidden_size], kept_h[:-1].reshape(steps * batch,
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_h[:-1].reshape(steps * batch,
         hidden_size), parts
     )
     weights_operand_4 = weight_gradient(
-        adjoints_x.reshape(steps * batch, 2 * hidden_size)[:, hidden_size : 2 * hidden_size],
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, hidden_size : 2 * hidden_size],
         kept_operand_4.reshape(steps * batch, hidden_size), parts
     )
     return Grads(

@@ -1,7 +1,7 @@
 """Simple recurrent network: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 8321a3be81ecb2c5. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -154,7 +154,7 @@ def _backward_part(
                     d_a = d_h * (one - h * h)  # (B.2)
                     sum_b[part, unit] += d_a  # (B.4)
                     adjoints_h_before[t, item, unit] = d_a
-            product(adjoints_h_before[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            product(adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop])
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -254,7 +254,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     pulled_x = np.empty((steps, batch, input_size), dtype)
     (adjoints_h_before, pulled_h_before,) = memory.arrays(
         dtype,
-        (steps, batch, hidden_size),
+        (steps, batch, memory.row(hidden_size, dtype)),
         (batch, hidden_size),
     )
     threads.run(
@@ -263,10 +263,12 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     )
     sum_b = sum_b.sum(axis=0, keepdims=True)
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size), parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), parts
     )
     weights_x = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps *
+        batch, input_size), parts
     )
     return Grads(
         params=Params(

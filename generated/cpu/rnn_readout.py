@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support 8321a3be81ecb2c5. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -202,7 +202,7 @@ def _backward_part(
                     d_a = d_h * (one - h * h)  # (B.3)
                     sum_b[part, unit] += d_a  # (B.5)
                     adjoints_h_before[t, item, unit] = d_a
-            product(adjoints_h_before[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            product(adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop])
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -318,8 +318,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (d_h_from_suffix, adjoints_h_before, adjoints_h_after, pulled_h_before, pulled_h_after,) = memory.arrays(
         dtype,
         (steps, batch, hidden_size),
-        (steps, batch, hidden_size),
-        (steps, batch, output_size),
+        (steps, batch, memory.row(hidden_size, dtype)),
+        (steps, batch, memory.row(output_size, dtype)),
         (batch, hidden_size),
         (steps, batch, hidden_size),
     )
@@ -331,13 +331,16 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     sum_c_o = sum_c_o.sum(axis=0, keepdims=True)
     sum_b = sum_b.sum(axis=0, keepdims=True)
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size), parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), parts
     )
     weights_x = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps *
+        batch, input_size), parts
     )
     weights_h_after = weight_gradient(
-        adjoints_h_after.reshape(steps * batch, output_size), kept_h[1:].reshape(steps * batch, hidden_size), parts
+        adjoints_h_after.reshape(steps * batch, adjoints_h_after.shape[2])[:, 0 : output_size], kept_h[1:].reshape(steps
+        * batch, hidden_size), parts
     )
     return Grads(
         params=Params(

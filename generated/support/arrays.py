@@ -50,9 +50,9 @@ def param_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes
         facts = (signature, type(params), *map(_FACTS, params))  # type: ignore[call-overload]
         known = _KNOWN.get(facts)
     except (TypeError, AttributeError):
-        return _find_sizes(signature, params, where)
+        return _checked_sizes(signature, params, where)
     if known is None:
-        known = _find_sizes(signature, params, where)
+        known = _checked_sizes(signature, params, where)
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
         _KNOWN[facts] = known
@@ -65,7 +65,8 @@ _KNOWN: dict[tuple[object, ...], tuple[Sizes, Dtype]] = {}
 _MOST_KNOWN = 256
 
 
-def _find_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes, Dtype]:
+def _checked_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes, Dtype]:
+    """The same, found by a look at every array."""
     place = f"{signature.cell}.{where}: params"
     values = _named(params, tuple(name for name, _ in signature.params), place, "Params")
     arrays = []

@@ -13,9 +13,10 @@ import numpy as np
 
 from generated.support import memory, threads
 from generated.support.compiling import compiled
+from generated.support.lanes import width
 from generated.support.packing import fill_panels
 from generated.support.threads import Part
-from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, WIDEST, multiply_tile
+from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, multiply_rows
 
 _LINE = 64
 """Bytes of a cache line: no load of a panel spans two of them."""
@@ -74,9 +75,11 @@ def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray) -> None:
 
     Raises ValueError for sizes that do not fit.
     """
-    columns = PANEL_BYTES // out.itemsize
+    columns = PANEL * width(out)
     if a.shape[0] != out.shape[0] or a.shape[1] != packed.shape[1]:
         raise ValueError("product: the rows of a and out, or the columns of a and the rows of b, do not fit")
+    if a.size > 0 and a.shape[1] > 1 and a.strides[1] != a.itemsize:
+        raise ValueError("product: the elements of a row of a are not neighbours")
     if packed.shape[2] != columns or packed.shape[0] != -(-out.shape[1] // columns):
         raise ValueError("product: the panels do not fit the columns of out, or another CPU")
     _multiply(a, packed, out, False)
@@ -84,29 +87,25 @@ def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray) -> None:
 
 @compiled
 def _multiply(a, packed, out, gradient):
-    """Tile after tile: a block of rows passes each panel by, so that the panel is read from memory once."""
-    lanes = PANEL_BYTES // PANEL // out.itemsize
+    """Rows of tiles: a block of them passes each panel by, so that the panel is read from memory once.
+
+    Few rows take several panels at once, which hides more latency; but from farther away one stream arrives faster.
+    """
     rows, depth = out.shape[0], a.shape[0 if gradient else 1]
-    # A division takes as long as a small tile: where one tile has all rows there is none.
+    vectors = -(-out.shape[1] // width(out))
+    if 0 < rows <= ROWS and packed.size * packed.itemsize <= _NEAR:
+        multiply_rows(a, packed, out, 0, rows, 0, vectors, gradient)
+        return
     block = rows if rows <= ROWS else max(_LEFT // max(depth, 1) // ROWS, 1) * ROWS
     for start in range(0, rows, max(block, 1)):
-        height = min(block, rows - start)
-        tiles = 1 if height <= ROWS else -(-height // ROWS)
-        least, larger = (height, 0) if tiles == 1 else (height // tiles, height % tiles)
-        left = -(-out.shape[1] // lanes)
-        panel = 0
-        # Few rows: several panels at once hide more latency, but from farther away one stream arrives faster.
-        vectors = PANEL if tiles > 1 or packed.size * packed.itemsize > _NEAR else WIDEST[height]
-        while left > 0:
-            while vectors > left:
-                vectors //= 2
+        tiles = -(-min(block, rows - start) // ROWS)
+        least, larger = divmod(min(block, rows - start), tiles)
+        for panel in range(len(packed)):
             row = start
             for tile in range(tiles):
                 count = least + 1 if tile < larger else least
-                multiply_tile(a, packed, out, row, count, panel, vectors, gradient)
+                multiply_rows(a, packed, out, row, count, panel, min(PANEL, vectors - panel * PANEL), gradient)
                 row += count
-            left -= vectors
-            panel += -(-vectors // PANEL)
 
 
 @compiled
