@@ -99,18 +99,23 @@ def test_a_workspace_changes_no_bits(name, options):
 
 @on_cpu
 def test_a_workspace_takes_its_own_last_state_as_the_next_start(name):
-    """Whatever the last call was: a state that was given or not, another number of steps."""
+    """Also where the next call takes other arrays first, and in other blocks: panels, inputs that end early."""
     this = case("cpu", name)
     module, workspace = this.module, Workspace()
-    given = this.draw()
+    given = this.draw(size=12)
     params, x = module.Params(*given.params), _inputs(this, given)
-    judged = (given.target, given.weight) if this.cell.loss else ()
+    judged = (given.target,) if this.cell.loss else ()
     state = own = module.State(*given.state)
-    for lengths in (None, given.lengths, None):
-        own = module.forward(params, x, *judged, own, lengths, workspace=workspace, keep_tape=False)[-2]
-        state = module.forward(params, x, *judged, state, lengths)[-2]
+    packed = module.pack(params)
+    for _ in range(2):
+        state = module.forward(params, x, *judged, state=state, lengths=given.lengths)[-2]
+        own = module.forward(
+            params, x, *judged, state=own, lengths=given.lengths, workspace=workspace, keep_tape=False
+        )[-2]
         if this.cell.states:
             assert_same_bits(own, state)
+        state = module.forward(packed, x, *judged)[-2]
+        own = module.forward(packed, x, *judged, workspace=workspace, keep_tape=False)[-2]
 
 
 def test_a_workspace_serves_one_live_tape():

@@ -223,6 +223,27 @@ def test_blocks_of_a_workspace_grow_and_leave_earlier_arrays_alone() -> None:
     assert (small == 1).all()
     with memory.within(workspace, "cell"):
         assert span(memory.empty((10,), F32))[0] == span(large)[0]
+    for size in range(10_000, 13_000, 8):
+        with memory.within(workspace, "cell"):
+            arrays = [memory.empty((size,), F32) for _ in range(3)]
+            for number, array in enumerate(arrays):
+                array.fill(number)
+            assert all((array == number).all() for number, array in enumerate(arrays))
+
+
+def test_states_of_the_last_call_are_copied_before_anything_overwrites_them() -> None:
+    workspace = memory.Workspace()
+    for numbers in ((1.0, 2.0), (3.0, 4.0)):
+        with memory.within(workspace, "cell"):
+            own = tuple(memory.empty((9, 2), F32) for _ in numbers)
+            for array, number in zip(own, numbers, strict=True):
+                array.fill(number)
+        with memory.within(workspace, "cell"):
+            kept = memory.start(own[::-1])
+            for _ in range(4):
+                memory.empty((9, 2), F32).fill(7)
+            assert [float(array.max()) for array in kept] == [float(array.min()) for array in kept] == [*numbers[::-1]]
+    assert memory.start(own) is own
 
 
 def test_a_lease_is_copied_without_its_workspace() -> None:
