@@ -153,7 +153,9 @@ def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
 
 def sum_of_parts(sums: Array) -> Array:
     """The sum over the parts of a batch, one row."""
-    return np.sum(sums, axis=0, keepdims=True, out=memory.empty((1, *sums.shape[1:]), sums.dtype))
+    if len(sums) == 1:
+        return sums
+    return np.add.reduce(sums, axis=0, keepdims=True, out=memory.empty((1, *sums.shape[1:]), sums.dtype))
 
 
 def total(*terms: Array) -> Array:

@@ -260,7 +260,9 @@ def zeros(shape: Sequence[int], dtype: Dtype = _SUMS) -> Array:
 
 def copied(array: Array, dtype: Dtype | None = None) -> Array:
     """A copy of `array` in C order, of its own dtype or of another one."""
-    copy = empty(array.shape, dtype or array.dtype)
+    if _NOW.workspace is None:
+        return array.astype(dtype or array.dtype, order="C")
+    copy = _NOW.workspace.take(array.shape, dtype or array.dtype)
     np.copyto(copy, array, casting="same_kind")
     return copy
 
