@@ -12,7 +12,7 @@ from generated.support.expected import Array, Dtype, contiguous, describe
 from generated.support.signature import Signature
 
 
-CHUNK = 512
+CHUNK = 128
 """Rows of a batched product: its factors and results stay in the caches until the loop has used them."""
 
 
