@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -284,7 +284,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, d_h, kept_function_1, d_a,
         sum_b, adjoints_h_before, hidden_size, adjoints_x, packed_h_before, pulled_h_before, packed_x, pulled_x
     )
-    sum_b = sum_b.sum(axis=0, keepdims=True)
+    sum_b = calls.total(sum_b)
     weights_h_before = weight_gradient(
         adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : 2 * hidden_size],
         kept_h[:-1].reshape(steps * batch, hidden_size), parts

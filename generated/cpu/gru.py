@@ -1,7 +1,7 @@
 """GRU, reset before the product: cpu kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -373,9 +373,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         sum_b_z, sum_b_n, adjoints_x, hidden_size, packed_operand_6, pulled_operand_6, kept_r, sum_b_r, packed_h_before,
         pulled_h_before, packed_x, pulled_x
     )
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
-    sum_b_n = sum_b_n.sum(axis=0, keepdims=True)
-    sum_b_r = sum_b_r.sum(axis=0, keepdims=True)
+    sum_b_z = calls.total(sum_b_z)
+    sum_b_n = calls.total(sum_b_n)
+    sum_b_r = calls.total(sum_b_r)
     weights_x = weight_gradient(
         adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_x.reshape(steps * batch,
         input_size), parts

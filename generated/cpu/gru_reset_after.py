@@ -1,7 +1,7 @@
 """GRU, reset after the product: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -354,10 +354,10 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         kept_product_6, b_un, kept_r, sum_b_r, sum_b_z, sum_b_n, sum_b_un, adjoints_x, adjoints_h_before, hidden_size,
         packed_h_before, pulled_h_before, packed_x, pulled_x
     )
-    sum_b_r = sum_b_r.sum(axis=0, keepdims=True)
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
-    sum_b_n = sum_b_n.sum(axis=0, keepdims=True)
-    sum_b_un = sum_b_un.sum(axis=0, keepdims=True)
+    sum_b_r = calls.total(sum_b_r)
+    sum_b_z = calls.total(sum_b_z)
+    sum_b_n = calls.total(sum_b_n)
+    sum_b_un = calls.total(sum_b_un)
     weights_x = weight_gradient(
         adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_x.reshape(steps * batch,
         input_size), parts

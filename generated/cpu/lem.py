@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -412,10 +412,10 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         carry_z, last_error_z, kept_function_4, kept_z, sum_b_1, sum_b_z, packed_y_before, pulled_y_before, packed_x,
         pulled_x
     )
-    sum_b_2 = sum_b_2.sum(axis=0, keepdims=True)
-    sum_b_y = sum_b_y.sum(axis=0, keepdims=True)
-    sum_b_1 = sum_b_1.sum(axis=0, keepdims=True)
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
+    sum_b_2 = calls.total(sum_b_2)
+    sum_b_y = calls.total(sum_b_y)
+    sum_b_1 = calls.total(sum_b_1)
+    sum_b_z = calls.total(sum_b_z)
     weights_y_before = weight_gradient(
         adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_y[:-1].reshape(steps *
         batch, hidden_size), parts

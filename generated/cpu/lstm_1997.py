@@ -1,7 +1,7 @@
 """The first LSTM, without forget gate: cpu kernels.
 
 Source: Hochreiter and Schmidhuber 1997, Long Short-Term Memory, Neural Computation 9(8), section 4 and appendix A.1, memory cell blocks of size 1
-Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -353,9 +353,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         kept_function_1, kept_o, carry_c, last_error_c, kept_i, sum_b_z, sum_b_in, sum_b_out, adjoints_x, hidden_size,
         packed_y_before, pulled_y_before, packed_x, pulled_x
     )
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
-    sum_b_in = sum_b_in.sum(axis=0, keepdims=True)
-    sum_b_out = sum_b_out.sum(axis=0, keepdims=True)
+    sum_b_z = calls.total(sum_b_z)
+    sum_b_in = calls.total(sum_b_in)
+    sum_b_out = calls.total(sum_b_out)
     weights_x = weight_gradient(
         adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_x.reshape(steps * batch,
         input_size), parts

@@ -1,7 +1,7 @@
 """LSTM without output activation function: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NOAF (no output activation function)
-Equations: 0bc5c4d73ee7c000, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: 0bc5c4d73ee7c000, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -393,13 +393,13 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         last_error_c, p_out, kept_z, kept_i, kept_f, p_for, p_in, sum_b_z, sum_p_in, sum_b_in, sum_p_for, sum_b_for,
         sum_p_out, sum_b_out, adjoints_x, hidden_size, packed_y_before, pulled_y_before, packed_x, pulled_x
     )
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
-    sum_p_in = sum_p_in.sum(axis=0, keepdims=True)
-    sum_b_in = sum_b_in.sum(axis=0, keepdims=True)
-    sum_p_for = sum_p_for.sum(axis=0, keepdims=True)
-    sum_b_for = sum_b_for.sum(axis=0, keepdims=True)
-    sum_p_out = sum_p_out.sum(axis=0, keepdims=True)
-    sum_b_out = sum_b_out.sum(axis=0, keepdims=True)
+    sum_b_z = calls.total(sum_b_z)
+    sum_p_in = calls.total(sum_p_in)
+    sum_b_in = calls.total(sum_b_in)
+    sum_p_for = calls.total(sum_p_for)
+    sum_b_for = calls.total(sum_b_for)
+    sum_p_out = calls.total(sum_p_out)
+    sum_b_out = calls.total(sum_b_out)
     weights_x = weight_gradient(
         adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_x.reshape(steps * batch,
         input_size), parts

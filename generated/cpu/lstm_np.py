@@ -1,7 +1,7 @@
 """LSTM without peepholes: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NP (no peepholes)
-Equations: c0613eee9b97c3bb, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: c0613eee9b97c3bb, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -378,10 +378,10 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         carry_c, last_error_c, kept_f, kept_c, kept_z, kept_i, sum_b_z, sum_b_in, sum_b_for, sum_b_out, adjoints_x,
         hidden_size, packed_y_before, pulled_y_before, packed_x, pulled_x
     )
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
-    sum_b_in = sum_b_in.sum(axis=0, keepdims=True)
-    sum_b_for = sum_b_for.sum(axis=0, keepdims=True)
-    sum_b_out = sum_b_out.sum(axis=0, keepdims=True)
+    sum_b_z = calls.total(sum_b_z)
+    sum_b_in = calls.total(sum_b_in)
+    sum_b_for = calls.total(sum_b_for)
+    sum_b_out = calls.total(sum_b_out)
     weights_x = weight_gradient(
         adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_x.reshape(steps * batch,
         input_size), parts

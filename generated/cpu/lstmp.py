@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -443,13 +443,13 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         w_ic, sum_w_ic, sum_b_i, sum_w_fc, sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, cell_size, packed_r_before,
         pulled_r_before, packed_x, pulled_x
     )
-    sum_w_ic = sum_w_ic.sum(axis=0, keepdims=True)
-    sum_b_i = sum_b_i.sum(axis=0, keepdims=True)
-    sum_w_fc = sum_w_fc.sum(axis=0, keepdims=True)
-    sum_b_f = sum_b_f.sum(axis=0, keepdims=True)
-    sum_b_c = sum_b_c.sum(axis=0, keepdims=True)
-    sum_w_oc = sum_w_oc.sum(axis=0, keepdims=True)
-    sum_b_o = sum_b_o.sum(axis=0, keepdims=True)
+    sum_w_ic = calls.total(sum_w_ic)
+    sum_b_i = calls.total(sum_b_i)
+    sum_w_fc = calls.total(sum_w_fc)
+    sum_b_f = calls.total(sum_b_f)
+    sum_b_c = calls.total(sum_b_c)
+    sum_w_oc = calls.total(sum_w_oc)
+    sum_b_o = calls.total(sum_b_o)
     weights_x = weight_gradient(
         adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size], kept_x.reshape(steps * batch,
         input_size), parts

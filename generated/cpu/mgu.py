@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -344,8 +344,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         adjoints_x, hidden_size, packed_operand_4, pulled_operand_4, kept_h, sum_b_f, packed_h_before, pulled_h_before,
         packed_x, pulled_x
     )
-    sum_b_h = sum_b_h.sum(axis=0, keepdims=True)
-    sum_b_f = sum_b_f.sum(axis=0, keepdims=True)
+    sum_b_h = calls.total(sum_b_h)
+    sum_b_f = calls.total(sum_b_f)
     weights_x = weight_gradient(
         adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 2 * hidden_size], kept_x.reshape(steps * batch,
         input_size), parts

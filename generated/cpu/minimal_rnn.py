@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -336,8 +336,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         d_z_from_loop, sum_b_u, adjoints_h_before, hidden_size, packed_h_before, pulled_h_before, packed_z, pulled_z,
         sum_b_z, adjoints_x, packed_x, pulled_x
     )
-    sum_b_u = sum_b_u.sum(axis=0, keepdims=True)
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
+    sum_b_u = calls.total(sum_b_u)
+    sum_b_z = calls.total(sum_b_z)
     weights_x = weight_gradient(
         adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps * batch,
         input_size), parts

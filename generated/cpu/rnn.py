@@ -1,7 +1,7 @@
 """Simple recurrent network: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -261,7 +261,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, kept_h, sum_b,
         adjoints_h_before, hidden_size, packed_h_before, pulled_h_before, packed_x, pulled_x
     )
-    sum_b = sum_b.sum(axis=0, keepdims=True)
+    sum_b = calls.total(sum_b)
     weights_h_before = weight_gradient(
         adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
         kept_h[:-1].reshape(steps * batch, hidden_size), parts

@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support 6cb2d564b7254bc6. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support 44c6d7b10c121475. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -328,8 +328,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         packed_h_after, pulled_h_after, d_h_from_suffix, hidden_size, carry_h, last_error_h, kept_h, sum_b,
         adjoints_h_before, packed_h_before, pulled_h_before, packed_x, pulled_x
     )
-    sum_c_o = sum_c_o.sum(axis=0, keepdims=True)
-    sum_b = sum_b.sum(axis=0, keepdims=True)
+    sum_c_o = calls.total(sum_c_o)
+    sum_b = calls.total(sum_b)
     weights_h_before = weight_gradient(
         adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
         kept_h[:-1].reshape(steps * batch, hidden_size), parts

@@ -138,6 +138,11 @@ def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
     return carried + np.where((call.lengths == 0)[:, None], last_error, last_error.dtype.type(0))
 
 
+def total(sums: Array) -> Array:
+    """The sums of all parts of the batch (parts, n) as one, (1, n), always added in the same order."""
+    return sums if len(sums) == 1 else sums.sum(axis=0, keepdims=True)
+
+
 def plain(array: Array) -> Array:
     """A parameter as kernels read it: contiguous."""
     return contiguous(np.asarray(array))

@@ -123,5 +123,5 @@ def _room(count: int, depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
     shape = (count, -(-columns // width), depth, width)
     size = count * shape[1] * depth * width
     base = np.empty(size + _LINE // dtype.itemsize, dtype)
-    start = -base.ctypes.data % _LINE // dtype.itemsize
+    start = -base.__array_interface__["data"][0] % _LINE // dtype.itemsize
     return base[start : start + size].reshape(shape)
