@@ -1,7 +1,7 @@
 """GRU, reset after the product: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 8321a3be81ecb2c5. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -140,7 +140,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop])
+            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -225,7 +225,9 @@ def _backward_part(
                     adjoints_h_before[t, item, hidden_size + unit] = d_z_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_n_bar
                     adjoints_h_before[t, item, 2 * hidden_size + unit] = common_2
-            product(adjoints_h_before[t, first:stop, 0 : 3 * hidden_size], packed_h_before, pulled_h_before[first:stop])
+            product(
+                adjoints_h_before[t, first:stop, 0 : 3 * hidden_size], packed_h_before, pulled_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -354,10 +356,10 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         kept_product_6, b_un, kept_r, sum_b_r, sum_b_z, sum_b_n, sum_b_un, adjoints_x, adjoints_h_before, hidden_size,
         packed_h_before, pulled_h_before, packed_x, pulled_x
     )
-    sum_b_r = sum_b_r.sum(axis=0, keepdims=True)
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
-    sum_b_n = sum_b_n.sum(axis=0, keepdims=True)
-    sum_b_un = sum_b_un.sum(axis=0, keepdims=True)
+    sum_b_r = calls.total(sum_b_r)
+    sum_b_z = calls.total(sum_b_z)
+    sum_b_n = calls.total(sum_b_n)
+    sum_b_un = calls.total(sum_b_un)
     weights_x = weight_gradient(
         adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_x.reshape(steps * batch,
         input_size), parts

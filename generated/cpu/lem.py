@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 8321a3be81ecb2c5. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -152,7 +152,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop])
+            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -182,7 +182,7 @@ def _forward_part(
                     kept_function_4[here, item, unit] = function_4
                     z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
                     kept_z[now, item, unit] = z
-            product(kept_z[now, first:stop], packed_z, products_z[first:stop])
+            product(kept_z[now, first:stop], packed_z, products_z[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -242,7 +242,7 @@ def _backward_part(
                     sum_b_y[part, unit] += d_y_bar  # (B.21)
                     adjoints_x[t, item, hidden_size + unit] = d_Delta_2_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_y_bar
-            product(adjoints_x[t, first:stop, 3 * hidden_size : 4 * hidden_size], packed_z, pulled_z[first:stop])
+            product(adjoints_x[t, first:stop, 3 * hidden_size : 4 * hidden_size], packed_z, pulled_z[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_function_2)):
@@ -269,7 +269,7 @@ def _backward_part(
                     sum_b_z[part, unit] += d_z_bar  # (B.18)
                     adjoints_x[t, item, unit] = d_Delta_1_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_z_bar
-            product(adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop])
+            product(adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -412,10 +412,10 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         carry_z, last_error_z, kept_function_4, kept_z, sum_b_1, sum_b_z, packed_y_before, pulled_y_before, packed_x,
         pulled_x
     )
-    sum_b_2 = sum_b_2.sum(axis=0, keepdims=True)
-    sum_b_y = sum_b_y.sum(axis=0, keepdims=True)
-    sum_b_1 = sum_b_1.sum(axis=0, keepdims=True)
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
+    sum_b_2 = calls.total(sum_b_2)
+    sum_b_y = calls.total(sum_b_y)
+    sum_b_1 = calls.total(sum_b_1)
+    sum_b_z = calls.total(sum_b_z)
     weights_y_before = weight_gradient(
         adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_y[:-1].reshape(steps *
         batch, hidden_size), parts

@@ -11,7 +11,7 @@ from generated.support import arrays, memory
 from generated.support.expected import Array, Dtype, contiguous, describe
 from generated.support.signature import Signature
 
-CHUNK = 512
+CHUNK = 128
 """Rows of a batched product: its factors and results stay in the caches until the loop has used them."""
 
 
@@ -151,18 +151,18 @@ def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
     return np.add(gradient, last_error, out=gradient, where=(call.lengths == 0)[:, None]) if call.ragged else gradient
 
 
-def sum_of_parts(sums: Array) -> Array:
-    """The sum over the parts of a batch, one row."""
+def total(sums: Array) -> Array:
+    """The sums of all parts of the batch (parts, n) as one, (1, n), always added in the same order."""
     if len(sums) == 1:
         return sums
-    return np.add.reduce(sums, axis=0, keepdims=True, out=memory.empty((1, *sums.shape[1:]), sums.dtype))
+    return np.add.reduce(sums, axis=0, keepdims=True, out=memory.empty((1, sums.shape[1]), sums.dtype))
 
 
-def total(*terms: Array) -> Array:
-    """The sum of arrays of one shape, a new array where there is more than one."""
-    result = terms[0]
-    for number, term in enumerate(terms[1:]):
-        result = np.add(result, term, out=result if number else memory.empty(result.shape, result.dtype))
+def added(*terms: Array) -> Array:
+    """The sum of arrays of one shape, a new array."""
+    result = memory.copied(terms[0])
+    for term in terms[1:]:
+        result += term
     return result
 
 

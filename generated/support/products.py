@@ -70,8 +70,11 @@ def product_of_steps(a, column, packed, out, first, stop):
 
 
 @compiled
-def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray) -> None:
+def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray, turn: int = 0) -> None:
     """out (m, n) = a (m, k) @ b (k, n) for the `panels` of b; zeros where k is 0.
+
+    An odd `turn` visits the panels from the last one to the first: where every step of a loop multiplies by the same
+    matrix and the caches do not hold all of it, the panels of the end of one step are still there for the next one.
 
     Raises ValueError for sizes that do not fit.
     """
@@ -82,11 +85,11 @@ def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray) -> None:
         raise ValueError("product: the elements of a row of a are not neighbours")
     if packed.shape[2] != columns or packed.shape[0] != -(-out.shape[1] // columns):
         raise ValueError("product: the panels do not fit the columns of out, or another CPU")
-    _multiply(a, packed, out, False)
+    _multiply(a, packed, out, turn, False)
 
 
 @compiled
-def _multiply(a, packed, out, gradient):
+def _multiply(a, packed, out, turn, gradient):
     """Rows of tiles: a block of them passes each panel by, so that the panel is read from memory once.
 
     Few rows take several panels at once, which hides more latency; but from farther away one stream arrives faster.
@@ -100,7 +103,8 @@ def _multiply(a, packed, out, gradient):
     for start in range(0, rows, max(block, 1)):
         tiles = -(-min(block, rows - start) // ROWS)
         least, larger = divmod(min(block, rows - start), tiles)
-        for panel in range(len(packed)):
+        for number in range(len(packed)):
+            panel = len(packed) - 1 - number if turn & 1 else number
             row = start
             for tile in range(tiles):
                 count = least + 1 if tile < larger else least
@@ -114,7 +118,7 @@ def _add_blocks(part, first, stop, adjoints, operands, room, out):
     for start in range(0, len(adjoints), _DEPTH):
         end = min(start + _DEPTH, len(adjoints))
         fill_panels(operands[start:end], room[part])
-        _multiply(adjoints[start:end, first:stop], room[part], out[first:stop], True)
+        _multiply(adjoints[start:end, first:stop], room[part], out[first:stop], 0, True)
 
 
 def _room(count: int, depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
@@ -123,5 +127,5 @@ def _room(count: int, depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
     shape = (count, -(-columns // width), depth, width)
     size = count * shape[1] * depth * width
     base = memory.empty((size + _LINE // dtype.itemsize,), dtype)
-    start = -base.ctypes.data % _LINE // dtype.itemsize
+    start = -base.__array_interface__["data"][0] % _LINE // dtype.itemsize
     return base[start : start + size].reshape(shape)

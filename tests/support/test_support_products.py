@@ -77,6 +77,14 @@ def test_products_of_all_small_sizes_are_exact_on_small_integers(dtype: Any) -> 
 
 
 @DTYPES
+def test_the_turn_of_the_panels_changes_no_bit(dtype: Any) -> None:
+    for m, k, n in ODD:
+        a, b = normal(m, k, dtype, 1), normal(k, n, dtype, 2)
+        turned = multiplied(a, b, lambda a, packed, out: product(a, packed, out, 3))
+        np.testing.assert_array_equal(turned, multiplied(a, b))
+
+
+@DTYPES
 def test_products_are_rounded_no_more_than_their_length_allows(dtype: Any) -> None:
     for m, k, n in ODD:
         a, b = normal(m, k, dtype, 1), normal(k, n, dtype, 2)

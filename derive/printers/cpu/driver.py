@@ -198,7 +198,7 @@ class _Driver:
         symbol = self.equations.symbols[name]
         if symbol.kind is Kind.MATRIX:
             pieces = self._slices(name)
-            return pieces[0] if len(pieces) == 1 else f"calls.total({', '.join(pieces)})"
+            return pieces[0] if len(pieces) == 1 else f"calls.added({', '.join(pieces)})"
         place = self.plan.places.get(adjoint(name))
         array = place.array if place else self.plan.places[total(name)].array
         text = f"{array.name}[0]" if array.kept is Kept.ONCE else f"memory.copied({array.name}[0], dtype)"

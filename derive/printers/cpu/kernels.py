@@ -149,6 +149,6 @@ def _product(stack: Stack, body: Body) -> str:
         result, result_rows = places[stack.products[0]], stack.rows
     if stack.region is Region.LOOP:
         left = body.running_rows(factor, factor_rows, lag)
-        return f"product({left}, {packed}, {body.running_rows(result, result_rows)})"
+        return f"product({left}, {packed}, {body.running_rows(result, result_rows)}, t)"
     left = f"{body.chunk_rows(factor.array, lag)}, {body.columns(factor, factor_rows)[0]}"
     return f"product_of_steps({left}, {packed}, {body.chunk_rows(result.array)}, first, stop)"
