@@ -162,7 +162,7 @@ class Workspace:
         number, size = self._taken, math.prod(shape) * dtype.itemsize
         if number == len(self._blocks) or len(self._blocks[number][0]) < size + _PAGE + _LINE:
             block = np.empty(size + _PAGE + _LINE, np.uint8)
-            offset = -block.ctypes.data % _LINE + number * _STAGGER % _PAGE
+            offset = -block.__array_interface__["data"][0] % _LINE + number * _STAGGER % _PAGE
             self._blocks[number : number + 1] = [(block, offset)]
         self._taken += 1
         block, offset = self._blocks[number]
@@ -282,7 +282,7 @@ def arrays(dtype: Dtype, *shapes: Sequence[int]) -> list[Array]:
     if total < _SMALL:
         return [np.empty(shape, dtype) for shape in shapes]
     loan = _BLOCKS.lend(total + _LINE)
-    offset = -loan.ctypes.data % _LINE
+    offset = -loan.__array_interface__["data"][0] % _LINE
     given = []
     for shape, size in zip(shapes, sizes, strict=True):
         given.append(np.ndarray(tuple(shape), dtype, loan, offset))
