@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -15,7 +15,7 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import tanh
 from generated.support.lanes import total, units, width
@@ -61,6 +61,15 @@ class Tape(NamedTuple):
     kept_function_1: np.ndarray
     kept_h: np.ndarray
 
+
+class Checkpoints(NamedTuple):
+    """What the backward pass begins with where `forward` kept states only."""
+
+    call: calls.Call
+    kept: checkpoints.Kept
+
+
+Workspace = memory.Workspace
 
 SIGNATURE = Signature(
     cell="antisymmetric_rnn",
@@ -192,20 +201,32 @@ def pack(params):
     (U, V, b,) = params
     return Packed(
         params,
-        panels(np.concatenate((U, U.T)).T),
+        panels(memory.concatenated((U, U.T)).T),
         panels(V.T),
     )
 
 
-def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+def forward(
+    params, x, state=None, lengths=None, *, keep_tape=True, workspace=None, checkpoint_every=None
+):
     """Run whole sequences: x (T, B, input_size).
 
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
+    `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again. Raises
+    ValueError or TypeError for arrays of another shape or dtype.
     """
+    every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     plain = params.params if isinstance(params, Packed) else params
-    call = calls.begin(SIGNATURE, plain, x, state, lengths)
-    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    with memory.within(workspace, SIGNATURE.cell):
+        call = calls.begin(SIGNATURE, plain, x, state, lengths)
+        packed = params if isinstance(params, Packed) else pack(plain)
+        if every is None:
+            y, state, tape = _run(packed, call, keep_tape)
+        else:
+            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            tape = Checkpoints(call, kept)
+        memory.keep(call.lease)
     return y, state, tape
 
 
@@ -227,7 +248,7 @@ def _run(packed, call, keep_tape):
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
-    out_h = np.empty((steps, batch, hidden_size), dtype)
+    out_h = memory.empty((steps, batch, hidden_size), dtype)
     (kept_function_1, kept_h,) = memory.arrays(
         dtype,
         (rows, batch, hidden_size),
@@ -254,16 +275,31 @@ def _run(packed, call, keep_tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    params = params.params if isinstance(params, Packed) else params
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
+    with memory.behind(call.lease, SIGNATURE.cell):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        if isinstance(tape, Checkpoints):
+            packed = params if isinstance(params, Packed) else pack(plain)
+            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+        else:
+            grads = _gradients(plain, tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(params, tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     U = calls.plain(params.U)
     V = calls.plain(params.V)
-    packed_h_before = panels(np.concatenate((U, U.T)))
+    packed_h_before = panels(memory.concatenated((U, U.T)))
     packed_x = panels(V)
     (_, kept_x, kept_function_1, kept_h,) = tape
     (error_h,) = errors
@@ -271,9 +307,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     parts = threads.parts(
         batch, steps * ((2 * hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size)
     )
-    sum_b = np.zeros((len(parts), hidden_size))
-    carry_h = np.zeros((2, batch, hidden_size), dtype)
-    pulled_x = np.empty((steps, batch, input_size), dtype)
+    sum_b = memory.zeros((len(parts), hidden_size))
+    carry_h = memory.zeros((2, batch, hidden_size), dtype)
+    pulled_x = memory.empty((steps, batch, input_size), dtype)
     (d_h, d_a, adjoints_h_before, adjoints_x, pulled_h_before,) = memory.arrays(
         dtype,
         (batch, hidden_size),
@@ -297,9 +333,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     )
     return Grads(
         params=Params(
-            weights_h_before[0 : hidden_size] + weights_h_before[hidden_size : 2 * hidden_size].T,
+            calls.added(weights_h_before[0 : hidden_size], weights_h_before[hidden_size : 2 * hidden_size].T),
             weights_x[0 : hidden_size],
-            sum_b[0].astype(dtype),
+            memory.copied(sum_b[0], dtype),
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -21,7 +21,7 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
@@ -82,6 +82,15 @@ class Tape(NamedTuple):
     kept_function_3: np.ndarray
     kept_y: np.ndarray
 
+
+class Checkpoints(NamedTuple):
+    """What the backward pass begins with where `forward` kept states only."""
+
+    call: calls.Call
+    kept: checkpoints.Kept
+
+
+Workspace = memory.Workspace
 
 SIGNATURE = Signature(
     cell="lem",
@@ -290,21 +299,33 @@ def pack(params):
     (W_1, V_1, b_1, W_2, V_2, b_2, W_z, V_z, b_z, W_y, V_y, b_y,) = params
     return Packed(
         params,
-        panels(np.concatenate((W_1, W_2, W_z)).T),
-        panels(np.concatenate((V_1, V_2, V_z, V_y)).T),
+        panels(memory.concatenated((W_1, W_2, W_z)).T),
+        panels(memory.concatenated((V_1, V_2, V_z, V_y)).T),
         panels(W_y.T),
     )
 
 
-def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+def forward(
+    params, x, state=None, lengths=None, *, keep_tape=True, workspace=None, checkpoint_every=None
+):
     """Run whole sequences: x (T, B, input_size).
 
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
+    `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again. Raises
+    ValueError or TypeError for arrays of another shape or dtype.
     """
+    every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     plain = params.params if isinstance(params, Packed) else params
-    call = calls.begin(SIGNATURE, plain, x, state, lengths)
-    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    with memory.within(workspace, SIGNATURE.cell):
+        call = calls.begin(SIGNATURE, plain, x, state, lengths)
+        packed = params if isinstance(params, Packed) else pack(plain)
+        if every is None:
+            y, state, tape = _run(packed, call, keep_tape)
+        else:
+            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            tape = Checkpoints(call, kept)
+        memory.keep(call.lease)
     return y, state, tape
 
 
@@ -329,7 +350,7 @@ def _run(packed, call, keep_tape):
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
-    out_y = np.empty((steps, batch, hidden_size), dtype)
+    out_y = memory.empty((steps, batch, hidden_size), dtype)
     (kept_function_1, kept_function_2, kept_function_4, kept_z, kept_function_3, kept_y,) = memory.arrays(
         dtype,
         (rows, batch, hidden_size),
@@ -367,10 +388,25 @@ def _run(packed, call, keep_tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    params = params.params if isinstance(params, Packed) else params
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
+    with memory.behind(call.lease, SIGNATURE.cell):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        if isinstance(tape, Checkpoints):
+            packed = params if isinstance(params, Packed) else pack(plain)
+            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+        else:
+            grads = _gradients(plain, tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(params, tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
@@ -382,8 +418,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     V_z = calls.plain(params.V_z)
     W_y = calls.plain(params.W_y)
     V_y = calls.plain(params.V_y)
-    packed_y_before = panels(np.concatenate((W_1, W_2, W_z)))
-    packed_x = panels(np.concatenate((V_1, V_2, V_z, V_y)))
+    packed_y_before = panels(memory.concatenated((W_1, W_2, W_z)))
+    packed_x = panels(memory.concatenated((V_1, V_2, V_z, V_y)))
     packed_z = panels(W_y)
     (_, kept_x, kept_function_1, kept_function_2, kept_function_4, kept_z, kept_function_3, kept_y,) = tape
     (error_y,) = errors
@@ -392,13 +428,13 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         batch, steps * ((3 * hidden_size) * hidden_size + (4 * hidden_size) * input_size + (hidden_size) * hidden_size +
         input_size + hidden_size)
     )
-    sum_b_2 = np.zeros((len(parts), hidden_size))
-    sum_b_y = np.zeros((len(parts), hidden_size))
-    carry_z = np.zeros((2, batch, hidden_size), dtype)
-    sum_b_1 = np.zeros((len(parts), hidden_size))
-    sum_b_z = np.zeros((len(parts), hidden_size))
-    carry_y = np.zeros((2, batch, hidden_size), dtype)
-    pulled_x = np.empty((steps, batch, input_size), dtype)
+    sum_b_2 = memory.zeros((len(parts), hidden_size))
+    sum_b_y = memory.zeros((len(parts), hidden_size))
+    carry_z = memory.zeros((2, batch, hidden_size), dtype)
+    sum_b_1 = memory.zeros((len(parts), hidden_size))
+    sum_b_z = memory.zeros((len(parts), hidden_size))
+    carry_y = memory.zeros((2, batch, hidden_size), dtype)
+    pulled_x = memory.empty((steps, batch, input_size), dtype)
     (d_y, adjoints_x, pulled_y_before, pulled_z,) = memory.arrays(
         dtype,
         (batch, hidden_size),
@@ -432,16 +468,16 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         params=Params(
             weights_y_before[0 : hidden_size],
             weights_x[0 : hidden_size],
-            sum_b_1[0].astype(dtype),
+            memory.copied(sum_b_1[0], dtype),
             weights_y_before[hidden_size : 2 * hidden_size],
             weights_x[hidden_size : 2 * hidden_size],
-            sum_b_2[0].astype(dtype),
+            memory.copied(sum_b_2[0], dtype),
             weights_y_before[2 * hidden_size : 3 * hidden_size],
             weights_x[2 * hidden_size : 3 * hidden_size],
-            sum_b_z[0].astype(dtype),
+            memory.copied(sum_b_z[0], dtype),
             weights_z[0 : hidden_size],
             weights_x[3 * hidden_size : 4 * hidden_size],
-            sum_b_y[0].astype(dtype),
+            memory.copied(sum_b_y[0], dtype),
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """LSTM without forget gate: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NFG (no forget gate)
-Equations: 9e14a7b419344098, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: 9e14a7b419344098, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -21,7 +21,7 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
@@ -80,6 +80,15 @@ class Tape(NamedTuple):
     kept_function_1: np.ndarray
     kept_y: np.ndarray
 
+
+class Checkpoints(NamedTuple):
+    """What the backward pass begins with where `forward` kept states only."""
+
+    call: calls.Call
+    kept: checkpoints.Kept
+
+
+Workspace = memory.Workspace
 
 SIGNATURE = Signature(
     cell="lstm_nfg",
@@ -250,20 +259,32 @@ def pack(params):
     (W_z, R_z, b_z, W_in, R_in, p_in, b_in, W_out, R_out, p_out, b_out,) = params
     return Packed(
         params,
-        panels(np.concatenate((W_z, W_in, W_out)).T),
-        panels(np.concatenate((R_z, R_in, R_out)).T),
+        panels(memory.concatenated((W_z, W_in, W_out)).T),
+        panels(memory.concatenated((R_z, R_in, R_out)).T),
     )
 
 
-def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+def forward(
+    params, x, state=None, lengths=None, *, keep_tape=True, workspace=None, checkpoint_every=None
+):
     """Run whole sequences: x (T, B, input_size).
 
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
+    `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again. Raises
+    ValueError or TypeError for arrays of another shape or dtype.
     """
+    every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     plain = params.params if isinstance(params, Packed) else params
-    call = calls.begin(SIGNATURE, plain, x, state, lengths)
-    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    with memory.within(workspace, SIGNATURE.cell):
+        call = calls.begin(SIGNATURE, plain, x, state, lengths)
+        packed = params if isinstance(params, Packed) else pack(plain)
+        if every is None:
+            y, state, tape = _run(packed, call, keep_tape)
+        else:
+            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            tape = Checkpoints(call, kept)
+        memory.keep(call.lease)
     return y, state, tape
 
 
@@ -289,7 +310,7 @@ def _run(packed, call, keep_tape):
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
-    out_y = np.empty((steps, batch, hidden_size), dtype)
+    out_y = memory.empty((steps, batch, hidden_size), dtype)
     (kept_z, kept_i, kept_c, kept_o, kept_function_1, kept_y,) = memory.arrays(
         dtype,
         (rows, batch, hidden_size),
@@ -322,10 +343,25 @@ def _run(packed, call, keep_tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    params = params.params if isinstance(params, Packed) else params
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
+    with memory.behind(call.lease, SIGNATURE.cell):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        if isinstance(tape, Checkpoints):
+            packed = params if isinstance(params, Packed) else pack(plain)
+            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+        else:
+            grads = _gradients(plain, tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(params, tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
@@ -337,22 +373,22 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     W_out = calls.plain(params.W_out)
     R_out = calls.plain(params.R_out)
     p_out = calls.plain(params.p_out)
-    packed_x = panels(np.concatenate((W_z, W_in, W_out)))
-    packed_y_before = panels(np.concatenate((R_z, R_in, R_out)))
+    packed_x = panels(memory.concatenated((W_z, W_in, W_out)))
+    packed_y_before = panels(memory.concatenated((R_z, R_in, R_out)))
     (_, kept_x, kept_z, kept_i, kept_c, kept_o, kept_function_1, kept_y,) = tape
     (error_y,) = errors
     (last_error_c, last_error_y,) = ends
     parts = threads.parts(
         batch, steps * ((3 * hidden_size) * input_size + (3 * hidden_size) * hidden_size + input_size + hidden_size)
     )
-    carry_c = np.zeros((2, batch, hidden_size), dtype)
-    sum_b_z = np.zeros((len(parts), hidden_size))
-    sum_p_in = np.zeros((len(parts), hidden_size))
-    sum_b_in = np.zeros((len(parts), hidden_size))
-    sum_p_out = np.zeros((len(parts), hidden_size))
-    sum_b_out = np.zeros((len(parts), hidden_size))
-    carry_y = np.zeros((2, batch, hidden_size), dtype)
-    pulled_x = np.empty((steps, batch, input_size), dtype)
+    carry_c = memory.zeros((2, batch, hidden_size), dtype)
+    sum_b_z = memory.zeros((len(parts), hidden_size))
+    sum_p_in = memory.zeros((len(parts), hidden_size))
+    sum_b_in = memory.zeros((len(parts), hidden_size))
+    sum_p_out = memory.zeros((len(parts), hidden_size))
+    sum_b_out = memory.zeros((len(parts), hidden_size))
+    carry_y = memory.zeros((2, batch, hidden_size), dtype)
+    pulled_x = memory.empty((steps, batch, input_size), dtype)
     (adjoints_x, pulled_y_before,) = memory.arrays(
         dtype,
         (steps, batch, memory.row(3 * hidden_size, dtype)),
@@ -380,15 +416,15 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         params=Params(
             weights_x[0 : hidden_size],
             weights_y_before[0 : hidden_size],
-            sum_b_z[0].astype(dtype),
+            memory.copied(sum_b_z[0], dtype),
             weights_x[hidden_size : 2 * hidden_size],
             weights_y_before[hidden_size : 2 * hidden_size],
-            sum_p_in[0].astype(dtype),
-            sum_b_in[0].astype(dtype),
+            memory.copied(sum_p_in[0], dtype),
+            memory.copied(sum_b_in[0], dtype),
             weights_x[2 * hidden_size : 3 * hidden_size],
             weights_y_before[2 * hidden_size : 3 * hidden_size],
-            sum_p_out[0].astype(dtype),
-            sum_b_out[0].astype(dtype),
+            memory.copied(sum_p_out[0], dtype),
+            memory.copied(sum_b_out[0], dtype),
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """LSTM with a linear readout and squared error: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the linear output units of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.2.2.1
-Equations: c9478d49065cf354, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: c9478d49065cf354, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -24,7 +24,7 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
@@ -89,6 +89,15 @@ class Tape(NamedTuple):
     kept_h: np.ndarray
     kept_y: np.ndarray
 
+
+class Checkpoints(NamedTuple):
+    """What the backward pass begins with where `forward` kept states only."""
+
+    call: calls.Call
+    kept: checkpoints.Kept
+
+
+Workspace = memory.Workspace
 
 SIGNATURE = Signature(
     cell="lstm_regression",
@@ -312,22 +321,34 @@ def pack(params):
     (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o, V, b_y,) = params
     return Packed(
         params,
-        panels(np.concatenate((W_i, W_f, W_g, W_o)).T),
-        panels(np.concatenate((U_i, U_f, U_g, U_o)).T),
+        panels(memory.concatenated((W_i, W_f, W_g, W_o)).T),
+        panels(memory.concatenated((U_i, U_f, U_g, U_o)).T),
         panels(V.T),
     )
 
 
-def forward(params, x, target, weight=None, state=None, lengths=None, *, keep_tape=True):
+def forward(
+    params, x, target, weight=None, state=None, lengths=None, *, keep_tape=True, workspace=None, checkpoint_every=None
+):
     """Run whole sequences: x (T, B, input_size).
 
     `params` may be packed. Returns the loss, the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
+    `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again. Raises
+    ValueError or TypeError for arrays of another shape or dtype.
     """
+    every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     plain = params.params if isinstance(params, Packed) else params
-    call = calls.begin(SIGNATURE, plain, x, state, lengths, target, weight)
-    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
-    loss = losses.VALUE["mse"](y, call.target, call.weight)
+    with memory.within(workspace, SIGNATURE.cell):
+        call = calls.begin(SIGNATURE, plain, x, state, lengths, target, weight)
+        packed = params if isinstance(params, Packed) else pack(plain)
+        if every is None:
+            y, state, tape = _run(packed, call, keep_tape)
+        else:
+            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            tape = Checkpoints(call, kept)
+        loss = losses.VALUE["mse"](y, call.target, call.weight)
+        memory.keep(call.lease)
     return loss, y, state, tape
 
 
@@ -354,7 +375,7 @@ def _run(packed, call, keep_tape):
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
-    out_y = np.empty((steps, batch, output_size), dtype)
+    out_y = memory.empty((steps, batch, output_size), dtype)
     (kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h, kept_y,) = memory.arrays(
         dtype,
         (rows, batch, hidden_size),
@@ -394,10 +415,27 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
     The error of the loss itself is always counted; dy adds to it.
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    params = params.params if isinstance(params, Packed) else params
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
+    with memory.behind(call.lease, SIGNATURE.cell):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        y = tape.kept.y[0] if isinstance(tape, Checkpoints) else tape.kept_y
+        errors = (losses.errors("mse", y, call.target, call.weight, errors[0]),)
+        if isinstance(tape, Checkpoints):
+            packed = params if isinstance(params, Packed) else pack(plain)
+            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+        else:
+            grads = _gradients(plain, tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(params, tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
@@ -411,25 +449,24 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     W_o = calls.plain(params.W_o)
     U_o = calls.plain(params.U_o)
     V = calls.plain(params.V)
-    packed_x = panels(np.concatenate((W_i, W_f, W_g, W_o)))
-    packed_h_before = panels(np.concatenate((U_i, U_f, U_g, U_o)))
+    packed_x = panels(memory.concatenated((W_i, W_f, W_g, W_o)))
+    packed_h_before = panels(memory.concatenated((U_i, U_f, U_g, U_o)))
     packed_h_after = panels(V)
     (_, kept_x, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h, kept_y,) = tape
     (error_y,) = errors
-    error_y = error_y + losses.ADJOINT["mse"](kept_y, call.target, call.weight)
     (last_error_c, last_error_h,) = ends
     parts = threads.parts(
         batch, steps * ((4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + (output_size) * hidden_size +
         input_size + hidden_size + output_size)
     )
-    sum_b_y = np.zeros((len(parts), output_size))
-    carry_c = np.zeros((2, batch, hidden_size), dtype)
-    sum_b_i = np.zeros((len(parts), hidden_size))
-    sum_b_f = np.zeros((len(parts), hidden_size))
-    sum_b_g = np.zeros((len(parts), hidden_size))
-    sum_b_o = np.zeros((len(parts), hidden_size))
-    carry_h = np.zeros((2, batch, hidden_size), dtype)
-    pulled_x = np.empty((steps, batch, input_size), dtype)
+    sum_b_y = memory.zeros((len(parts), output_size))
+    carry_c = memory.zeros((2, batch, hidden_size), dtype)
+    sum_b_i = memory.zeros((len(parts), hidden_size))
+    sum_b_f = memory.zeros((len(parts), hidden_size))
+    sum_b_g = memory.zeros((len(parts), hidden_size))
+    sum_b_o = memory.zeros((len(parts), hidden_size))
+    carry_h = memory.zeros((2, batch, hidden_size), dtype)
+    pulled_x = memory.empty((steps, batch, input_size), dtype)
     (d_h_from_suffix, adjoints_x, adjoints_h_after, pulled_h_before, pulled_h_after,) = memory.arrays(
         dtype,
         (steps, batch, hidden_size),
@@ -465,18 +502,18 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         params=Params(
             weights_x[0 : hidden_size],
             weights_h_before[0 : hidden_size],
-            sum_b_i[0].astype(dtype),
+            memory.copied(sum_b_i[0], dtype),
             weights_x[hidden_size : 2 * hidden_size],
             weights_h_before[hidden_size : 2 * hidden_size],
-            sum_b_f[0].astype(dtype),
+            memory.copied(sum_b_f[0], dtype),
             weights_x[2 * hidden_size : 3 * hidden_size],
             weights_h_before[2 * hidden_size : 3 * hidden_size],
-            sum_b_g[0].astype(dtype),
+            memory.copied(sum_b_g[0], dtype),
             weights_x[3 * hidden_size : 4 * hidden_size],
             weights_h_before[3 * hidden_size : 4 * hidden_size],
-            sum_b_o[0].astype(dtype),
+            memory.copied(sum_b_o[0], dtype),
             weights_h_after[0 : output_size],
-            sum_b_y[0].astype(dtype),
+            memory.copied(sum_b_y[0], dtype),
         ),
         x=pulled_x,
         state=State(

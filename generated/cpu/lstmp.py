@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -24,7 +24,7 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
@@ -91,6 +91,15 @@ class Tape(NamedTuple):
     kept_m: np.ndarray
     kept_r: np.ndarray
 
+
+class Checkpoints(NamedTuple):
+    """What the backward pass begins with where `forward` kept states only."""
+
+    call: calls.Call
+    kept: checkpoints.Kept
+
+
+Workspace = memory.Workspace
 
 SIGNATURE = Signature(
     cell="lstmp",
@@ -308,21 +317,33 @@ def pack(params):
     (W_ix, W_ir, w_ic, b_i, W_fx, W_fr, w_fc, b_f, W_cx, W_cr, b_c, W_ox, W_or, w_oc, b_o, W_rm,) = params
     return Packed(
         params,
-        panels(np.concatenate((W_ix, W_fx, W_cx, W_ox)).T),
-        panels(np.concatenate((W_ir, W_fr, W_cr, W_or)).T),
+        panels(memory.concatenated((W_ix, W_fx, W_cx, W_ox)).T),
+        panels(memory.concatenated((W_ir, W_fr, W_cr, W_or)).T),
         panels(W_rm.T),
     )
 
 
-def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+def forward(
+    params, x, state=None, lengths=None, *, keep_tape=True, workspace=None, checkpoint_every=None
+):
     """Run whole sequences: x (T, B, input_size).
 
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
+    `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again. Raises
+    ValueError or TypeError for arrays of another shape or dtype.
     """
+    every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     plain = params.params if isinstance(params, Packed) else params
-    call = calls.begin(SIGNATURE, plain, x, state, lengths)
-    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    with memory.within(workspace, SIGNATURE.cell):
+        call = calls.begin(SIGNATURE, plain, x, state, lengths)
+        packed = params if isinstance(params, Packed) else pack(plain)
+        if every is None:
+            y, state, tape = _run(packed, call, keep_tape)
+        else:
+            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            tape = Checkpoints(call, kept)
+        memory.keep(call.lease)
     return y, state, tape
 
 
@@ -351,7 +372,7 @@ def _run(packed, call, keep_tape):
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
-    out_r = np.empty((steps, batch, hidden_size), dtype)
+    out_r = memory.empty((steps, batch, hidden_size), dtype)
     (kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r,) = memory.arrays(
         dtype,
         (rows, batch, cell_size),
@@ -390,10 +411,25 @@ def _run(packed, call, keep_tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    params = params.params if isinstance(params, Packed) else params
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
+    with memory.behind(call.lease, SIGNATURE.cell):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        if isinstance(tape, Checkpoints):
+            packed = params if isinstance(params, Packed) else pack(plain)
+            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+        else:
+            grads = _gradients(plain, tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(params, tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
@@ -410,8 +446,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     W_or = calls.plain(params.W_or)
     w_oc = calls.plain(params.w_oc)
     W_rm = calls.plain(params.W_rm)
-    packed_x = panels(np.concatenate((W_ix, W_fx, W_cx, W_ox)))
-    packed_r_before = panels(np.concatenate((W_ir, W_fr, W_cr, W_or)))
+    packed_x = panels(memory.concatenated((W_ix, W_fx, W_cx, W_ox)))
+    packed_r_before = panels(memory.concatenated((W_ir, W_fr, W_cr, W_or)))
     packed_m = panels(W_rm)
     (_, kept_x, kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r,) = tape
     (error_r,) = errors
@@ -420,16 +456,16 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         batch, steps * ((4 * cell_size) * input_size + (4 * cell_size) * hidden_size + (hidden_size) * cell_size +
         input_size + hidden_size + cell_size)
     )
-    carry_c = np.zeros((2, batch, cell_size), dtype)
-    sum_w_ic = np.zeros((len(parts), cell_size))
-    sum_b_i = np.zeros((len(parts), cell_size))
-    sum_w_fc = np.zeros((len(parts), cell_size))
-    sum_b_f = np.zeros((len(parts), cell_size))
-    sum_b_c = np.zeros((len(parts), cell_size))
-    sum_w_oc = np.zeros((len(parts), cell_size))
-    sum_b_o = np.zeros((len(parts), cell_size))
-    carry_r = np.zeros((2, batch, hidden_size), dtype)
-    pulled_x = np.empty((steps, batch, input_size), dtype)
+    carry_c = memory.zeros((2, batch, cell_size), dtype)
+    sum_w_ic = memory.zeros((len(parts), cell_size))
+    sum_b_i = memory.zeros((len(parts), cell_size))
+    sum_w_fc = memory.zeros((len(parts), cell_size))
+    sum_b_f = memory.zeros((len(parts), cell_size))
+    sum_b_c = memory.zeros((len(parts), cell_size))
+    sum_w_oc = memory.zeros((len(parts), cell_size))
+    sum_b_o = memory.zeros((len(parts), cell_size))
+    carry_r = memory.zeros((2, batch, hidden_size), dtype)
+    pulled_x = memory.empty((steps, batch, input_size), dtype)
     (adjoints_x, adjoints_m, pulled_r_before, pulled_m,) = memory.arrays(
         dtype,
         (steps, batch, memory.row(4 * cell_size, dtype)),
@@ -466,19 +502,19 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         params=Params(
             weights_x[0 : cell_size],
             weights_r_before[0 : cell_size],
-            sum_w_ic[0].astype(dtype),
-            sum_b_i[0].astype(dtype),
+            memory.copied(sum_w_ic[0], dtype),
+            memory.copied(sum_b_i[0], dtype),
             weights_x[cell_size : 2 * cell_size],
             weights_r_before[cell_size : 2 * cell_size],
-            sum_w_fc[0].astype(dtype),
-            sum_b_f[0].astype(dtype),
+            memory.copied(sum_w_fc[0], dtype),
+            memory.copied(sum_b_f[0], dtype),
             weights_x[2 * cell_size : 3 * cell_size],
             weights_r_before[2 * cell_size : 3 * cell_size],
-            sum_b_c[0].astype(dtype),
+            memory.copied(sum_b_c[0], dtype),
             weights_x[3 * cell_size : 4 * cell_size],
             weights_r_before[3 * cell_size : 4 * cell_size],
-            sum_w_oc[0].astype(dtype),
-            sum_b_o[0].astype(dtype),
+            memory.copied(sum_w_oc[0], dtype),
+            memory.copied(sum_b_o[0], dtype),
             weights_m[0 : hidden_size],
         ),
         x=pulled_x,

@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -18,7 +18,7 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
@@ -70,6 +70,15 @@ class Tape(NamedTuple):
     kept_n: np.ndarray
     kept_h: np.ndarray
 
+
+class Checkpoints(NamedTuple):
+    """What the backward pass begins with where `forward` kept states only."""
+
+    call: calls.Call
+    kept: checkpoints.Kept
+
+
+Workspace = memory.Workspace
 
 SIGNATURE = Signature(
     cell="mgu",
@@ -239,21 +248,33 @@ def pack(params):
     (W_f, U_f, b_f, W_h, U_h, b_h,) = params
     return Packed(
         params,
-        panels(np.concatenate((W_f, W_h)).T),
+        panels(memory.concatenated((W_f, W_h)).T),
         panels(U_f.T),
         panels(U_h.T),
     )
 
 
-def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+def forward(
+    params, x, state=None, lengths=None, *, keep_tape=True, workspace=None, checkpoint_every=None
+):
     """Run whole sequences: x (T, B, input_size).
 
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
+    `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again. Raises
+    ValueError or TypeError for arrays of another shape or dtype.
     """
+    every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     plain = params.params if isinstance(params, Packed) else params
-    call = calls.begin(SIGNATURE, plain, x, state, lengths)
-    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    with memory.within(workspace, SIGNATURE.cell):
+        call = calls.begin(SIGNATURE, plain, x, state, lengths)
+        packed = params if isinstance(params, Packed) else pack(plain)
+        if every is None:
+            y, state, tape = _run(packed, call, keep_tape)
+        else:
+            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            tape = Checkpoints(call, kept)
+        memory.keep(call.lease)
     return y, state, tape
 
 
@@ -276,7 +297,7 @@ def _run(packed, call, keep_tape):
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
-    out_h = np.empty((steps, batch, hidden_size), dtype)
+    out_h = memory.empty((steps, batch, hidden_size), dtype)
     (kept_f, kept_operand_4, kept_n, kept_h,) = memory.arrays(
         dtype,
         (rows, batch, hidden_size),
@@ -308,10 +329,25 @@ def _run(packed, call, keep_tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    params = params.params if isinstance(params, Packed) else params
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
+    with memory.behind(call.lease, SIGNATURE.cell):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        if isinstance(tape, Checkpoints):
+            packed = params if isinstance(params, Packed) else pack(plain)
+            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+        else:
+            grads = _gradients(plain, tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(params, tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
@@ -319,7 +355,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     U_f = calls.plain(params.U_f)
     W_h = calls.plain(params.W_h)
     U_h = calls.plain(params.U_h)
-    packed_x = panels(np.concatenate((W_f, W_h)))
+    packed_x = panels(memory.concatenated((W_f, W_h)))
     packed_h_before = panels(U_f)
     packed_operand_4 = panels(U_h)
     (_, kept_x, kept_f, kept_operand_4, kept_n, kept_h,) = tape
@@ -329,10 +365,10 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         batch, steps * ((2 * hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size +
         input_size + hidden_size)
     )
-    sum_b_h = np.zeros((len(parts), hidden_size))
-    sum_b_f = np.zeros((len(parts), hidden_size))
-    carry_h = np.zeros((2, batch, hidden_size), dtype)
-    pulled_x = np.empty((steps, batch, input_size), dtype)
+    sum_b_h = memory.zeros((len(parts), hidden_size))
+    sum_b_f = memory.zeros((len(parts), hidden_size))
+    carry_h = memory.zeros((2, batch, hidden_size), dtype)
+    pulled_x = memory.empty((steps, batch, input_size), dtype)
     (d_h, adjoints_x, pulled_h_before, pulled_operand_4,) = memory.arrays(
         dtype,
         (batch, hidden_size),
@@ -363,10 +399,10 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         params=Params(
             weights_x[0 : hidden_size],
             weights_h_before[0 : hidden_size],
-            sum_b_f[0].astype(dtype),
+            memory.copied(sum_b_f[0], dtype),
             weights_x[hidden_size : 2 * hidden_size],
             weights_operand_4[0 : hidden_size],
-            sum_b_h[0].astype(dtype),
+            memory.copied(sum_b_h[0], dtype),
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -18,7 +18,7 @@ import numpy as np
 
 from numba import njit
 
-from generated.support import arrays, calls, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
@@ -68,6 +68,15 @@ class Tape(NamedTuple):
     kept_u: np.ndarray
     kept_h: np.ndarray
 
+
+class Checkpoints(NamedTuple):
+    """What the backward pass begins with where `forward` kept states only."""
+
+    call: calls.Call
+    kept: checkpoints.Kept
+
+
+Workspace = memory.Workspace
 
 SIGNATURE = Signature(
     cell="minimal_rnn",
@@ -237,15 +246,27 @@ def pack(params):
     )
 
 
-def forward(params, x, state=None, lengths=None, *, keep_tape=True):
+def forward(
+    params, x, state=None, lengths=None, *, keep_tape=True, workspace=None, checkpoint_every=None
+):
     """Run whole sequences: x (T, B, input_size).
 
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). Raises ValueError or TypeError for arrays of another shape or dtype.
+    (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
+    `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again. Raises
+    ValueError or TypeError for arrays of another shape or dtype.
     """
+    every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     plain = params.params if isinstance(params, Packed) else params
-    call = calls.begin(SIGNATURE, plain, x, state, lengths)
-    y, state, tape = _run(params if isinstance(params, Packed) else pack(plain), call, keep_tape)
+    with memory.within(workspace, SIGNATURE.cell):
+        call = calls.begin(SIGNATURE, plain, x, state, lengths)
+        packed = params if isinstance(params, Packed) else pack(plain)
+        if every is None:
+            y, state, tape = _run(packed, call, keep_tape)
+        else:
+            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            tape = Checkpoints(call, kept)
+        memory.keep(call.lease)
     return y, state, tape
 
 
@@ -268,7 +289,7 @@ def _run(packed, call, keep_tape):
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
-    out_h = np.empty((steps, batch, hidden_size), dtype)
+    out_h = memory.empty((steps, batch, hidden_size), dtype)
     (kept_z, kept_u, kept_h,) = memory.arrays(
         dtype,
         (steps, batch, hidden_size),
@@ -298,10 +319,25 @@ def _run(packed, call, keep_tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    params = params.params if isinstance(params, Packed) else params
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    plain = params.params if isinstance(params, Packed) else params
+    call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
+    with memory.behind(call.lease, SIGNATURE.cell):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        if isinstance(tape, Checkpoints):
+            packed = params if isinstance(params, Packed) else pack(plain)
+            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+        else:
+            grads = _gradients(plain, tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(params, tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
@@ -318,10 +354,10 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         batch, steps * ((hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size +
         input_size + hidden_size)
     )
-    sum_b_u = np.zeros((len(parts), hidden_size))
-    carry_h = np.zeros((2, batch, hidden_size), dtype)
-    sum_b_z = np.zeros((len(parts), hidden_size))
-    pulled_x = np.empty((steps, batch, input_size), dtype)
+    sum_b_u = memory.zeros((len(parts), hidden_size))
+    carry_h = memory.zeros((2, batch, hidden_size), dtype)
+    sum_b_z = memory.zeros((len(parts), hidden_size))
+    pulled_x = memory.empty((steps, batch, input_size), dtype)
     (d_h, d_z_from_loop, adjoints_x, adjoints_h_before, pulled_h_before, pulled_z,) = memory.arrays(
         dtype,
         (batch, hidden_size),
@@ -353,10 +389,10 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
-            sum_b_z[0].astype(dtype),
+            memory.copied(sum_b_z[0], dtype),
             weights_h_before[0 : hidden_size],
             weights_z[0 : hidden_size],
-            sum_b_u[0].astype(dtype),
+            memory.copied(sum_b_u[0], dtype),
         ),
         x=pulled_x,
         state=State(

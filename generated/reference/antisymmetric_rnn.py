@@ -1,7 +1,7 @@
 """AntisymmetricRNN: reference kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -134,9 +134,11 @@ def _results(tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    call = calls.begin_backward(SIGNATURE, params, tape, Tape)
+    errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (U, V, b,) = map(calls.plain, params)
@@ -182,6 +184,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
             + mask.at(1, (-gamma) * d_a[1])  # h[t] -> a[t+1], occurrence 3 of 3
             + last_error_h[0]  # a sequence of length 0
         )
+    call.lease.consumed = consume_tape
     return Grads(
         params=Params(d_U, d_V, d_b),
         x=d_x[1 : steps + 1].copy(),

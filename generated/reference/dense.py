@@ -1,7 +1,7 @@
 """Dense layer: reference kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -127,9 +127,11 @@ def _results(tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    call = calls.begin_backward(SIGNATURE, params, tape, Tape)
+    errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (b, W,) = map(calls.plain, params)
@@ -157,6 +159,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
             d_b += unrolled.summed(mask.at(t, d_a[t]), d_b.shape)  # (B.4) route 1: b -> a[t]
             d_W += unrolled.outer(mask.at(t, d_a[t]), mask.at(t, x[t]))  # (B.5) route 1: W -> a[t]
         # Only the hops that cross into step 1 reach an initial state.
+    call.lease.consumed = consume_tape
     return Grads(
         params=Params(d_b, d_W),
         x=d_x[1 : steps + 1].copy(),

@@ -1,7 +1,7 @@
 """GRU, reset before the product: reference kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -170,9 +170,11 @@ def _results(tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    call = calls.begin_backward(SIGNATURE, params, tape, Tape)
+    errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (W_r, U_r, b_r, W_z, U_z, b_z, W_n, U_n, b_n,) = map(calls.plain, params)
@@ -255,6 +257,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
             + mask.at(1, r[1] * (d_n_bar[1] @ U_n))  # h[t] -> n_bar[t+1]
             + last_error_h[0]  # a sequence of length 0
         )
+    call.lease.consumed = consume_tape
     return Grads(
         params=Params(d_W_r, d_U_r, d_b_r, d_W_z, d_U_z, d_b_z, d_W_n, d_U_n, d_b_n),
         x=d_x[1 : steps + 1].copy(),

@@ -1,7 +1,7 @@
 """Long expressive memory: reference kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -185,9 +185,11 @@ def _results(tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    call = calls.begin_backward(SIGNATURE, params, tape, Tape)
+    errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (W_1, V_1, b_1, W_2, V_2, b_2, W_z, V_z, b_z, W_y, V_y, b_y,) = map(calls.plain, params)
@@ -291,6 +293,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
             + mask.at(1, d_z_bar[1] @ W_z)  # y[t] -> z_bar[t+1]
             + last_error_y[0]  # a sequence of length 0
         )
+    call.lease.consumed = consume_tape
     return Grads(
         params=Params(d_W_1, d_V_1, d_b_1, d_W_2, d_V_2, d_b_2, d_W_z, d_V_z, d_b_z, d_W_y, d_V_y, d_b_y),
         x=d_x[1 : steps + 1].copy(),

@@ -1,7 +1,7 @@
 """LSTM with full gate recurrence: reference kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant FGR (full gate recurrence)
-Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in + R_ii @ i[t-1] + R_fi @ f[t-1] + R_oi @ o[t-1]
@@ -235,9 +235,11 @@ def _results(tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    call = calls.begin_backward(SIGNATURE, params, tape, Tape)
+    errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (W_z, R_z, b_z, W_in, R_in, p_in, b_in, R_ii, R_fi, R_oi, W_for, R_for, p_for, b_for, R_if, R_ff, R_of, W_out, R_out, p_out, b_out, R_io, R_fo, R_oo,) = (
@@ -412,6 +414,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
             + mask.at(1, d_o_bar[1] @ R_out)  # y[t] -> o_bar[t+1]
             + last_error_y[0]  # a sequence of length 0
         )
+    call.lease.consumed = consume_tape
     return Grads(
         params=Params(
             d_W_z, d_R_z, d_b_z, d_W_in, d_R_in, d_p_in, d_b_in, d_R_ii, d_R_fi, d_R_oi, d_W_for, d_R_for, d_p_for,

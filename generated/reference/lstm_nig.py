@@ -1,7 +1,7 @@
 """LSTM without input gate: reference kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NIG (no input gate)
-Equations: ffc122a08011b73a, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: ffc122a08011b73a, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     f_bar = W_for @ x + R_for @ y[t-1] + p_for * c[t-1] + b_for
@@ -181,9 +181,11 @@ def _results(tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    call = calls.begin_backward(SIGNATURE, params, tape, Tape)
+    errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (W_z, R_z, b_z, W_for, R_for, p_for, b_for, W_out, R_out, p_out, b_out,) = map(calls.plain, params)
@@ -282,6 +284,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
             + mask.at(1, d_o_bar[1] @ R_out)  # y[t] -> o_bar[t+1]
             + last_error_y[0]  # a sequence of length 0
         )
+    call.lease.consumed = consume_tape
     return Grads(
         params=Params(d_W_z, d_R_z, d_b_z, d_W_for, d_R_for, d_p_for, d_b_for, d_W_out, d_R_out, d_p_out, d_b_out),
         x=d_x[1 : steps + 1].copy(),

@@ -1,7 +1,7 @@
 """LSTM with a linear readout and squared error: reference kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the linear output units of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.2.2.1
-Equations: c9478d49065cf354, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: c9478d49065cf354, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -204,9 +204,11 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
     The error of the loss itself is always counted; dy adds to it.
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    call = calls.begin_backward(SIGNATURE, params, tape, Tape)
+    errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o, V, b_y,) = map(calls.plain, params)
@@ -328,6 +330,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
             + mask.at(1, d_o_bar[1] @ U_o)  # h[t] -> o_bar[t+1]
             + last_error_h[0]  # a sequence of length 0
         )
+    call.lease.consumed = consume_tape
     return Grads(
         params=Params(d_W_i, d_U_i, d_b_i, d_W_f, d_U_f, d_b_f, d_W_g, d_U_g, d_b_g, d_W_o, d_U_o, d_b_o, d_V, d_b_y),
         x=d_x[1 : steps + 1].copy(),

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: reference kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -210,9 +210,11 @@ def _results(tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    call = calls.begin_backward(SIGNATURE, params, tape, Tape)
+    errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (W_ix, W_ir, w_ic, b_i, W_fx, W_fr, w_fc, b_f, W_cx, W_cr, b_c, W_ox, W_or, w_oc, b_o, W_rm,) = (
@@ -343,6 +345,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
             + mask.at(1, d_o_bar[1] @ W_or)  # r[t] -> o_bar[t+1]
             + last_error_r[0]  # a sequence of length 0
         )
+    call.lease.consumed = consume_tape
     return Grads(
         params=Params(
             d_W_ix, d_W_ir, d_w_ic, d_b_i, d_W_fx, d_W_fr, d_w_fc, d_b_f, d_W_cx, d_W_cr, d_b_c, d_W_ox, d_W_or, d_w_oc,

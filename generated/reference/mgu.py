@@ -1,7 +1,7 @@
 """Minimal gated unit: reference kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -153,9 +153,11 @@ def _results(tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    call = calls.begin_backward(SIGNATURE, params, tape, Tape)
+    errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (W_f, U_f, b_f, W_h, U_h, b_h,) = map(calls.plain, params)
@@ -220,6 +222,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
             + mask.at(1, f[1] * (d_n_bar[1] @ U_h))  # h[t] -> n_bar[t+1]
             + last_error_h[0]  # a sequence of length 0
         )
+    call.lease.consumed = consume_tape
     return Grads(
         params=Params(d_W_f, d_U_f, d_b_f, d_W_h, d_U_h, d_b_h),
         x=d_x[1 : steps + 1].copy(),

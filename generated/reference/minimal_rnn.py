@@ -1,7 +1,7 @@
 """MinimalRNN: reference kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -150,9 +150,11 @@ def _results(tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    call = calls.begin_backward(SIGNATURE, params, tape, Tape)
+    errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (W_x, b_z, U_h, U_z, b_u,) = map(calls.plain, params)
@@ -212,6 +214,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
             + mask.at(1, d_u_bar[1] @ U_h)  # h[t] -> u_bar[t+1]
             + last_error_h[0]  # a sequence of length 0
         )
+    call.lease.consumed = consume_tape
     return Grads(
         params=Params(d_W_x, d_b_z, d_U_h, d_U_z, d_b_u),
         x=d_x[1 : steps + 1].copy(),

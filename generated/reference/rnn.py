@@ -1,7 +1,7 @@
 """Simple recurrent network: reference kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -132,9 +132,11 @@ def _results(tape):
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
 
-    Raises ValueError or TypeError for arrays of another shape or dtype. The tape is left whole.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
     """
-    call, errors, ends = calls.begin_backward(SIGNATURE, params, tape, Tape, dy, dstate)
+    call = calls.begin_backward(SIGNATURE, params, tape, Tape)
+    errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (b, W, U,) = map(calls.plain, params)
@@ -171,6 +173,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
             mask.at(1, d_a[1] @ W)  # h[t] -> a[t+1]
             + last_error_h[0]  # a sequence of length 0
         )
+    call.lease.consumed = consume_tape
     return Grads(
         params=Params(d_b, d_W, d_U),
         x=d_x[1 : steps + 1].copy(),
