@@ -7,12 +7,15 @@ columns of a wider array in C order; all other arrays are in C order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+from numba.extending import register_jitable
 
 from generated.support import threads
 from generated.support.compiling import compiled
+from generated.support.expected import contiguous
 from generated.support.packing import fill_panels
 from generated.support.threads import Part
 from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, WIDEST, multiply_tile
@@ -39,6 +42,19 @@ def panels(matrix: np.ndarray) -> np.ndarray:
     packed = _room(1, *matrix.shape, matrix.dtype)[0]
     fill_panels(matrix, packed)
     return packed
+
+
+def fill_stacked(packed: np.ndarray, *matrices: np.ndarray) -> None:
+    """Pack the transpose of the `matrices` (rows, k), one below the other, into panels of `panel_shape`."""
+    stacked = matrices[0] if len(matrices) == 1 else np.concatenate(matrices)
+    fill_panels(contiguous(np.asarray(stacked)).T, packed)
+
+
+@register_jitable
+def panel_shape(depth, columns, itemsize):
+    """The shape of the panels of a matrix (depth, columns), for elements of `itemsize` bytes."""
+    across = PANEL_BYTES // itemsize
+    return -(-columns // across), depth, across
 
 
 def weight_gradient(adjoints: np.ndarray, operands: np.ndarray, parts: Sequence[Part] = _WHOLE) -> np.ndarray:
@@ -120,9 +136,8 @@ def _add_blocks(part, first, stop, adjoints, operands, room, out):
 
 def _room(count: int, depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
     """Uninitialised panels of `count` matrices, at the start of a cache line."""
-    width = PANEL_BYTES // dtype.itemsize
-    shape = (count, -(-columns // width), depth, width)
-    size = count * shape[1] * depth * width
+    shape = (count, *panel_shape(depth, columns, dtype.itemsize))
+    size = math.prod(shape)
     base = np.empty(size + _LINE // dtype.itemsize, dtype)
     start = -base.ctypes.data % _LINE // dtype.itemsize
     return base[start : start + size].reshape(shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -58,6 +59,10 @@ class Naming:
             self._constants[number] = self._namer.new(WORDS.get(number, f"number_{digits}"))
         return self._constants[number]
 
+    def fresh(self, wanted: str) -> str:
+        """A name for something that no symbol stands for."""
+        return self._namer.new(wanted)
+
     def local(self, symbol: sympy.Symbol) -> str:
         """The name of the scalar that holds the value of `symbol` inside a sweep."""
         if symbol not in self._locals:
@@ -70,6 +75,12 @@ class Naming:
         if isinstance(symbol, ProductSymbol):
             return f"{self.plan.graph.products[symbol].matrix.name}_product"
         return code(symbol)
+
+
+def columns(dimensions: Iterable[str]) -> str:
+    """The text of a sum of sizes: `input_size + 3 * hidden_size`; "" is 1, a scalar."""
+    counts = Counter(name or "1" for name in dimensions)
+    return " + ".join(f"{count} * {name}" if count > 1 else name for name, count in counts.items())
 
 
 def _applications(plan: Plan) -> Iterable[Elementary]:
