@@ -40,9 +40,9 @@ def param_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes
         facts = (signature, type(params), *map(_FACTS, params))  # type: ignore[call-overload]
         known = _KNOWN.get(facts)
     except (TypeError, AttributeError):
-        return _param_sizes(signature, params, where)
+        return _checked_sizes(signature, params, where)
     if known is None:
-        known = _param_sizes(signature, params, where)
+        known = _checked_sizes(signature, params, where)
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
         _KNOWN[facts] = known
@@ -55,7 +55,8 @@ _KNOWN: dict[tuple[object, ...], tuple[Sizes, Dtype]] = {}
 _MOST_KNOWN = 256
 
 
-def _param_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes, Dtype]:
+def _checked_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes, Dtype]:
+    """The same, found by a look at every array."""
     place = f"{signature.cell}.{where}: params"
     values = _named(params, tuple(name for name, _ in signature.params), place, "Params")
     arrays = []

@@ -15,7 +15,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic, overload, register_jitable
 from numba.np.arrayobj import make_array, populate_array
 
 _LINE = 64
@@ -42,6 +42,14 @@ def extent(itemsize: int, shapes: Shapes) -> int:
 def room(like: np.ndarray, shapes: Shapes) -> tuple[np.ndarray, ...]:
     """Uninitialised arrays of these shapes and the dtype of `like`, in a block of their own."""
     return carved(np.empty(extent(like.itemsize, shapes), like.dtype), shapes)
+
+
+@register_jitable
+def copy_rows(source, target):
+    """target (B, n) = source (B, n), in compiled code without the checks and the second copy of an assignment."""
+    for item in range(source.shape[0]):
+        for unit in range(source.shape[1]):
+            target[item, unit] = source[item, unit]
 
 
 def new_block(dtype: np.dtype, shapes: Shapes) -> np.ndarray:

@@ -138,11 +138,6 @@ def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
     return carried + np.where((call.lengths == 0)[:, None], last_error, last_error.dtype.type(0))
 
 
-def rows(value: object) -> int:
-    """The size of the first axis of an array, 0 for anything else: `expected.is_ready` sees to that."""
-    return len(value) if type(value) is np.ndarray and value.ndim else 0
-
-
 def plain(array: Array) -> Array:
     """A parameter as kernels read it: contiguous."""
     return contiguous(np.asarray(array))

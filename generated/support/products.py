@@ -57,6 +57,13 @@ def panel_shape(depth, columns, itemsize):
     return -(-columns // across), depth, across
 
 
+@register_jitable
+def check_panels(made_for):
+    """Raise ValueError for panels from another CPU: `made_for[0]` holds the PANEL_BYTES they were packed with."""
+    if made_for[0] != PANEL_BYTES:
+        raise ValueError("product: the panels do not fit another CPU")
+
+
 def weight_gradient(adjoints: np.ndarray, operands: np.ndarray, parts: Sequence[Part] = _WHOLE) -> np.ndarray:
     """The gradients of stacked matrices (rows, columns): the sum of adjoint times operandᵀ over all rows of both.
 
@@ -76,7 +83,7 @@ def product_of_steps(a, column, packed, out, first, stop):
     """
     steps, batch, size = out.shape
     end = column + packed.shape[1]
-    if first == 0 and stop == batch:
+    if steps > 1 and first == 0 and stop == batch:
         rows = a.reshape(steps * batch, a.shape[2])
         product(rows[:, column:end], packed, out.reshape(steps * batch, size))
     else:

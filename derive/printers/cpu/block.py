@@ -36,8 +36,9 @@ def block_view(naming: Naming, forward: Functions) -> BlockView:
     )
 
 
-def carving(block: BlockView, kernel: Kernel, dimensions: Sequence[str]) -> Kernel:
+def carving(block: BlockView, kernel: Kernel | None, dimensions: Sequence[str]) -> Kernel:
     """A compiled function that takes the block, and carves the pieces from it, in the place of these as arguments."""
+    assert kernel is not None
     pieces = {item.name for item in block.pieces}
     rest = [name for name in kernel.arguments if name not in pieces and name not in dimensions]
     return replace(kernel, arguments=("block", *dimensions, *rest))
@@ -51,8 +52,7 @@ def step_view(naming: Naming, block: BlockView, kernel: Kernel) -> StepView | No
 
     def named(kind: str, names: Sequence[str]) -> tuple[Allocation, ...]:
         return tuple(
-            Allocation(naming.fresh(f"{kind}_{name}"), f"(batch, {columns(equations.symbols[name].shape)})")
-            for name in names
+            Allocation(naming.fresh(f"{kind}_{name}"), columns(equations.symbols[name].shape)) for name in names
         )
 
     inputs, before = named("given", equations.inputs), named("before", equations.states)
@@ -70,17 +70,19 @@ def step_view(naming: Naming, block: BlockView, kernel: Kernel) -> StepView | No
         before=before,
         after=after,
         outputs=outputs,
-        reshaped=tuple(Allocation(name, f"{item.name}.reshape((1, {item.text[1:]})") for name, item in handed.items()),
+        reshaped=tuple(
+            Allocation(name, f"{item.name}.reshape((1, batch, {item.text}))") for name, item in handed.items()
+        ),
         room=tuple(Allocation(name, _one_step(array)) for name, array in arrays.items() if name not in handed),
         starts=(
-            *(f"{array}[0] = {item.name}" for array, item in zip(states, before, strict=True)),
+            *(f"copy_rows({item.name}, {array}[0])" for array, item in zip(states, before, strict=True)),
             *(
-                f"{plan.places[value(name)].array.name}[1] = {item.name}"
+                f"copy_rows({item.name}, {plan.places[value(name)].array.name}[1])"
                 for name, item in zip(equations.inputs, inputs, strict=True)
                 if name in equations.states
             ),
         ),
-        ends=tuple(f"{item.name}[:] = {array}[1]" for array, item in zip(states, after, strict=True)),
+        ends=tuple(f"copy_rows({array}[1], {item.name})" for array, item in zip(states, after, strict=True)),
     )
 
 
@@ -107,6 +109,8 @@ def _panels(stack: Stack) -> Allocation:
 
 def _fills(naming: Naming, read: Sequence[str]) -> Iterator[str]:
     """The lines that copy matrices and other parameters to their places."""
+    if naming.plan.stacks:
+        yield "made_for[0] = PANEL_BYTES"
     for stack in naming.plan.stacks:
         matrices = [f"params.{name}{'.T' if transposed else ''}" for name, transposed in stack.matrices]
         yield f"fill_stacked(packed_{stack.name}, {', '.join(matrices)})"

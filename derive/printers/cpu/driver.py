@@ -15,7 +15,6 @@ from derive.printers.cpu.kernels import Functions, functions
 from derive.printers.cpu.model import Allocation, Arrays, CpuView, Kernel, PackedStack
 from derive.printers.cpu.naming import Naming, columns
 
-
 _CLEARED = (Kept.SUM, Kept.ONCE, Kept.PAIR)
 
 

@@ -93,7 +93,8 @@ class BlockView:
     """What `pack` lays into one block, in this order, each with its shape.
 
     `panels` are those of the stacks, `parameters` all others that the forward pass reads, `once` what it computes from
-    these alone. `fills` are the lines that copy the parameters; `sizes` the dimensions that parameters state.
+    these alone. In front of panels stands what tells for which CPU they are. `fills` are the lines that copy the
+    parameters; `sizes` are the dimensions that these state.
     """
 
     sizes: tuple[str, ...]
@@ -105,7 +106,8 @@ class BlockView:
     @property
     def pieces(self) -> tuple[Allocation, ...]:
         """All that is in the block."""
-        return (*self.panels, *self.parameters, *self.once)
+        head = (Allocation("made_for", "(1,)"),) if self.panels else ()
+        return (*head, *self.panels, *self.parameters, *self.once)
 
     def saved(self, names: Sequence[str]) -> bool:
         """Whether any of it is in the tape, whose arrays have these names."""
@@ -114,7 +116,7 @@ class BlockView:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step: the names of what comes and goes, with the shapes, and what the compiled step does around the kernel.
+    """One step: the names of what comes and goes, with the sizes, and what the compiled step does around the kernel.
 
     `reshaped` are the kernel's arrays that are inputs or outputs of the step, with an axis of time; `room` holds all
     others. `starts` puts the state, and an input that is one, into their arrays; `ends` takes the new state from there.
@@ -135,9 +137,10 @@ class CpuView:
     """What the CPU template lays out.
 
     `stacks` are the packed matrices: their name in the forward pass, what they are for, and the code that packs them
-    for the way back; `block` is what the forward pass reads of the parameters. `step` is None where it needs more. `forward_preamble` and `backward_preamble` are the lines that run once a call: the forward pass
-    begins with them, the backward pass ends with them. The other parts of a pass are one compiled function. `taken` are
-    the inputs, `starts` puts the state before the first step into its arrays.
+    for the way back. `block` is what the forward pass reads of the parameters; `forward_preamble` are the lines that
+    compute a part of it from the others. `step` is None where parameters do not state every size. The backward pass
+    ends with the lines of `backward_preamble`. The other parts of a pass are one compiled function. `taken` are the
+    inputs, `starts` puts the state before the first step into its arrays.
     """
 
     functions: tuple[str, ...]

@@ -15,13 +15,15 @@ from derive.plan.symbols import code, unlagged
 from derive.printers.code import decimal
 
 RESERVED = (
-    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "begin", "call", "calls", "carried_rows", "chunk",
-    "consume_tape", "dstate", "dtype", "dy", "end", "ends", "errors", "first", "forward", "Grads", "here", "init",
-    "init_state", "Inputs", "isinstance", "item", "keep", "keep_tape", "len", "lengths", "loss", "losses", "max",
-    "memory", "min", "NamedTuple", "njit", "now", "np", "Outputs", "pack", "Packed", "panels", "packed", "parameters", "Params",
-    "params", "part", "parts", "plain", "product", "product_of_steps", "range", "real", "rows", "seed", "SIGNATURE",
-    "Signature", "State", "start", "state", "step", "steps", "stop", "t", "Tape", "tape", "target", "threads", "total",
-    "unit", "units", "weight", "weight_gradient", "width", "x_t",
+    "abs", "alone", "annotations", "array", "arrays", "backward", "batch", "before", "begin", "block", "call",
+    "calls", "carried_rows", "carved", "check_panels", "chunk", "consume_tape", "copy_rows", "dstate", "dtype",
+    "dy", "end", "ends", "errors", "fill_stacked", "first", "forward", "Grads", "here", "init", "init_state",
+    "Inputs", "int", "isinstance", "item", "itemsize", "keep", "keep_tape", "len", "lengths", "loss", "losses",
+    "made_for", "max", "memory", "min", "NamedTuple", "new_block", "njit", "now", "np", "Outputs", "pack", "Packed",
+    "packed", "PANEL_BYTES", "panel_shape", "panels", "parameters", "Params", "params", "part", "parts", "plain",
+    "product", "product_of_steps", "range", "real", "register_jitable", "room", "rows", "seed", "SIGNATURE",
+    "Signature", "sizes", "start", "State", "state", "step", "steps", "stop", "t", "Tape", "tape", "target",
+    "threads", "total", "tuple", "type", "unit", "units", "weight", "weight_gradient", "width", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 WORDS = {0: "zero", 1: "one", 2: "two", 3: "three", 4: "four"}
