@@ -26,17 +26,19 @@ Shapes = Sequence[Sequence[int]]
 
 def carved(block: np.ndarray, shapes: Shapes) -> tuple[np.ndarray, ...]:
     """Arrays of these shapes in the elements of `block` (`extent`,). Nothing is checked."""
-    found, start = [], 0
+    found, start, line = [], 0, _LINE // block.itemsize
     for shape in shapes:
         size = math.prod(shape)
-        found.append(block[start : start + size].reshape(shape))
-        start += _whole_lines(size, block.itemsize)
+        piece = block[start : start + size]
+        found.append(piece if len(shape) == 1 else piece.reshape(shape))
+        start += -(-size // line) * line
     return tuple(found)
 
 
 def extent(itemsize: int, shapes: Shapes) -> int:
     """How many elements of `itemsize` bytes a block of arrays of these shapes has."""
-    return sum(_whole_lines(math.prod(shape), itemsize) for shape in shapes)
+    line = _LINE // itemsize
+    return sum(-(-math.prod(shape) // line) for shape in shapes) * line
 
 
 def room(like: np.ndarray, shapes: Shapes) -> tuple[np.ndarray, ...]:
@@ -56,14 +58,8 @@ def new_block(dtype: np.dtype, shapes: Shapes) -> np.ndarray:
     """A block for arrays of these shapes, filled with zeros, that itself starts at a cache line."""
     size, spare = extent(dtype.itemsize, shapes), _LINE // dtype.itemsize
     base = np.zeros(size + spare, dtype)
-    start = -base.ctypes.data % _LINE // dtype.itemsize
+    start = -base.__array_interface__["data"][0] % _LINE // dtype.itemsize
     return base[start : start + size]
-
-
-def _whole_lines(size: int, itemsize: int) -> int:
-    """Elements of the cache lines that `size` elements begin."""
-    line = _LINE // itemsize
-    return -(-size // line) * line
 
 
 @overload(carved)
@@ -128,7 +124,7 @@ def _sizes(context: Any, builder: Any, shapes: Any, value: Any) -> list[list[Any
 
 
 def _lines(builder: Any, sizes: list[Any], itemsize: int) -> Any:
-    """`_whole_lines` of an array of these sizes."""
+    """Elements of the cache lines that an array of these sizes begins."""
     line = ir.Constant(sizes[0].type, _LINE // itemsize)
     total = ir.Constant(line.type, 1)
     for size in sizes:

@@ -167,7 +167,7 @@ def test_wrong_arrays_are_refused_by_a_step(target, name, is_packed):
     refused(TypeError, expected + "float32 array", x.astype(np.float32))
     refused(TypeError, expected + "a list", x.tolist())
     refused(TypeError, expected + "None", None)
-    refused(TypeError, expected + "a numpy.ma.MaskedArray", np.ma.masked_array(x))
+    refused(TypeError, expected + "numpy.ma.MaskedArray", np.ma.masked_array(x))
     for index, field in enumerate(this.cell.states):
         message = f"{name}.step: state.{field}: expected float64 array of shape (B=3, "
 
