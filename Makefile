@@ -5,6 +5,7 @@
 PYTHON ?= python3
 CELL ?=
 ARGS ?=
+QUICK ?=
 
 comma := ,
 VENV := .venv
@@ -28,7 +29,7 @@ help:
 	@echo 'make check      show where files differ from what the equations say; writes nothing'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make latex      PDFs of the cells, into build/latex; needs TeX'
-	@echo 'make bench      the speed of the kernels, into build/bench.json'
+	@echo 'make bench      the speed of the kernels beside other libraries, into build; QUICK=1 measures less'
 	@echo 'make clean      remove what make wrote; make distclean: .venv too'
 
 # PyTorch is the oracle of the tests. On Linux its default package brings CUDA: where that is not wanted, install the CPU
@@ -47,9 +48,9 @@ lint: $(VENV)/.linted
 latex: $(VENV)/.installed
 	@$(GENERATE) --latex
 
-bench: $(VENV)/.installed
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 \
-	    $(BIN)/python tests/bench/run.py $(ARGS)
+# PyTorch as for the tests. ARGS=--help lists what can be chosen.
+bench: $(VENV)/.benched
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
 clean:
 	rm -rf build dist docs/cells .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
@@ -81,3 +82,6 @@ $(VENV)/.linted: pyproject.toml $(VENV)/.installed
 
 $(VENV)/.tested: pyproject.toml $(VENV)/.installed
 	$(call install,test$(comma)examples$(comma)oracle)
+
+$(VENV)/.benched: pyproject.toml $(VENV)/.installed
+	$(call install,bench$(comma)oracle)

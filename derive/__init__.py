@@ -42,14 +42,14 @@ def load(name_or_path: str | os.PathLike[str]) -> Cell:
     return Cell(equations.load(name_or_path))
 
 
-def build(cell: Cell, target: str = "cpu", dtype: str = "float32") -> ModuleType:
+def build(cell: Cell, target: str = "cpu", dtype: str = "float32", tape: str = "auto") -> ModuleType:
     """The kernels of `cell` as a module in memory, cached on disk; see `derive.build.build`.
 
-    Raises DeriveError for an unknown target or dtype.
+    Raises DeriveError for an unknown target, dtype or tape.
     """
     from derive.build import build as build_module
 
-    return build_module(cell, target, dtype)
+    return build_module(cell, target, dtype, tape)
 
 
 def check(cell: Cell, *, fast: bool = False) -> Report:

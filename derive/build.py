@@ -23,19 +23,21 @@ TARGETS = ("cpu", "reference")
 DTYPES = ("float32", "float64")
 
 
-def build(cell: Cell, target: str = "cpu", dtype: str = "float32") -> ModuleType:
+def build(cell: Cell, target: str = "cpu", dtype: str = "float32", tape: str = "auto") -> ModuleType:
     """The kernels of `cell` as a module with `init`, `forward`, `backward`, `step` and the rest of the interface.
 
-    `dtype` is what `init` draws by default; the kernels take float32 and float64. The source is kept in the user's
-    cache folder (or in $DERIVE_CACHE), where Numba keeps the compiled code beside it.
+    `dtype` is what `init` draws by default; the kernels take float32 and float64. `tape` chooses what the forward pass
+    of the CPU target saves for the backward pass: "all" that it reads, "least", of which it computes again the rest, or
+    "auto", which computes again what is cheaper so. The source is kept in the user's cache folder (or in
+    $DERIVE_CACHE), where Numba keeps the compiled code beside it.
 
-    Raises DeriveError for an unknown target or dtype.
+    Raises DeriveError for an unknown target, dtype or tape, and for "least" on the reference target, which keeps all.
     """
     if target not in TARGETS:
         raise DeriveError(f"there is no target {target!r} to build; the targets are {', '.join(TARGETS)}")
     if dtype not in DTYPES:
         raise DeriveError(f"there is no dtype {dtype!r}; the dtypes are {', '.join(DTYPES)}")
-    return load_source(render(cell, target, dtype), cell.name)
+    return load_source(render(cell, target, dtype, tape), cell.name)
 
 
 def load_source(source: str, name: str) -> ModuleType:

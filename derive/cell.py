@@ -56,6 +56,15 @@ class Cell:
 
         return lower(self.gradients)
 
+    def planned(self, tape: str) -> Plan:
+        """The plan with the tape of another policy: "auto", which is that of `plan`, "all" or "least".
+
+        Raises DeriveError for any other.
+        """
+        from derive.plan import DEFAULT, lower
+
+        return self.plan if tape == DEFAULT else lower(self.gradients, tape)
+
     @overload
     def routes(self, v: str) -> tuple[Route, ...]: ...
 

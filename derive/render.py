@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from derive.errors import DeriveError
 from derive.gradients import Gradients
-from derive.plan import Plan
+from derive.plan import DEFAULT, Plan, require_policy
 from derive.printers import cpu, module, reference
 from derive.printers.tex_document import tex_document
 from derive.templates import environment
@@ -22,16 +22,21 @@ TARGETS = ("reference", "cpu", "tex")
 WIDTH = 120
 
 
-def render(cell: Cell, target: str, dtype: str = "float32") -> str:
+def render(cell: Cell, target: str, dtype: str = "float32", tape: str = DEFAULT) -> str:
     """The text of `cell` for `target`: "reference" or "cpu" give a module, "tex" a document.
 
-    `dtype` is what the module's `init` draws by default. Raises DeriveError for an unknown target.
+    `dtype` is what the module's `init` draws by default, `tape` the policy by which the module chooses what to save:
+    "auto", "all" or "least". Raises DeriveError for an unknown target or policy, and for "least" where nothing is left
+    to choose: the reference target keeps every value by name.
     """
+    require_policy(tape)
+    if tape == "least" and target in ("reference", "tex"):
+        raise DeriveError(f"the target {target!r} has no tape {tape!r}: only the target 'cpu' chooses what it saves")
     match target:
         case "reference":
             return render_reference(cell.gradients, dtype)
         case "cpu":
-            return render_cpu(cell.plan, dtype)
+            return render_cpu(cell.planned(tape), dtype)
         case "tex":
             return tex_document(cell.gradients)
         case _:

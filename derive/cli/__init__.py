@@ -142,13 +142,16 @@ def _build(
     cells: Annotated[list[str], typer.Argument(metavar="CELL...", help="Cells of the zoo, or paths of .toml files.")],
     target: Annotated[str, typer.Option(metavar="TARGET", help="cpu, reference, tex, or all (a folder each).")] = "cpu",
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write into.")] = Path("."),
+    tape: Annotated[
+        str, typer.Option(metavar="TAPE", help="What cpu kernels save for their backward pass: auto, all or least.")
+    ] = "auto",
 ) -> None:
     """Write kernels (cpu: Numba, reference: NumPy) or the LaTeX document of cells."""
     from derive.cell import Cell
     from derive.cli.files import write_targets
     from derive.equations import load
 
-    for line in write_targets([Cell(load(cell)) for cell in cells], target, out):
+    for line in write_targets([Cell(load(cell)) for cell in cells], target, out, tape):
         typer.echo(line)
 
 

@@ -8,26 +8,30 @@ from pathlib import Path
 from derive.cell import Cell
 from derive.errors import DeriveError
 from derive.files import write_whole
+from derive.plan import DEFAULT, require_policy
 from derive.render import TARGETS, render
 
 ALL = "all"
 _SUFFIXES = {"tex": ".tex"}
 
 
-def write_targets(cells: Sequence[Cell], target: str, out: Path) -> Iterator[str]:
+def write_targets(cells: Sequence[Cell], target: str, out: Path, tape: str) -> Iterator[str]:
     """Render `cells` and say of each file what became of it.
 
-    One target writes `<cell>.py` or `<cell>.tex` into `out`; all targets write into a folder each. Raises DeriveError
-    for an unknown target, for two cells of one name, and where a file cannot be written.
+    One target writes `<cell>.py` or `<cell>.tex` into `out`; all targets write into a folder each, of which `tape`
+    concerns the cpu alone. Raises DeriveError for an unknown target or tape, for a tape that the target does not have,
+    for two cells of one name, and where a file cannot be written.
     """
     if target not in (*TARGETS, ALL):
         raise DeriveError(f"there is no target `{target}`; targets are {', '.join((*TARGETS, ALL))}")
+    require_policy(tape)
     _refuse_twins(cells)
     for cell in cells:
         for each in TARGETS if target == ALL else (target,):
             folder = out / each if target == ALL else out
             path = folder / f"{cell.name}{_SUFFIXES.get(each, '.py')}"
-            yield f"{path.as_posix()}: {'written' if write_whole(path, render(cell, each)) else 'is up to date'}"
+            text = render(cell, each, tape=tape if each == "cpu" or target != ALL else DEFAULT)
+            yield f"{path.as_posix()}: {'written' if write_whole(path, text) else 'is up to date'}"
 
 
 def _refuse_twins(cells: Sequence[Cell]) -> None:

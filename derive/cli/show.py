@@ -8,6 +8,7 @@ from rich.text import Text
 
 from derive.cell import Cell
 from derive.cli.layout import hanging, in_ascii
+from derive.cli.tape import tape_data, tape_lines
 from derive.equations.model import Role, Symbol
 from derive.errors import DeriveError
 from derive.graph import LOSS
@@ -18,7 +19,7 @@ _HEAD, _ACCENT, _TERM, _QUIET = "bold", "magenta", "cyan", "bright_black"
 
 
 def cell_lines(cell: Cell, notation: Notation) -> Iterator[Text]:
-    """The forward equations, the counts of routes, states and parameters of a cell."""
+    """The forward equations, names, parameters, counts of routes and tapes of a cell."""
     equations = cell.equations
     text = RouteText(cell.graph, notation)
     title = in_ascii(equations.title, notation.ascii)
@@ -40,6 +41,8 @@ def cell_lines(cell: Cell, notation: Notation) -> Iterator[Text]:
         yield Text(f"  {name:<{width}}  {_shape(equations.symbols[name])}")
     yield from _headed("routes")
     yield from _counts(cell)
+    yield from _headed("tape of the cpu kernel, for one step of one sequence")
+    yield from tape_lines(cell, notation)
     yield Text()
     first = equations.states[0] if equations.states else equations.outputs[0]
     yield Text(f"  The routes of one name: derive show {_word(cell)} {first}", _QUIET)
@@ -91,6 +94,7 @@ def cell_data(cell: Cell, notation: Notation) -> dict[str, object]:
             {"name": name, "first_hops": len(cell.routes(name)), "complete_routes": cell.count_routes(name, LOSS)}
             for name in _timed(cell)
         ],
+        "tape": tape_data(cell, notation),
     }
 
 

@@ -12,19 +12,24 @@ from derive.gradients import Gradients
 from derive.plan import backward as backward_pass
 from derive.plan import forward as forward_pass
 from derive.plan.count import count
-from derive.plan.model import Plan, Statement
+from derive.plan.model import Pass, Plan, Stack, Statement
 from derive.plan.needed import needed
 from derive.plan.schedule import schedule
-from derive.plan.sharing import share_functions
+from derive.plan.sharing import share_functions, share_products
 from derive.plan.storage import store
 from derive.plan.subexpressions import eliminate
 from derive.plan.symbols import adjoint, unlagged
+from derive.plan.tape import DEFAULT, POLICIES, ForwardValues, choose, recompute, require_policy
 
-__all__ = ["Plan", "lower"]
+__all__ = ["DEFAULT", "POLICIES", "Plan", "lower", "require_policy"]
 
 
-def lower(gradients: Gradients) -> Plan:
-    """Lower a cell: regions, stages, stacks, what is deferred and what is saved."""
+def lower(gradients: Gradients, tape: str = DEFAULT) -> Plan:
+    """Lower a cell: regions, stages, stacks, what is deferred and what is saved.
+
+    `tape` is the policy by which the tape is chosen: "auto", "all" or "least", see `derive.plan.tape`. Raises
+    DeriveError for another one.
+    """
     graph = gradients.graph
     forward = forward_pass.lower(graph)
     backward = backward_pass.lower(gradients, forward)
@@ -32,6 +37,7 @@ def lower(gradients: Gradients) -> Plan:
     forward_statements, backward_statements = share_functions(
         forward.statements, backward.statements, scalars, forward.region_of
     )
+    forward_statements, backward_statements = share_products(forward_statements, backward_statements, forward.stacks)
     whole = _pulled_whole(gradients, backward_statements, {stack.pulled for stack in forward.stacks})
     backward_statements = tuple(item for item in backward_statements if item.symbol not in whole)
     backward_statements = needed(backward_statements, _wanted_backward(gradients, backward, whole))
@@ -39,21 +45,32 @@ def lower(gradients: Gradients) -> Plan:
     regions = dict(forward.regions) | {item.symbol: item.region for item in forward_statements}
     ordered = schedule(forward_statements, forward.stacks, backward=False)
     reversed_order = schedule(backward_statements, forward.stacks, backward=True, wanted=whole.values())
-    storage = store(graph.equations, ordered, reversed_order, forward.stacks, backward.weight_gradients, regions, whole)
+    chosen = choose(tape, _forward_values(graph.equations, ordered, reversed_order, forward.stacks))
+    storage = store(graph.equations, ordered, reversed_order, forward.stacks, chosen.saved, regions, whole)
+    recomputing = recompute(reversed_order, chosen)
     return Plan(
         graph=graph,
         gradients=gradients,
         forward=eliminate(ordered),
-        backward=eliminate(reversed_order),
+        backward=eliminate(recomputing),
         stacks=forward.stacks,
         weight_gradients=backward.weight_gradients,
         state_gradients=backward.state_gradients,
+        tape=chosen,
         arrays=storage.arrays,
         places=storage.places,
         outputs=storage.outputs,
         regions=regions,
-        count=count(ordered, reversed_order, forward.stacks, storage.arrays),
+        count=count(ordered, reversed_order, recomputing, forward.stacks, storage.arrays),
     )
+
+
+def _forward_values(equations: Equations, forward: Pass, backward: Pass, stacks: Sequence[Stack]) -> ForwardValues:
+    """What the tape is chosen from; whole arrays are the right-hand vectors of products and what the loss judges."""
+    whole = {unlagged(stack.operand) for stack in stacks}
+    if equations.loss:
+        whole.add(value(equations.loss.variable))
+    return ForwardValues(forward, backward, stacks, whole, {value(name) for name in equations.states})
 
 
 def _wanted_forward(

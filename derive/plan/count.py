@@ -9,8 +9,11 @@ import sympy
 from derive.plan.model import Array, Count, Kept, Pass, Region, Stack
 
 
-def count(forward: Pass, backward: Pass, stacks: Sequence[Stack], arrays: Sequence[Array]) -> Count:
-    """Operations and saved values per step, as formulas over the sizes; what runs once a call is left out."""
+def count(forward: Pass, backward: Pass, recomputing: Pass, stacks: Sequence[Stack], arrays: Sequence[Array]) -> Count:
+    """Operations and saved values per step, as formulas over the sizes; what runs once a call is left out.
+
+    `recomputing` is the backward pass with the values that it computes again.
+    """
     timed = [stack for stack in stacks if stack.region is not Region.PREAMBLE]
     products = sympy.Add(*(2 * _size(stack.rows) * _size([stack.columns]) for stack in timed))
     pulled = [
@@ -24,7 +27,15 @@ def count(forward: Pass, backward: Pass, stacks: Sequence[Stack], arrays: Sequen
     saved = sympy.Add(
         *(_size(array.columns) for array in arrays if array.saved and array.kept in (Kept.STEPS, Kept.CARRIED))
     )
-    return Count(products, back + products, _elementwise(forward), _elementwise(backward), saved)
+    elementwise = _elementwise(recomputing)
+    return Count(
+        products=products,
+        backward_products=back + products,
+        elementwise=_elementwise(forward),
+        backward_elementwise=elementwise,
+        recomputed=elementwise - _elementwise(backward),
+        saved=saved,
+    )
 
 
 def _elementwise(one_pass: Pass) -> sympy.Expr:

@@ -179,23 +179,38 @@ class StateGradient:
 
 
 @dataclass(frozen=True, slots=True)
+class Tape:
+    """What the forward pass leaves to the backward pass under a policy, and what that pass computes again.
+
+    `saved` are the forward values that the backward pass loads, besides inputs; `recomputed` are the forward
+    statements, in order, that its sweeps repeat.
+    """
+
+    policy: str
+    saved: frozenset[sympy.Symbol]
+    recomputed: tuple[Assign, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """Work of one step and one sequence, of true sizes, as text formulas over the names of the dimensions.
 
     `products` and `backward_products` count multiply-adds of matrix products as two operations each; `elementwise`
-    counts other operations per unit of each dimension; `saved` is the number of values kept on the tape.
+    counts other operations per unit of each dimension, of which the backward pass repeats `recomputed`; `saved` is the
+    number of values kept on the tape.
     """
 
     products: sympy.Expr
     backward_products: sympy.Expr
     elementwise: sympy.Expr
     backward_elementwise: sympy.Expr
+    recomputed: sympy.Expr
     saved: sympy.Expr
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What every target renders: both passes, the storage, the deferred products and the count.
+    """What every target renders: both passes, the tape, the storage, the deferred products and the count.
 
     `outputs` are the arrays that are handed out, by name of the output; nothing else is stored in them.
     """
@@ -207,6 +222,7 @@ class Plan:
     stacks: tuple[Stack, ...]
     weight_gradients: tuple[WeightGradient, ...]
     state_gradients: tuple[StateGradient, ...]
+    tape: Tape
     arrays: tuple[Array, ...]
     places: Mapping[sympy.Symbol, Place]
     outputs: Mapping[str, Array]

@@ -1,7 +1,8 @@
-"""Function values that both passes read: computed once in the forward pass and kept.
+"""Values without a name that both passes read: computed once in the forward pass, and kept by themselves.
 
 tanh(c) in y = o * tanh(c) has no name in the cell, yet the derivative by c needs it again. Such a value becomes a
-statement of its own, so that no kernel recomputes what it has.
+statement of its own, so that no kernel recomputes what it has. A product of a stack is stored beside the others; one
+that the backward pass reads gets a statement of its own too, so that the others need not be kept with it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import replace
 
 import sympy
 
-from derive.elementary import Elementary
+from derive.elementary import Elementary, ProductSymbol
 from derive.plan import symbols
-from derive.plan.model import REGIONS, Assign, Region, Statement
+from derive.plan.model import REGIONS, Assign, Region, Stack, Statement
 
 
 def share_functions(
@@ -51,6 +52,23 @@ def share_functions(
                 )
                 statements.append(Assign(symbol, expression, dimension, region))
         statements.append(replace(statement, expression=statement.expression.xreplace(named)))
+    return tuple(statements), tuple(replace(item, expression=item.expression.xreplace(named)) for item in backward)
+
+
+def share_products(
+    forward: Sequence[Assign], backward: Sequence[Statement], stacks: Sequence[Stack]
+) -> tuple[tuple[Assign, ...], tuple[Statement, ...]]:
+    """Name every product that the backward pass reads out of a stack of which it does not read all."""
+    read = {item for statement in backward for item in statement.expression.atoms(ProductSymbol)}
+    named: dict[sympy.Symbol, sympy.Symbol] = {}
+    statements = list(forward)
+    for stack in stacks:
+        if stack.region is Region.PREAMBLE or read.issuperset(stack.products):
+            continue
+        for product, dimension in zip(stack.products, stack.rows, strict=True):
+            if product in read:
+                named[product] = symbols.single(product)
+                statements.append(Assign(named[product], product, dimension, stack.region))
     return tuple(statements), tuple(replace(item, expression=item.expression.xreplace(named)) for item in backward)
 
 

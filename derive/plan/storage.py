@@ -1,12 +1,12 @@
-"""Decide what is stored, where, and what of it belongs to the tape.
+"""Decide what is stored, and where.
 
-A value that is read only in the sweep that computes it needs no storage. Everything else gets an array; the tape holds
-what the backward pass reads.
+A value that is read only in the sweep that computes it, and that the tape does not save, needs no storage. Everything
+else gets an array.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import sympy
@@ -15,7 +15,7 @@ from derive.elementary import value
 from derive.equations.model import Equations
 from derive.names import Namer
 from derive.plan import symbols
-from derive.plan.model import Array, Kept, Origin, Pass, Place, Region, Stack, Sweep, WeightGradient
+from derive.plan.model import Array, Kept, Origin, Pass, Place, Region, Stack, Sweep
 from derive.plan.symbols import unlagged
 
 
@@ -33,14 +33,14 @@ def store(
     forward: Pass,
     backward: Pass,
     stacks: Sequence[Stack],
-    weight_gradients: Sequence[WeightGradient],
+    saved: Set[sympy.Symbol],
     regions: Mapping[sympy.Symbol, Region],
     same: Mapping[sympy.Symbol, sympy.Symbol],
 ) -> Storage:
-    """Give every value that outlives its sweep a place; `same` names symbols that share the place of another."""
-    read_backward = _values_read(backward) | {unlagged(item.stack.operand) for item in weight_gradients}
-    if equations.loss:
-        read_backward.add(value(equations.loss.variable))
+    """Give every value that outlives its sweep a place; `same` names symbols that share the place of another.
+
+    `saved` are the forward values on the tape; `backward` is the pass without what it computes again.
+    """
     read_behind = {
         read
         for statement in forward.statements
@@ -50,10 +50,10 @@ def store(
     namer = Namer(equations.size_names)
     places: dict[sympy.Symbol, Place] = {}
 
-    for symbol, array in _forward_values(equations, forward, stacks, read_backward, regions, namer):
+    for symbol, array in _forward_values(equations, forward, stacks, saved, regions, namer):
         places[symbol] = Place(array, ())
     for stack in stacks:
-        places.update(_product_places(stack, read_backward, read_behind, namer))
+        places.update(_product_places(stack, saved, read_behind, namer))
     for symbol, array in _backward_values(equations, backward, regions, namer):
         places[symbol] = Place(array, ())
     for symbol, array in _errors(backward, namer):
@@ -74,7 +74,7 @@ def _forward_values(
     equations: Equations,
     forward: Pass,
     stacks: Sequence[Stack],
-    read_backward: set[sympy.Symbol],
+    saved: Set[sympy.Symbol],
     regions: Mapping[sympy.Symbol, Region],
     namer: Namer,
 ) -> Iterator[tuple[sympy.Symbol, Array]]:
@@ -90,22 +90,22 @@ def _forward_values(
     for statement in forward.statements:
         symbol = statement.symbol
         state = str(symbol) in equations.states
-        saved = symbol in read_backward
-        if not (state or saved or symbol in outlives or symbol in multiplied):
+        kept_whole = symbol in saved
+        if not (state or kept_whole or symbol in outlives or symbol in multiplied):
             continue
         region = regions[symbol]
         readers = outlives.get(symbol, set()) | multiplied.get(symbol, set())
         inside_loop = region is Region.LOOP and readers <= {Region.LOOP}
         running = Kept.ONE if inside_loop else Kept.CHUNK
-        timed = Kept.CARRIED if state else Kept.STEPS if saved else running
+        timed = Kept.CARRIED if state else Kept.STEPS if kept_whole else running
         kept = Kept.ONCE if region is Region.PREAMBLE else timed
         name = namer.new(f"kept_{symbols.code(symbol)}")
         columns = (statement.dimension,)
-        yield symbol, Array(name, str(symbol), kept, columns, Origin.FORWARD, saved=saved, shrinks=inside_loop)
+        yield symbol, Array(name, str(symbol), kept, columns, Origin.FORWARD, saved=kept_whole, shrinks=inside_loop)
 
 
 def _product_places(
-    stack: Stack, read_backward: set[sympy.Symbol], read_behind: set[sympy.Symbol], namer: Namer
+    stack: Stack, read_backward: Set[sympy.Symbol], read_behind: set[sympy.Symbol], namer: Namer
 ) -> Iterator[tuple[sympy.Symbol, Place]]:
     """The values of a stack's products, side by side in one array.
 
@@ -235,8 +235,3 @@ def _read_elsewhere(one_pass: Pass) -> dict[sympy.Symbol, set[Region]]:
                         if symbol in home and (home[symbol] is not sweep or symbol != read):
                             readers.setdefault(symbol, set()).add(region)
     return readers
-
-
-def _values_read(backward: Pass) -> set[sympy.Symbol]:
-    """Every symbol that the backward pass reads, without its lag."""
-    return {unlagged(symbol) for statement in backward.statements for symbol in statement.expression.free_symbols}

@@ -119,6 +119,15 @@ class SharedSymbol(sympy.Symbol):
         return f"function_{str(self.name)[1:]}"
 
 
+class SingleSymbol(sympy.Symbol):
+    """The value of one product by itself, where the backward pass does not read the whole stack of the product."""
+
+    @property
+    def code(self) -> str:
+        """An identifier: `product_3`."""
+        return _identifier(str(self.name).removesuffix(".single"))
+
+
 class CommonSymbol(sympy.Symbol):
     """A common subexpression of one sweep."""
 
@@ -171,6 +180,11 @@ def pulled(product: ProductSymbol) -> PulledSymbol:
 def shared(number: int) -> SharedSymbol:
     """The shared function value of that number."""
     return SharedSymbol(f"%{number}")
+
+
+def single(product: ProductSymbol) -> SingleSymbol:
+    """The value of `product` by itself."""
+    return SingleSymbol(f"{product.name}.single")
 
 
 def common(number: int) -> CommonSymbol:

@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -112,7 +112,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop])
+            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -170,7 +170,9 @@ def _backward_part(
                     d_product_2 = -d_a_
                     adjoints_h_before[t, item, hidden_size + unit] = d_product_2
                     adjoints_x[t, item, unit] = d_a_
-            product(adjoints_h_before[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            product(
+                adjoints_h_before[t, first:stop, 0 : 2 * hidden_size], packed_h_before, pulled_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -276,21 +278,22 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         dtype,
         (batch, hidden_size),
         (batch, hidden_size),
-        (steps, batch, 2 * hidden_size),
-        (steps, batch, hidden_size),
+        (steps, batch, memory.row(2 * hidden_size, dtype)),
+        (steps, batch, memory.row(hidden_size, dtype)),
         (batch, hidden_size),
     )
     threads.run(
         _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, d_h, kept_function_1, d_a,
         sum_b, adjoints_h_before, hidden_size, adjoints_x, packed_h_before, pulled_h_before, packed_x, pulled_x
     )
-    sum_b = sum_b.sum(axis=0, keepdims=True)
+    sum_b = calls.total(sum_b)
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, 2 * hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size),
-        parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : 2 * hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), parts
     )
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     return Grads(
         params=Params(

@@ -1,7 +1,7 @@
 """Dense layer: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -222,15 +222,16 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     pulled_x = np.empty((steps, batch, input_size), dtype)
     (adjoints_x,) = memory.arrays(
         dtype,
-        (steps, batch, hidden_size),
+        (steps, batch, memory.row(hidden_size, dtype)),
     )
     threads.run(
         _backward_part, parts, steps, chunk, call.lengths, error_h, kept_h, sum_b, adjoints_x, hidden_size, packed_x,
         pulled_x
     )
-    sum_b = sum_b.sum(axis=0, keepdims=True)
+    sum_b = calls.total(sum_b)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     return Grads(
         params=Params(

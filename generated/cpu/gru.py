@@ -1,7 +1,7 @@
 """GRU, reset before the product: cpu kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -139,7 +139,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop])
+            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -161,7 +161,7 @@ def _forward_part(
                     kept_z[here, item, unit] = z
                     operand_6 = h_before * r
                     kept_operand_6[here, item, unit] = operand_6
-            product(kept_operand_6[here, first:stop], packed_operand_6, products_operand_6[first:stop])
+            product(kept_operand_6[here, first:stop], packed_operand_6, products_operand_6[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -223,7 +223,7 @@ def _backward_part(
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_n_bar
             product(
                 adjoints_x[t, first:stop, 2 * hidden_size : 3 * hidden_size], packed_operand_6,
-                pulled_operand_6[first:stop]
+                pulled_operand_6[first:stop], t
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -240,7 +240,7 @@ def _backward_part(
                     d_r_bar = r * d_r * (one - r)  # (B.7)
                     sum_b_r[part, unit] += d_r_bar  # (B.11)
                     adjoints_x[t, item, unit] = d_r_bar
-            product(adjoints_x[t, first:stop, 0 : 2 * hidden_size], packed_h_before, pulled_h_before[first:stop])
+            product(adjoints_x[t, first:stop, 0 : 2 * hidden_size], packed_h_before, pulled_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -364,7 +364,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (d_h, adjoints_x, pulled_h_before, pulled_operand_6,) = memory.arrays(
         dtype,
         (batch, hidden_size),
-        (steps, batch, 3 * hidden_size),
+        (steps, batch, memory.row(3 * hidden_size, dtype)),
         (batch, hidden_size),
         (batch, hidden_size),
     )
@@ -373,18 +373,19 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         sum_b_z, sum_b_n, adjoints_x, hidden_size, packed_operand_6, pulled_operand_6, kept_r, sum_b_r, packed_h_before,
         pulled_h_before, packed_x, pulled_x
     )
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
-    sum_b_n = sum_b_n.sum(axis=0, keepdims=True)
-    sum_b_r = sum_b_r.sum(axis=0, keepdims=True)
+    sum_b_z = calls.total(sum_b_z)
+    sum_b_n = calls.total(sum_b_n)
+    sum_b_r = calls.total(sum_b_r)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size)[:, 0 : 2 * hidden_size], kept_h[:-1].reshape(steps * batch,
-        hidden_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 2 * hidden_size], kept_h[:-1].reshape(steps *
+        batch, hidden_size), parts
     )
     weights_operand_6 = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size)[:, 2 * hidden_size : 3 * hidden_size],
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 2 * hidden_size : 3 * hidden_size],
         kept_operand_6.reshape(steps * batch, hidden_size), parts
     )
     return Grads(

@@ -1,7 +1,7 @@
 """GRU, reset after the product: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -74,7 +74,7 @@ class Tape(NamedTuple):
     kept_z: np.ndarray
     kept_n: np.ndarray
     kept_h: np.ndarray
-    products_h_before: np.ndarray
+    kept_product_6: np.ndarray
 
 
 SIGNATURE = Signature(
@@ -130,7 +130,7 @@ def init_state(params, batch, **sizes):
 @njit(cache=True, error_model="numpy", nogil=True)
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_h_before, kept_h,
-    products_h_before, b_r, hidden_size, b_z, kept_r, kept_z, b_n, b_un, kept_n, out_h
+    products_h_before, b_r, hidden_size, b_z, kept_r, kept_z, b_n, b_un, kept_n, out_h, kept_product_6
 ):
     real = kept_x.dtype.type
     one = real(1)
@@ -140,7 +140,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop], packed_h_before, products_h_before[here, first:stop])
+            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -151,11 +151,11 @@ def _forward_part(
                 for start in range(0, hidden_size, width(kept_x)):
                     unit = units(start, hidden_size, kept_x)
                     W_r_product = products_x[t - begin, item, unit]
-                    U_r_product = products_h_before[here, item, unit]
+                    U_r_product = products_h_before[item, unit]
                     W_z_product = products_x[t - begin, item, hidden_size + unit]
-                    U_z_product = products_h_before[here, item, hidden_size + unit]
+                    U_z_product = products_h_before[item, hidden_size + unit]
                     W_n_product = products_x[t - begin, item, 2 * hidden_size + unit]
-                    U_n_product = products_h_before[here, item, 2 * hidden_size + unit]
+                    U_n_product = products_h_before[item, 2 * hidden_size + unit]
                     h_before = kept_h[before, item, unit]
                     r_bar = W_r_product + U_r_product + b_r[unit]  # (F.1)
                     z_bar = W_z_product + U_z_product + b_z[unit]  # (F.2)
@@ -169,12 +169,13 @@ def _forward_part(
                     h = z * h_before + (one - z) * n  # (F.7)
                     kept_h[now, item, unit] = h
                     out_h[t, item, unit] = h
+                    kept_product_6[here, item, unit] = U_n_product
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
     part, first, stop, steps, chunk, lengths, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h,
-    products_h_before, hidden_size, b_un, kept_r, sum_b_r, sum_b_z, sum_b_n, sum_b_un, adjoints_x, adjoints_h_before,
+    kept_product_6, b_un, kept_r, sum_b_r, sum_b_z, sum_b_n, sum_b_un, adjoints_x, adjoints_h_before, hidden_size,
     packed_h_before, pulled_h_before, packed_x, pulled_x
 ):
     real = carry_h.dtype.type
@@ -202,7 +203,7 @@ def _backward_part(
                     z = kept_z[t, item, unit]
                     n = kept_n[t, item, unit]
                     h_before = kept_h[t, item, unit]
-                    U_n_product = products_h_before[t, item, 2 * hidden_size + unit]
+                    product_6 = kept_product_6[t, item, unit]
                     r = kept_r[t, item, unit]
                     d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
                     d_h[item, unit] = d_h_
@@ -210,7 +211,7 @@ def _backward_part(
                     d_n = common_1 * d_h_  # (B.2)
                     d_n_bar = d_n * (one - n * n)  # (B.3)
                     d_z = -n * d_h_ + h_before * d_h_  # (B.4)
-                    d_r = d_n_bar * (U_n_product + b_un[unit])  # (B.5)
+                    d_r = d_n_bar * (product_6 + b_un[unit])  # (B.5)
                     d_z_bar = common_1 * z * d_z  # (B.6)
                     d_r_bar = r * d_r * (one - r)  # (B.7)
                     sum_b_r[part, unit] += d_r_bar  # (B.11)
@@ -224,7 +225,9 @@ def _backward_part(
                     adjoints_h_before[t, item, hidden_size + unit] = d_z_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_n_bar
                     adjoints_h_before[t, item, 2 * hidden_size + unit] = common_2
-            product(adjoints_h_before[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            product(
+                adjoints_h_before[t, first:stop, 0 : 3 * hidden_size], packed_h_before, pulled_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -283,17 +286,18 @@ def _run(packed, call, keep_tape):
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
     out_h = np.empty((steps, batch, hidden_size), dtype)
-    (kept_r, kept_z, kept_n, kept_h, products_h_before,) = memory.arrays(
+    (kept_r, kept_z, kept_n, kept_h, kept_product_6,) = memory.arrays(
         dtype,
         (rows, batch, hidden_size),
         (rows, batch, hidden_size),
         (rows, batch, hidden_size),
         (carried_rows, batch, hidden_size),
-        (rows, batch, 3 * hidden_size),
+        (rows, batch, hidden_size),
     )
-    (products_x,) = memory.arrays(
+    (products_x, products_h_before,) = memory.arrays(
         dtype,
         (chunk, batch, 3 * hidden_size),
+        (batch, 3 * hidden_size),
     )
     kept_h[0] = call.state[0]
     parts = threads.parts(
@@ -301,11 +305,12 @@ def _run(packed, call, keep_tape):
     )
     threads.run(
         _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
-        packed_h_before, kept_h, products_h_before, b_r, hidden_size, b_z, kept_r, kept_z, b_n, b_un, kept_n, out_h
+        packed_h_before, kept_h, products_h_before, b_r, hidden_size, b_z, kept_r, kept_z, b_n, b_un, kept_n, out_h,
+        kept_product_6
     )
     y = out_h
     state = State(calls.last_rows(kept_h, call))
-    return y, state, Tape(call, kept_x, kept_r, kept_z, kept_n, kept_h, products_h_before) if keep_tape else None
+    return y, state, Tape(call, kept_x, kept_r, kept_z, kept_n, kept_h, kept_product_6) if keep_tape else None
 
 
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
@@ -327,7 +332,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     b_un = calls.plain(params.b_un)
     packed_x = panels(np.concatenate((W_r, W_z, W_n)))
     packed_h_before = panels(np.concatenate((U_r, U_z, U_n)))
-    (_, kept_x, kept_r, kept_z, kept_n, kept_h, products_h_before,) = tape
+    (_, kept_x, kept_r, kept_z, kept_n, kept_h, kept_product_6,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
     parts = threads.parts(
@@ -342,25 +347,26 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (d_h, adjoints_x, adjoints_h_before, pulled_h_before,) = memory.arrays(
         dtype,
         (batch, hidden_size),
-        (steps, batch, 3 * hidden_size),
-        (steps, batch, 3 * hidden_size),
+        (steps, batch, memory.row(3 * hidden_size, dtype)),
+        (steps, batch, memory.row(3 * hidden_size, dtype)),
         (batch, hidden_size),
     )
     threads.run(
         _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h,
-        products_h_before, hidden_size, b_un, kept_r, sum_b_r, sum_b_z, sum_b_n, sum_b_un, adjoints_x,
-        adjoints_h_before, packed_h_before, pulled_h_before, packed_x, pulled_x
+        kept_product_6, b_un, kept_r, sum_b_r, sum_b_z, sum_b_n, sum_b_un, adjoints_x, adjoints_h_before, hidden_size,
+        packed_h_before, pulled_h_before, packed_x, pulled_x
     )
-    sum_b_r = sum_b_r.sum(axis=0, keepdims=True)
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
-    sum_b_n = sum_b_n.sum(axis=0, keepdims=True)
-    sum_b_un = sum_b_un.sum(axis=0, keepdims=True)
+    sum_b_r = calls.total(sum_b_r)
+    sum_b_z = calls.total(sum_b_z)
+    sum_b_n = calls.total(sum_b_n)
+    sum_b_un = calls.total(sum_b_un)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, 3 * hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size),
-        parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : 3 * hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), parts
     )
     return Grads(
         params=Params(

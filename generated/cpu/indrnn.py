@@ -1,7 +1,7 @@
 """Independently recurrent network: cpu kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -242,16 +242,17 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     pulled_x = np.empty((steps, batch, input_size), dtype)
     (adjoints_x,) = memory.arrays(
         dtype,
-        (steps, batch, hidden_size),
+        (steps, batch, memory.row(hidden_size, dtype)),
     )
     threads.run(
         _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, kept_h, u, sum_u, sum_b,
         adjoints_x, hidden_size, packed_x, pulled_x
     )
-    sum_u = sum_u.sum(axis=0, keepdims=True)
-    sum_b = sum_b.sum(axis=0, keepdims=True)
+    sum_u = calls.total(sum_u)
+    sum_b = calls.total(sum_b)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     return Grads(
         params=Params(

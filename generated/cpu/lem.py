@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -76,9 +76,7 @@ class Tape(NamedTuple):
     call: calls.Call
     kept_x: np.ndarray
     kept_function_1: np.ndarray
-    kept_Delta_1: np.ndarray
     kept_function_2: np.ndarray
-    kept_Delta_2: np.ndarray
     kept_function_4: np.ndarray
     kept_z: np.ndarray
     kept_function_3: np.ndarray
@@ -142,8 +140,8 @@ def init_state(params, batch, **sizes):
 @njit(cache=True, error_model="numpy", nogil=True)
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_y_before, kept_y,
-    products_y_before, b_1, hidden_size, b_2, kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, b_z,
-    kept_function_4, kept_z, packed_z, products_z, b_y, kept_function_3, out_y
+    products_y_before, b_1, hidden_size, b_2, kept_function_1, kept_function_2, kept_Delta_2, b_z, kept_function_4,
+    kept_z, packed_z, products_z, b_y, kept_function_3, out_y
 ):
     real = kept_x.dtype.type
     dt = real(1)
@@ -154,7 +152,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop])
+            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -175,17 +173,16 @@ def _forward_part(
                     function_1 = sigmoid(Delta_1_bar)
                     kept_function_1[here, item, unit] = function_1
                     Delta_1 = dt * function_1  # (F.3)
-                    kept_Delta_1[here, item, unit] = Delta_1
                     function_2 = sigmoid(Delta_2_bar)
                     kept_function_2[here, item, unit] = function_2
                     Delta_2 = dt * function_2  # (F.4)
-                    kept_Delta_2[here, item, unit] = Delta_2
+                    kept_Delta_2[item, unit] = Delta_2
                     z_bar = W_z_product + V_z_product + b_z[unit]  # (F.5)
                     function_4 = tanh(z_bar)
                     kept_function_4[here, item, unit] = function_4
                     z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
                     kept_z[now, item, unit] = z
-            product(kept_z[now, first:stop], packed_z, products_z[first:stop])
+            product(kept_z[now, first:stop], packed_z, products_z[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -197,7 +194,7 @@ def _forward_part(
                     unit = units(start, hidden_size, kept_x)
                     W_y_product = products_z[item, unit]
                     V_y_product = products_x[t - begin, item, 3 * hidden_size + unit]
-                    Delta_2 = kept_Delta_2[here, item, unit]
+                    Delta_2 = kept_Delta_2[item, unit]
                     y_before = kept_y[before, item, unit]
                     y_bar = W_y_product + V_y_product + b_y[unit]  # (F.7)
                     function_3 = tanh(y_bar)
@@ -209,12 +206,11 @@ def _forward_part(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, carry_y, last_error_y, error_y, d_y, kept_function_3, kept_Delta_2,
-    kept_y, kept_function_2, sum_b_2, sum_b_y, adjoints_x, hidden_size, packed_z, pulled_z, carry_z, last_error_z,
-    kept_Delta_1, kept_function_4, kept_z, kept_function_1, sum_b_1, sum_b_z, packed_y_before, pulled_y_before,
-    packed_x, pulled_x
+    part, first, stop, steps, chunk, lengths, kept_function_2, carry_y, last_error_y, error_y, d_y, kept_function_3,
+    kept_y, sum_b_2, sum_b_y, adjoints_x, hidden_size, packed_z, pulled_z, kept_function_1, carry_z, last_error_z,
+    kept_function_4, kept_z, sum_b_1, sum_b_z, packed_y_before, pulled_y_before, packed_x, pulled_x
 ):
-    real = carry_y.dtype.type
+    real = kept_function_2.dtype.type
     dt = real(1)
     one = real(1)
     zero = real(0)
@@ -223,65 +219,66 @@ def _backward_part(
         for t in range(end - 1, begin - 1, -1):
             for item in range(first, stop):
                 if t >= lengths[item]:
-                    for start in range(0, hidden_size, width(carry_y)):
-                        unit = units(start, hidden_size, carry_y)
+                    for start in range(0, hidden_size, width(kept_function_2)):
+                        unit = units(start, hidden_size, kept_function_2)
                         adjoints_x[t, item, hidden_size + unit] = zero
                         adjoints_x[t, item, 3 * hidden_size + unit] = zero
                     continue
-                for start in range(0, hidden_size, width(carry_y)):
-                    unit = units(start, hidden_size, carry_y)
+                for start in range(0, hidden_size, width(kept_function_2)):
+                    unit = units(start, hidden_size, kept_function_2)
+                    function_2 = kept_function_2[t, item, unit]
                     next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
                     error_y_ = error_y[t, item, unit]
                     function_3 = kept_function_3[t, item, unit]
-                    Delta_2 = kept_Delta_2[t, item, unit]
                     y_before = kept_y[t, item, unit]
-                    function_2 = kept_function_2[t, item, unit]
+                    Delta_2 = dt * function_2  # (F.4)
                     d_y_ = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
                     d_y[item, unit] = d_y_
                     d_y_bar = Delta_2 * d_y_ * (one - function_3 * function_3)  # (B.2)
                     d_Delta_2 = -y_before * d_y_ + function_3 * d_y_  # (B.5)
-                    d_Delta_2_bar = function_2 * dt * d_Delta_2 * (one - function_2)  # (B.7)
+                    d_Delta_2_bar = Delta_2 * d_Delta_2 * (one - function_2)  # (B.7)
                     sum_b_2[part, unit] += d_Delta_2_bar  # (B.15)
                     sum_b_y[part, unit] += d_y_bar  # (B.21)
                     adjoints_x[t, item, hidden_size + unit] = d_Delta_2_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_y_bar
-            product(adjoints_x[t, first:stop, 3 * hidden_size : 4 * hidden_size], packed_z, pulled_z[first:stop])
+            product(adjoints_x[t, first:stop, 3 * hidden_size : 4 * hidden_size], packed_z, pulled_z[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
-                    for start in range(0, hidden_size, width(carry_y)):
-                        unit = units(start, hidden_size, carry_y)
+                    for start in range(0, hidden_size, width(kept_function_2)):
+                        unit = units(start, hidden_size, kept_function_2)
                         adjoints_x[t, item, unit] = zero
                         adjoints_x[t, item, 2 * hidden_size + unit] = zero
                     continue
-                for start in range(0, hidden_size, width(carry_y)):
-                    unit = units(start, hidden_size, carry_y)
+                for start in range(0, hidden_size, width(kept_function_2)):
+                    unit = units(start, hidden_size, kept_function_2)
+                    function_1 = kept_function_1[t, item, unit]
                     pulled_product_7 = pulled_z[item, unit]
                     next_z_before_from_loop = carry_z[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     last_error_z_ = last_error_z[item, unit] if t + 1 == lengths[item] else zero
-                    Delta_1 = kept_Delta_1[t, item, unit]
                     function_4 = kept_function_4[t, item, unit]
                     z_before = kept_z[t, item, unit]
-                    function_1 = kept_function_1[t, item, unit]
+                    Delta_1 = dt * function_1  # (F.3)
                     d_z = pulled_product_7 + next_z_before_from_loop + last_error_z_  # (B.3)
                     d_z_before_from_loop = d_z * (one - Delta_1)
                     carry_z[t & 1, item, unit] = d_z_before_from_loop
                     d_z_bar = Delta_1 * d_z * (one - function_4 * function_4)  # (B.4)
                     d_Delta_1 = -z_before * d_z + function_4 * d_z  # (B.6)
-                    d_Delta_1_bar = function_1 * dt * d_Delta_1 * (one - function_1)  # (B.8)
+                    d_Delta_1_bar = Delta_1 * d_Delta_1 * (one - function_1)  # (B.8)
                     sum_b_1[part, unit] += d_Delta_1_bar  # (B.12)
                     sum_b_z[part, unit] += d_z_bar  # (B.18)
                     adjoints_x[t, item, unit] = d_Delta_1_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_z_bar
-            product(adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop])
+            product(adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
-                for start in range(0, hidden_size, width(carry_y)):
-                    unit = units(start, hidden_size, carry_y)
+                for start in range(0, hidden_size, width(kept_function_2)):
+                    unit = units(start, hidden_size, kept_function_2)
+                    function_2 = kept_function_2[t, item, unit]
                     pulled_product_1 = pulled_y_before[item, unit]
-                    Delta_2 = kept_Delta_2[t, item, unit]
                     d_y_ = d_y[item, unit]
+                    Delta_2 = dt * function_2  # (F.4)
                     d_y_before_from_loop = pulled_product_1 + d_y_ * (one - Delta_2)
                     carry_y[t & 1, item, unit] = d_y_before_from_loop
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
@@ -333,12 +330,8 @@ def _run(packed, call, keep_tape):
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
     out_y = np.empty((steps, batch, hidden_size), dtype)
-    (
-        kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, kept_function_3, kept_y,
-    ) = memory.arrays(
+    (kept_function_1, kept_function_2, kept_function_4, kept_z, kept_function_3, kept_y,) = memory.arrays(
         dtype,
-        (rows, batch, hidden_size),
-        (rows, batch, hidden_size),
         (rows, batch, hidden_size),
         (rows, batch, hidden_size),
         (rows, batch, hidden_size),
@@ -346,8 +339,9 @@ def _run(packed, call, keep_tape):
         (rows, batch, hidden_size),
         (carried_rows, batch, hidden_size),
     )
-    (products_y_before, products_x, products_z,) = memory.arrays(
+    (kept_Delta_2, products_y_before, products_x, products_z,) = memory.arrays(
         dtype,
+        (batch, hidden_size),
         (batch, 3 * hidden_size),
         (chunk, batch, 4 * hidden_size),
         (batch, hidden_size),
@@ -360,14 +354,13 @@ def _run(packed, call, keep_tape):
     )
     threads.run(
         _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
-        packed_y_before, kept_y, products_y_before, b_1, hidden_size, b_2, kept_function_1, kept_Delta_1,
-        kept_function_2, kept_Delta_2, b_z, kept_function_4, kept_z, packed_z, products_z, b_y, kept_function_3, out_y
+        packed_y_before, kept_y, products_y_before, b_1, hidden_size, b_2, kept_function_1, kept_function_2,
+        kept_Delta_2, b_z, kept_function_4, kept_z, packed_z, products_z, b_y, kept_function_3, out_y
     )
     y = out_y
     state = State(calls.last_rows(kept_z, call), calls.last_rows(kept_y, call))
     return y, state, Tape(
-        call, kept_x, kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z,
-        kept_function_3, kept_y
+        call, kept_x, kept_function_1, kept_function_2, kept_function_4, kept_z, kept_function_3, kept_y
     ) if keep_tape else None
 
 
@@ -392,10 +385,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     packed_y_before = panels(np.concatenate((W_1, W_2, W_z)))
     packed_x = panels(np.concatenate((V_1, V_2, V_z, V_y)))
     packed_z = panels(W_y)
-    (
-        _, kept_x, kept_function_1, kept_Delta_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z,
-        kept_function_3, kept_y,
-    ) = tape
+    (_, kept_x, kept_function_1, kept_function_2, kept_function_4, kept_z, kept_function_3, kept_y,) = tape
     (error_y,) = errors
     (last_error_z, last_error_y,) = ends
     parts = threads.parts(
@@ -412,29 +402,30 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (d_y, adjoints_x, pulled_y_before, pulled_z,) = memory.arrays(
         dtype,
         (batch, hidden_size),
-        (steps, batch, 4 * hidden_size),
+        (steps, batch, memory.row(4 * hidden_size, dtype)),
         (batch, hidden_size),
         (batch, hidden_size),
     )
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, carry_y, last_error_y, error_y, d_y, kept_function_3,
-        kept_Delta_2, kept_y, kept_function_2, sum_b_2, sum_b_y, adjoints_x, hidden_size, packed_z, pulled_z, carry_z,
-        last_error_z, kept_Delta_1, kept_function_4, kept_z, kept_function_1, sum_b_1, sum_b_z, packed_y_before,
-        pulled_y_before, packed_x, pulled_x
+        _backward_part, parts, steps, chunk, call.lengths, kept_function_2, carry_y, last_error_y, error_y, d_y,
+        kept_function_3, kept_y, sum_b_2, sum_b_y, adjoints_x, hidden_size, packed_z, pulled_z, kept_function_1,
+        carry_z, last_error_z, kept_function_4, kept_z, sum_b_1, sum_b_z, packed_y_before, pulled_y_before, packed_x,
+        pulled_x
     )
-    sum_b_2 = sum_b_2.sum(axis=0, keepdims=True)
-    sum_b_y = sum_b_y.sum(axis=0, keepdims=True)
-    sum_b_1 = sum_b_1.sum(axis=0, keepdims=True)
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
+    sum_b_2 = calls.total(sum_b_2)
+    sum_b_y = calls.total(sum_b_y)
+    sum_b_1 = calls.total(sum_b_1)
+    sum_b_z = calls.total(sum_b_z)
     weights_y_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size)[:, 0 : 3 * hidden_size], kept_y[:-1].reshape(steps * batch,
-        hidden_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_y[:-1].reshape(steps *
+        batch, hidden_size), parts
     )
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_z = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size)[:, 3 * hidden_size : 4 * hidden_size],
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 3 * hidden_size : 4 * hidden_size],
         kept_z[1:].reshape(steps * batch, hidden_size), parts
     )
     return Grads(

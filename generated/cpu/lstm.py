@@ -1,7 +1,7 @@
 """LSTM: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
-Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -151,7 +151,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop])
+            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -246,7 +246,7 @@ def _backward_part(
                     adjoints_x[t, item, hidden_size + unit] = d_f_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_g_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_o_bar
-            product(adjoints_x[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            product(adjoints_x[t, first:stop, 0 : 4 * hidden_size], packed_h_before, pulled_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -369,7 +369,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     pulled_x = np.empty((steps, batch, input_size), dtype)
     (adjoints_x, pulled_h_before,) = memory.arrays(
         dtype,
-        (steps, batch, 4 * hidden_size),
+        (steps, batch, memory.row(4 * hidden_size, dtype)),
         (batch, hidden_size),
     )
     threads.run(
@@ -377,15 +377,17 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g, sum_b_i, sum_b_f, sum_b_g, sum_b_o, adjoints_x,
         hidden_size, packed_h_before, pulled_h_before, packed_x, pulled_x
     )
-    sum_b_i = sum_b_i.sum(axis=0, keepdims=True)
-    sum_b_f = sum_b_f.sum(axis=0, keepdims=True)
-    sum_b_g = sum_b_g.sum(axis=0, keepdims=True)
-    sum_b_o = sum_b_o.sum(axis=0, keepdims=True)
+    sum_b_i = calls.total(sum_b_i)
+    sum_b_f = calls.total(sum_b_f)
+    sum_b_g = calls.total(sum_b_g)
+    sum_b_o = calls.total(sum_b_o)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_h[:-1].reshape(steps *
+        batch, hidden_size), parts
     )
     return Grads(
         params=Params(

@@ -1,7 +1,7 @@
 """The first LSTM, without forget gate: cpu kernels.
 
 Source: Hochreiter and Schmidhuber 1997, Long Short-Term Memory, Neural Computation 9(8), section 4 and appendix A.1, memory cell blocks of size 1
-Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -72,7 +72,6 @@ class Tape(NamedTuple):
     call: calls.Call
     kept_x: np.ndarray
     kept_function_2: np.ndarray
-    kept_z: np.ndarray
     kept_i: np.ndarray
     kept_o: np.ndarray
     kept_function_1: np.ndarray
@@ -130,8 +129,7 @@ def init_state(params, batch, **sizes):
 @njit(cache=True, error_model="numpy", nogil=True)
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_y_before, kept_y,
-    products_y_before, b_z, hidden_size, b_in, b_out, kept_function_2, kept_z, kept_i, kept_o, kept_c, kept_function_1,
-    out_y
+    products_y_before, b_z, hidden_size, b_in, b_out, kept_function_2, kept_i, kept_o, kept_c, kept_function_1, out_y
 ):
     real = kept_x.dtype.type
     four = real(4)
@@ -143,7 +141,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop])
+            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -167,7 +165,6 @@ def _forward_part(
                     function_2 = sigmoid(z_bar)
                     kept_function_2[here, item, unit] = function_2
                     z = four * function_2 - two  # (F.4)
-                    kept_z[here, item, unit] = z
                     i = sigmoid(i_bar)  # (F.5)
                     kept_i[here, item, unit] = i
                     o = sigmoid(o_bar)  # (F.6)
@@ -183,11 +180,11 @@ def _forward_part(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o, carry_c,
-    last_error_c, kept_z, kept_i, kept_function_2, sum_b_z, sum_b_in, sum_b_out, adjoints_x, hidden_size,
-    packed_y_before, pulled_y_before, packed_x, pulled_x
+    part, first, stop, steps, chunk, lengths, kept_function_2, carry_y, last_error_y, error_y, kept_function_1, kept_o,
+    carry_c, last_error_c, kept_i, sum_b_z, sum_b_in, sum_b_out, adjoints_x, hidden_size, packed_y_before,
+    pulled_y_before, packed_x, pulled_x
 ):
-    real = carry_y.dtype.type
+    real = kept_function_2.dtype.type
     four = real(4)
     one = real(1)
     two = real(2)
@@ -197,14 +194,15 @@ def _backward_part(
         for t in range(end - 1, begin - 1, -1):
             for item in range(first, stop):
                 if t >= lengths[item]:
-                    for start in range(0, hidden_size, width(carry_y)):
-                        unit = units(start, hidden_size, carry_y)
+                    for start in range(0, hidden_size, width(kept_function_2)):
+                        unit = units(start, hidden_size, kept_function_2)
                         adjoints_x[t, item, unit] = zero
                         adjoints_x[t, item, hidden_size + unit] = zero
                         adjoints_x[t, item, 2 * hidden_size + unit] = zero
                     continue
-                for start in range(0, hidden_size, width(carry_y)):
-                    unit = units(start, hidden_size, carry_y)
+                for start in range(0, hidden_size, width(kept_function_2)):
+                    unit = units(start, hidden_size, kept_function_2)
+                    function_2 = kept_function_2[t, item, unit]
                     next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
                     error_y_ = error_y[t, item, unit]
@@ -212,31 +210,31 @@ def _backward_part(
                     o = kept_o[t, item, unit]
                     next_c_before_from_loop = carry_c[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     last_error_c_ = last_error_c[item, unit] if t + 1 == lengths[item] else zero
-                    z = kept_z[t, item, unit]
                     i = kept_i[t, item, unit]
-                    function_2 = kept_function_2[t, item, unit]
+                    common_1 = four * function_2
+                    z = common_1 - two  # (F.4)
                     d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
-                    common_1 = two * function_1
-                    d_c = next_c_before_from_loop + common_1 * o * d_y * (one - function_1) + last_error_c_  # (B.2)
+                    common_2 = two * function_1
+                    d_c = next_c_before_from_loop + common_2 * o * d_y * (one - function_1) + last_error_c_  # (B.2)
                     carry_c[t & 1, item, unit] = d_c
-                    d_o = d_y * (common_1 - one)  # (B.3)
+                    d_o = d_y * (common_2 - one)  # (B.3)
                     d_i = z * d_c  # (B.4)
                     d_z = i * d_c  # (B.5)
                     d_o_bar = o * d_o * (one - o)  # (B.6)
                     d_i_bar = i * d_i * (one - i)  # (B.7)
-                    d_z_bar = four * function_2 * d_z * (one - function_2)  # (B.8)
+                    d_z_bar = common_1 * d_z * (one - function_2)  # (B.8)
                     sum_b_z[part, unit] += d_z_bar  # (B.12)
                     sum_b_in[part, unit] += d_i_bar  # (B.15)
                     sum_b_out[part, unit] += d_o_bar  # (B.18)
                     adjoints_x[t, item, unit] = d_z_bar
                     adjoints_x[t, item, hidden_size + unit] = d_i_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_o_bar
-            product(adjoints_x[t, first:stop], packed_y_before, pulled_y_before[first:stop])
+            product(adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
-                for start in range(0, hidden_size, width(carry_y)):
-                    unit = units(start, hidden_size, carry_y)
+                for start in range(0, hidden_size, width(kept_function_2)):
+                    unit = units(start, hidden_size, kept_function_2)
                     pulled_product_2 = pulled_y_before[item, unit]
                     carry_y[t & 1, item, unit] = pulled_product_2
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
@@ -286,9 +284,8 @@ def _run(packed, call, keep_tape):
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
     out_y = np.empty((steps, batch, hidden_size), dtype)
-    (kept_function_2, kept_z, kept_i, kept_o, kept_function_1, kept_y,) = memory.arrays(
+    (kept_function_2, kept_i, kept_o, kept_function_1, kept_y,) = memory.arrays(
         dtype,
-        (rows, batch, hidden_size),
         (rows, batch, hidden_size),
         (rows, batch, hidden_size),
         (rows, batch, hidden_size),
@@ -308,14 +305,12 @@ def _run(packed, call, keep_tape):
     )
     threads.run(
         _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
-        packed_y_before, kept_y, products_y_before, b_z, hidden_size, b_in, b_out, kept_function_2, kept_z, kept_i,
-        kept_o, kept_c, kept_function_1, out_y
+        packed_y_before, kept_y, products_y_before, b_z, hidden_size, b_in, b_out, kept_function_2, kept_i, kept_o,
+        kept_c, kept_function_1, out_y
     )
     y = out_y
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_y, call))
-    return y, state, Tape(
-        call, kept_x, kept_function_2, kept_z, kept_i, kept_o, kept_function_1, kept_y
-    ) if keep_tape else None
+    return y, state, Tape(call, kept_x, kept_function_2, kept_i, kept_o, kept_function_1, kept_y) if keep_tape else None
 
 
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
@@ -336,7 +331,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     R_out = calls.plain(params.R_out)
     packed_x = panels(np.concatenate((W_z, W_in, W_out)))
     packed_y_before = panels(np.concatenate((R_z, R_in, R_out)))
-    (_, kept_x, kept_function_2, kept_z, kept_i, kept_o, kept_function_1, kept_y,) = tape
+    (_, kept_x, kept_function_2, kept_i, kept_o, kept_function_1, kept_y,) = tape
     (error_y,) = errors
     (last_error_c, last_error_y,) = ends
     parts = threads.parts(
@@ -350,22 +345,24 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     pulled_x = np.empty((steps, batch, input_size), dtype)
     (adjoints_x, pulled_y_before,) = memory.arrays(
         dtype,
-        (steps, batch, 3 * hidden_size),
+        (steps, batch, memory.row(3 * hidden_size, dtype)),
         (batch, hidden_size),
     )
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o,
-        carry_c, last_error_c, kept_z, kept_i, kept_function_2, sum_b_z, sum_b_in, sum_b_out, adjoints_x, hidden_size,
+        _backward_part, parts, steps, chunk, call.lengths, kept_function_2, carry_y, last_error_y, error_y,
+        kept_function_1, kept_o, carry_c, last_error_c, kept_i, sum_b_z, sum_b_in, sum_b_out, adjoints_x, hidden_size,
         packed_y_before, pulled_y_before, packed_x, pulled_x
     )
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
-    sum_b_in = sum_b_in.sum(axis=0, keepdims=True)
-    sum_b_out = sum_b_out.sum(axis=0, keepdims=True)
+    sum_b_z = calls.total(sum_b_z)
+    sum_b_in = calls.total(sum_b_in)
+    sum_b_out = calls.total(sum_b_out)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_y_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size), kept_y[:-1].reshape(steps * batch, hidden_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_y[:-1].reshape(steps *
+        batch, hidden_size), parts
     )
     return Grads(
         params=Params(

@@ -1,7 +1,7 @@
 """LSTM with coupled input and forget gate: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant CIFG (coupled input and forget gate)
-Equations: 7b00a1803e8cff44, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 7b00a1803e8cff44, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -76,7 +76,6 @@ class Tape(NamedTuple):
     kept_x: np.ndarray
     kept_z: np.ndarray
     kept_i: np.ndarray
-    kept_f: np.ndarray
     kept_c: np.ndarray
     kept_o: np.ndarray
     kept_function_1: np.ndarray
@@ -138,8 +137,8 @@ def init_state(params, batch, **sizes):
 @njit(cache=True, error_model="numpy", nogil=True)
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_y_before, kept_y,
-    products_y_before, b_z, hidden_size, kept_c, p_in, b_in, kept_z, kept_i, kept_f, p_out, b_out, kept_o,
-    kept_function_1, out_y
+    products_y_before, b_z, hidden_size, kept_c, p_in, b_in, kept_z, kept_i, p_out, b_out, kept_o, kept_function_1,
+    out_y
 ):
     real = kept_x.dtype.type
     one = real(1)
@@ -149,7 +148,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop])
+            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -174,7 +173,6 @@ def _forward_part(
                     i = sigmoid(i_bar)  # (F.4)
                     kept_i[here, item, unit] = i
                     f = one - i  # (F.5)
-                    kept_f[here, item, unit] = f
                     c = z * i + c_before * f  # (F.6)
                     kept_c[now, item, unit] = c
                     o_bar = W_out_product + R_out_product + p_out[unit] * c + b_out[unit]  # (F.7)
@@ -189,11 +187,11 @@ def _forward_part(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o, carry_c,
-    last_error_c, p_out, kept_c, kept_z, kept_i, kept_f, p_in, sum_b_z, sum_p_in, sum_b_in, sum_p_out, sum_b_out,
-    adjoints_x, hidden_size, packed_y_before, pulled_y_before, packed_x, pulled_x
+    part, first, stop, steps, chunk, lengths, kept_i, carry_y, last_error_y, error_y, kept_function_1, kept_o, carry_c,
+    last_error_c, p_out, kept_c, kept_z, p_in, sum_b_z, sum_p_in, sum_b_in, sum_p_out, sum_b_out, adjoints_x,
+    hidden_size, packed_y_before, pulled_y_before, packed_x, pulled_x
 ):
-    real = carry_y.dtype.type
+    real = kept_i.dtype.type
     one = real(1)
     zero = real(0)
     for end in range(steps, 0, -chunk):
@@ -201,14 +199,15 @@ def _backward_part(
         for t in range(end - 1, begin - 1, -1):
             for item in range(first, stop):
                 if t >= lengths[item]:
-                    for start in range(0, hidden_size, width(carry_y)):
-                        unit = units(start, hidden_size, carry_y)
+                    for start in range(0, hidden_size, width(kept_i)):
+                        unit = units(start, hidden_size, kept_i)
                         adjoints_x[t, item, unit] = zero
                         adjoints_x[t, item, hidden_size + unit] = zero
                         adjoints_x[t, item, 2 * hidden_size + unit] = zero
                     continue
-                for start in range(0, hidden_size, width(carry_y)):
-                    unit = units(start, hidden_size, carry_y)
+                for start in range(0, hidden_size, width(kept_i)):
+                    unit = units(start, hidden_size, kept_i)
+                    i = kept_i[t, item, unit]
                     next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
                     error_y_ = error_y[t, item, unit]
@@ -218,9 +217,8 @@ def _backward_part(
                     last_error_c_ = last_error_c[item, unit] if t + 1 == lengths[item] else zero
                     c_before = kept_c[t, item, unit]
                     z = kept_z[t, item, unit]
-                    i = kept_i[t, item, unit]
-                    f = kept_f[t, item, unit]
                     c = kept_c[t + 1, item, unit]
+                    f = one - i  # (F.5)
                     d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
                     d_o = function_1 * d_y  # (B.2)
                     d_o_bar = o * d_o * (one - o)  # (B.3)
@@ -228,7 +226,7 @@ def _backward_part(
                     d_f = c_before * d_c  # (B.5)
                     d_i = -d_f + z * d_c  # (B.6)
                     d_z = i * d_c  # (B.7)
-                    d_i_bar = i * d_i * (one - i)  # (B.8)
+                    d_i_bar = f * i * d_i  # (B.8)
                     d_c_before_from_loop = f * d_c + p_in[unit] * d_i_bar
                     carry_c[t & 1, item, unit] = d_c_before_from_loop
                     d_z_bar = d_z * (one - z * z)  # (B.9)
@@ -240,12 +238,12 @@ def _backward_part(
                     adjoints_x[t, item, unit] = d_z_bar
                     adjoints_x[t, item, hidden_size + unit] = d_i_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_o_bar
-            product(adjoints_x[t, first:stop], packed_y_before, pulled_y_before[first:stop])
+            product(adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
-                for start in range(0, hidden_size, width(carry_y)):
-                    unit = units(start, hidden_size, carry_y)
+                for start in range(0, hidden_size, width(kept_i)):
+                    unit = units(start, hidden_size, kept_i)
                     pulled_product_2 = pulled_y_before[item, unit]
                     carry_y[t & 1, item, unit] = pulled_product_2
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
@@ -297,9 +295,8 @@ def _run(packed, call, keep_tape):
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
     out_y = np.empty((steps, batch, hidden_size), dtype)
-    (kept_z, kept_i, kept_f, kept_c, kept_o, kept_function_1, kept_y,) = memory.arrays(
+    (kept_z, kept_i, kept_c, kept_o, kept_function_1, kept_y,) = memory.arrays(
         dtype,
-        (rows, batch, hidden_size),
         (rows, batch, hidden_size),
         (rows, batch, hidden_size),
         (carried_rows, batch, hidden_size),
@@ -319,14 +316,12 @@ def _run(packed, call, keep_tape):
     )
     threads.run(
         _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
-        packed_y_before, kept_y, products_y_before, b_z, hidden_size, kept_c, p_in, b_in, kept_z, kept_i, kept_f, p_out,
-        b_out, kept_o, kept_function_1, out_y
+        packed_y_before, kept_y, products_y_before, b_z, hidden_size, kept_c, p_in, b_in, kept_z, kept_i, p_out, b_out,
+        kept_o, kept_function_1, out_y
     )
     y = out_y
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_y, call))
-    return y, state, Tape(
-        call, kept_x, kept_z, kept_i, kept_f, kept_c, kept_o, kept_function_1, kept_y
-    ) if keep_tape else None
+    return y, state, Tape(call, kept_x, kept_z, kept_i, kept_c, kept_o, kept_function_1, kept_y) if keep_tape else None
 
 
 def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
@@ -349,7 +344,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     p_out = calls.plain(params.p_out)
     packed_x = panels(np.concatenate((W_z, W_in, W_out)))
     packed_y_before = panels(np.concatenate((R_z, R_in, R_out)))
-    (_, kept_x, kept_z, kept_i, kept_f, kept_c, kept_o, kept_function_1, kept_y,) = tape
+    (_, kept_x, kept_z, kept_i, kept_c, kept_o, kept_function_1, kept_y,) = tape
     (error_y,) = errors
     (last_error_c, last_error_y,) = ends
     parts = threads.parts(
@@ -365,24 +360,26 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     pulled_x = np.empty((steps, batch, input_size), dtype)
     (adjoints_x, pulled_y_before,) = memory.arrays(
         dtype,
-        (steps, batch, 3 * hidden_size),
+        (steps, batch, memory.row(3 * hidden_size, dtype)),
         (batch, hidden_size),
     )
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o,
-        carry_c, last_error_c, p_out, kept_c, kept_z, kept_i, kept_f, p_in, sum_b_z, sum_p_in, sum_b_in, sum_p_out,
-        sum_b_out, adjoints_x, hidden_size, packed_y_before, pulled_y_before, packed_x, pulled_x
+        _backward_part, parts, steps, chunk, call.lengths, kept_i, carry_y, last_error_y, error_y, kept_function_1,
+        kept_o, carry_c, last_error_c, p_out, kept_c, kept_z, p_in, sum_b_z, sum_p_in, sum_b_in, sum_p_out, sum_b_out,
+        adjoints_x, hidden_size, packed_y_before, pulled_y_before, packed_x, pulled_x
     )
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
-    sum_p_in = sum_p_in.sum(axis=0, keepdims=True)
-    sum_b_in = sum_b_in.sum(axis=0, keepdims=True)
-    sum_p_out = sum_p_out.sum(axis=0, keepdims=True)
-    sum_b_out = sum_b_out.sum(axis=0, keepdims=True)
+    sum_b_z = calls.total(sum_b_z)
+    sum_p_in = calls.total(sum_p_in)
+    sum_b_in = calls.total(sum_b_in)
+    sum_p_out = calls.total(sum_p_out)
+    sum_b_out = calls.total(sum_b_out)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_y_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 3 * hidden_size), kept_y[:-1].reshape(steps * batch, hidden_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_y[:-1].reshape(steps *
+        batch, hidden_size), parts
     )
     return Grads(
         params=Params(

@@ -1,7 +1,7 @@
 """LSTM with peephole connections: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), section II.A, equations 1 to 10
-Equations: 4c17308428ffb07e, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 4c17308428ffb07e, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -161,7 +161,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop])
+            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -260,7 +260,7 @@ def _backward_part(
                     adjoints_x[t, item, hidden_size + unit] = d_i_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_f_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_o_bar
-            product(adjoints_x[t, first:stop], packed_y_before, pulled_y_before[first:stop])
+            product(adjoints_x[t, first:stop, 0 : 4 * hidden_size], packed_y_before, pulled_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -392,7 +392,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     pulled_x = np.empty((steps, batch, input_size), dtype)
     (adjoints_x, pulled_y_before,) = memory.arrays(
         dtype,
-        (steps, batch, 4 * hidden_size),
+        (steps, batch, memory.row(4 * hidden_size, dtype)),
         (batch, hidden_size),
     )
     threads.run(
@@ -401,18 +401,20 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         sum_p_for, sum_b_for, sum_p_out, sum_b_out, adjoints_x, hidden_size, packed_y_before, pulled_y_before, packed_x,
         pulled_x
     )
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
-    sum_p_in = sum_p_in.sum(axis=0, keepdims=True)
-    sum_b_in = sum_b_in.sum(axis=0, keepdims=True)
-    sum_p_for = sum_p_for.sum(axis=0, keepdims=True)
-    sum_b_for = sum_b_for.sum(axis=0, keepdims=True)
-    sum_p_out = sum_p_out.sum(axis=0, keepdims=True)
-    sum_b_out = sum_b_out.sum(axis=0, keepdims=True)
+    sum_b_z = calls.total(sum_b_z)
+    sum_p_in = calls.total(sum_p_in)
+    sum_b_in = calls.total(sum_b_in)
+    sum_p_for = calls.total(sum_p_for)
+    sum_b_for = calls.total(sum_b_for)
+    sum_p_out = calls.total(sum_p_out)
+    sum_b_out = calls.total(sum_b_out)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_y_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * hidden_size), kept_y[:-1].reshape(steps * batch, hidden_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_y[:-1].reshape(steps *
+        batch, hidden_size), parts
     )
     return Grads(
         params=Params(

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -167,7 +167,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_r[before, first:stop], packed_r_before, products_r_before[first:stop])
+            product(kept_r[before, first:stop], packed_r_before, products_r_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, cell_size, width(kept_x)):
@@ -204,7 +204,7 @@ def _forward_part(
                     kept_function_1[here, item, unit] = function_1
                     m = o * function_1  # (F.10)
                     kept_m[here, item, unit] = m
-            product(kept_m[here, first:stop], packed_m, products_m[first:stop])
+            product(kept_m[here, first:stop], packed_m, products_m[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -246,7 +246,7 @@ def _backward_part(
                     error_r_ = error_r[t, item, unit]
                     d_r = next_r_before_from_loop + last_error_r_ + error_r_  # (B.1)
                     adjoints_m[t, item, unit] = d_r
-            product(adjoints_m[t, first:stop], packed_m, pulled_m[first:stop])
+            product(adjoints_m[t, first:stop, 0 : hidden_size], packed_m, pulled_m[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, cell_size, width(carry_r)):
@@ -291,7 +291,7 @@ def _backward_part(
                     adjoints_x[t, item, cell_size + unit] = d_f_bar
                     adjoints_x[t, item, 2 * cell_size + unit] = d_z_bar
                     adjoints_x[t, item, 3 * cell_size + unit] = d_o_bar
-            product(adjoints_x[t, first:stop], packed_r_before, pulled_r_before[first:stop])
+            product(adjoints_x[t, first:stop, 0 : 4 * cell_size], packed_r_before, pulled_r_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -432,8 +432,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     pulled_x = np.empty((steps, batch, input_size), dtype)
     (adjoints_x, adjoints_m, pulled_r_before, pulled_m,) = memory.arrays(
         dtype,
-        (steps, batch, 4 * cell_size),
-        (steps, batch, hidden_size),
+        (steps, batch, memory.row(4 * cell_size, dtype)),
+        (steps, batch, memory.row(hidden_size, dtype)),
         (batch, hidden_size),
         (batch, cell_size),
     )
@@ -443,21 +443,24 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         w_ic, sum_w_ic, sum_b_i, sum_w_fc, sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, cell_size, packed_r_before,
         pulled_r_before, packed_x, pulled_x
     )
-    sum_w_ic = sum_w_ic.sum(axis=0, keepdims=True)
-    sum_b_i = sum_b_i.sum(axis=0, keepdims=True)
-    sum_w_fc = sum_w_fc.sum(axis=0, keepdims=True)
-    sum_b_f = sum_b_f.sum(axis=0, keepdims=True)
-    sum_b_c = sum_b_c.sum(axis=0, keepdims=True)
-    sum_w_oc = sum_w_oc.sum(axis=0, keepdims=True)
-    sum_b_o = sum_b_o.sum(axis=0, keepdims=True)
+    sum_w_ic = calls.total(sum_w_ic)
+    sum_b_i = calls.total(sum_b_i)
+    sum_w_fc = calls.total(sum_w_fc)
+    sum_b_f = calls.total(sum_b_f)
+    sum_b_c = calls.total(sum_b_c)
+    sum_w_oc = calls.total(sum_w_oc)
+    sum_b_o = calls.total(sum_b_o)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * cell_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_r_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 4 * cell_size), kept_r[:-1].reshape(steps * batch, hidden_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size], kept_r[:-1].reshape(steps * batch,
+        hidden_size), parts
     )
     weights_m = weight_gradient(
-        adjoints_m.reshape(steps * batch, hidden_size), kept_m.reshape(steps * batch, cell_size), parts
+        adjoints_m.reshape(steps * batch, adjoints_m.shape[2])[:, 0 : hidden_size], kept_m.reshape(steps * batch,
+        cell_size), parts
     )
     return Grads(
         params=Params(

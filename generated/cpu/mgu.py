@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -127,7 +127,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop])
+            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -144,7 +144,7 @@ def _forward_part(
                     kept_f[here, item, unit] = f
                     operand_4 = f * h_before
                     kept_operand_4[here, item, unit] = operand_4
-            product(kept_operand_4[here, first:stop], packed_operand_4, products_operand_4[first:stop])
+            product(kept_operand_4[here, first:stop], packed_operand_4, products_operand_4[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -198,7 +198,8 @@ def _backward_part(
                     sum_b_h[part, unit] += d_n_bar  # (B.12)
                     adjoints_x[t, item, hidden_size + unit] = d_n_bar
             product(
-                adjoints_x[t, first:stop, hidden_size : 2 * hidden_size], packed_operand_4, pulled_operand_4[first:stop]
+                adjoints_x[t, first:stop, hidden_size : 2 * hidden_size], packed_operand_4,
+                pulled_operand_4[first:stop], t
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -217,7 +218,7 @@ def _backward_part(
                     d_f_bar = f * d_f * (one - f)  # (B.5)
                     sum_b_f[part, unit] += d_f_bar  # (B.9)
                     adjoints_x[t, item, unit] = d_f_bar
-            product(adjoints_x[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop])
+            product(adjoints_x[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -335,7 +336,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (d_h, adjoints_x, pulled_h_before, pulled_operand_4,) = memory.arrays(
         dtype,
         (batch, hidden_size),
-        (steps, batch, 2 * hidden_size),
+        (steps, batch, memory.row(2 * hidden_size, dtype)),
         (batch, hidden_size),
         (batch, hidden_size),
     )
@@ -344,17 +345,18 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         adjoints_x, hidden_size, packed_operand_4, pulled_operand_4, kept_h, sum_b_f, packed_h_before, pulled_h_before,
         packed_x, pulled_x
     )
-    sum_b_h = sum_b_h.sum(axis=0, keepdims=True)
-    sum_b_f = sum_b_f.sum(axis=0, keepdims=True)
+    sum_b_h = calls.total(sum_b_h)
+    sum_b_f = calls.total(sum_b_f)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, 2 * hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 2 * hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, 2 * hidden_size)[:, 0 : hidden_size], kept_h[:-1].reshape(steps * batch,
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_h[:-1].reshape(steps * batch,
         hidden_size), parts
     )
     weights_operand_4 = weight_gradient(
-        adjoints_x.reshape(steps * batch, 2 * hidden_size)[:, hidden_size : 2 * hidden_size],
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, hidden_size : 2 * hidden_size],
         kept_operand_4.reshape(steps * batch, hidden_size), parts
     )
     return Grads(

@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -136,7 +136,7 @@ def _forward_part(
         product_of_steps(kept_z[begin:end], 0, packed_z, products_z[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop])
+            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -194,7 +194,7 @@ def _backward_part(
                     d_z_from_loop[t, item, unit] = d_z_from_loop_
                     sum_b_u[part, unit] += d_u_bar  # (B.11)
                     adjoints_h_before[t, item, unit] = d_u_bar
-            product(adjoints_h_before[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            product(adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -326,8 +326,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         dtype,
         (batch, hidden_size),
         (steps, batch, hidden_size),
-        (steps, batch, hidden_size),
-        (steps, batch, hidden_size),
+        (steps, batch, memory.row(hidden_size, dtype)),
+        (steps, batch, memory.row(hidden_size, dtype)),
         (batch, hidden_size),
         (steps, batch, hidden_size),
     )
@@ -336,16 +336,19 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         d_z_from_loop, sum_b_u, adjoints_h_before, hidden_size, packed_h_before, pulled_h_before, packed_z, pulled_z,
         sum_b_z, adjoints_x, packed_x, pulled_x
     )
-    sum_b_u = sum_b_u.sum(axis=0, keepdims=True)
-    sum_b_z = sum_b_z.sum(axis=0, keepdims=True)
+    sum_b_u = calls.total(sum_b_u)
+    sum_b_z = calls.total(sum_b_z)
     weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps * batch,
+        input_size), parts
     )
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size), parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), parts
     )
     weights_z = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, hidden_size), kept_z.reshape(steps * batch, hidden_size), parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size], kept_z.reshape(steps *
+        batch, hidden_size), parts
     )
     return Grads(
         params=Params(

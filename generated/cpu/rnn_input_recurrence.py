@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cpu kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -312,8 +312,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (from_prefix_x, adjoints_x_before, adjoints_h, pulled_x_before, pulled_x, pulled_h,) = memory.arrays(
         dtype,
         (steps, batch, input_size),
-        (steps, batch, hidden_size),
-        (steps, batch, output_size),
+        (steps, batch, memory.row(hidden_size, dtype)),
+        (steps, batch, memory.row(output_size, dtype)),
         (steps, batch, input_size),
         (steps, batch, input_size),
         (steps, batch, hidden_size),
@@ -323,16 +323,19 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         pulled_h, kept_h, sum_b, adjoints_x_before, hidden_size, packed_x_before, pulled_x_before, packed_x, pulled_x,
         from_prefix_x, last_error_x, d_x, input_size
     )
-    sum_c_o = sum_c_o.sum(axis=0, keepdims=True)
-    sum_b = sum_b.sum(axis=0, keepdims=True)
+    sum_c_o = calls.total(sum_c_o)
+    sum_b = calls.total(sum_b)
     weights_x_before = weight_gradient(
-        adjoints_x_before.reshape(steps * batch, hidden_size), kept_x[:-1].reshape(steps * batch, input_size), parts
+        adjoints_x_before.reshape(steps * batch, adjoints_x_before.shape[2])[:, 0 : hidden_size],
+        kept_x[:-1].reshape(steps * batch, input_size), parts
     )
     weights_x = weight_gradient(
-        adjoints_x_before.reshape(steps * batch, hidden_size), kept_x[1:].reshape(steps * batch, input_size), parts
+        adjoints_x_before.reshape(steps * batch, adjoints_x_before.shape[2])[:, 0 : hidden_size],
+        kept_x[1:].reshape(steps * batch, input_size), parts
     )
     weights_h = weight_gradient(
-        adjoints_h.reshape(steps * batch, output_size), kept_h.reshape(steps * batch, hidden_size), parts
+        adjoints_h.reshape(steps * batch, adjoints_h.shape[2])[:, 0 : output_size], kept_h.reshape(steps * batch,
+        hidden_size), parts
     )
     return Grads(
         params=Params(

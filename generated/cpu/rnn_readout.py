@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support 0691e2c293dc413b. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support 26f9e6ddb4c12b3d. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -118,7 +118,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[t, first:stop], packed_h_before, products_h_before[first:stop])
+            product(kept_h[t, first:stop], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -202,7 +202,7 @@ def _backward_part(
                     d_a = d_h * (one - h * h)  # (B.3)
                     sum_b[part, unit] += d_a  # (B.5)
                     adjoints_h_before[t, item, unit] = d_a
-            product(adjoints_h_before[t, first:stop], packed_h_before, pulled_h_before[first:stop])
+            product(adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -318,8 +318,8 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     (d_h_from_suffix, adjoints_h_before, adjoints_h_after, pulled_h_before, pulled_h_after,) = memory.arrays(
         dtype,
         (steps, batch, hidden_size),
-        (steps, batch, hidden_size),
-        (steps, batch, output_size),
+        (steps, batch, memory.row(hidden_size, dtype)),
+        (steps, batch, memory.row(output_size, dtype)),
         (batch, hidden_size),
         (steps, batch, hidden_size),
     )
@@ -328,16 +328,19 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         packed_h_after, pulled_h_after, d_h_from_suffix, hidden_size, carry_h, last_error_h, kept_h, sum_b,
         adjoints_h_before, packed_h_before, pulled_h_before, packed_x, pulled_x
     )
-    sum_c_o = sum_c_o.sum(axis=0, keepdims=True)
-    sum_b = sum_b.sum(axis=0, keepdims=True)
+    sum_c_o = calls.total(sum_c_o)
+    sum_b = calls.total(sum_b)
     weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, hidden_size), kept_h[:-1].reshape(steps * batch, hidden_size), parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), parts
     )
     weights_x = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, hidden_size), kept_x.reshape(steps * batch, input_size), parts
+        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps *
+        batch, input_size), parts
     )
     weights_h_after = weight_gradient(
-        adjoints_h_after.reshape(steps * batch, output_size), kept_h[1:].reshape(steps * batch, hidden_size), parts
+        adjoints_h_after.reshape(steps * batch, adjoints_h_after.shape[2])[:, 0 : output_size], kept_h[1:].reshape(steps
+        * batch, hidden_size), parts
     )
     return Grads(
         params=Params(

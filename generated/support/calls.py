@@ -12,7 +12,7 @@ from generated.support.expected import Array, Dtype, contiguous, describe
 from generated.support.signature import Signature
 
 
-CHUNK = 512
+CHUNK = 128
 """Rows of a batched product: its factors and results stay in the caches until the loop has used them."""
 
 
@@ -136,6 +136,11 @@ def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
     if call.steps and not call.ragged:
         return carried
     return carried + np.where((call.lengths == 0)[:, None], last_error, last_error.dtype.type(0))
+
+
+def total(sums: Array) -> Array:
+    """The sums of all parts of the batch (parts, n) as one, (1, n), always added in the same order."""
+    return sums if len(sums) == 1 else sums.sum(axis=0, keepdims=True)
 
 
 def plain(array: Array) -> Array:

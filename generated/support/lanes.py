@@ -23,7 +23,8 @@ from numba.core.errors import TypingError
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, lower_cast, register_model
 
-from generated.support import scalar
+from generated.support.arithmetic import Vector
+from generated.support.logarithms import power
 from generated.support.vectors import HOST, Lanes, Matrix
 
 _INTEGER = ir.IntType(64)
@@ -143,8 +144,9 @@ def _absolute(_context: Any, builder: Any, sig: Any, values: Any) -> Any:
 
 
 @lower_builtin(operator.pow, LanesType, LanesType)
-def _raise_to(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-    return lane_by_lane(context, builder, scalar.power, sig.return_type, values)
+def _raise_to(_context: Any, builder: Any, sig: Any, values: Any) -> Any:
+    lanes = lanes_of(builder, sig.return_type)
+    return power(*(Vector(lanes, value) for value in values)).value
 
 
 @lower_cast(types.Float, LanesType)
@@ -158,24 +160,6 @@ def _convert(_context: Any, builder: Any, source: LanesType, target: LanesType, 
         return value
     convert = builder.fpext if source.element.bitwidth < target.element.bitwidth else builder.fptrunc
     return convert(value, lanes_of(builder, target).type)
-
-
-def lane_by_lane(context: Any, builder: Any, function: Any, kind: LanesType, values: Any) -> Any:
-    """A compiled function of numbers, applied to each lane in turn."""
-    call = number_function(context, function, (kind.element,) * len(values))
-    places = [cgutils.alloca_once_value(builder, value) for value in values]
-    element = values[0].type.element.as_pointer()
-    starts = [builder.bitcast(place, element) for place in places]
-    with cgutils.for_range(builder, ir.Constant(_INTEGER, kind.count)) as loop:
-        pointers = [builder.gep(start, [loop.index]) for start in starts]
-        builder.store(call(builder, [builder.load(pointer) for pointer in pointers]), pointers[0])
-    return builder.load(places[0])
-
-
-def number_function(context: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
-    """A compiled function of numbers, to be called from code that is being written."""
-    kind = context.typing_context.resolve_value_type(function)
-    return context.get_function(kind, kind.get_call_type(context.typing_context, arguments, {}))
 
 
 def _place(array: Any, index: Any) -> Any:

@@ -20,6 +20,8 @@ _SMALL = 1 << 16
 """Bytes below which every array is allocated by itself: there the allocator of NumPy needs no fresh pages."""
 _LINE = 64
 """Bytes of a cache line. Every array starts at one."""
+_PAGE = 4096
+"""Bytes of a page."""
 _STAGGER = 3 * _LINE
 """Bytes between arrays, so that rows of the same number in several arrays do not meet in one set of the caches."""
 _MOST_FREE = 4
@@ -72,6 +74,14 @@ def arrays(dtype: Dtype, *shapes: Sequence[int]) -> list[Array]:
         given.append(np.ndarray(tuple(shape), dtype, loan, offset))
         offset += size
     return given
+
+
+def row(columns: int, dtype: Dtype) -> int:
+    """How many elements a row of `columns` gets in a matrix that is also read column by column.
+
+    Where all rows start at the same place of a page, elements below each other meet in one set of the caches.
+    """
+    return columns + _LINE // dtype.itemsize if columns * dtype.itemsize % _PAGE == 0 else columns
 
 
 def release() -> None:

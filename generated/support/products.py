@@ -16,9 +16,10 @@ from numba.extending import register_jitable
 from generated.support import threads
 from generated.support.compiling import compiled
 from generated.support.expected import contiguous
+from generated.support.lanes import width
 from generated.support.packing import fill_panels
 from generated.support.threads import Part
-from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, WIDEST, multiply_tile
+from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, multiply_rows
 
 _LINE = 64
 """Bytes of a cache line: no load of a panel spans two of them."""
@@ -92,44 +93,46 @@ def product_of_steps(a, column, packed, out, first, stop):
 
 
 @compiled
-def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray) -> None:
+def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray, turn: int = 0) -> None:
     """out (m, n) = a (m, k) @ b (k, n) for the `panels` of b; zeros where k is 0.
+
+    An odd `turn` visits the panels from the last one to the first: where every step of a loop multiplies by the same
+    matrix and the caches do not hold all of it, the panels of the end of one step are still there for the next one.
 
     Raises ValueError for sizes that do not fit.
     """
-    columns = PANEL_BYTES // out.itemsize
+    columns = PANEL * width(out)
     if a.shape[0] != out.shape[0] or a.shape[1] != packed.shape[1]:
         raise ValueError("product: the rows of a and out, or the columns of a and the rows of b, do not fit")
+    if a.size > 0 and a.shape[1] > 1 and a.strides[1] != a.itemsize:
+        raise ValueError("product: the elements of a row of a are not neighbours")
     if packed.shape[2] != columns or packed.shape[0] != -(-out.shape[1] // columns):
         raise ValueError("product: the panels do not fit the columns of out, or another CPU")
-    _multiply(a, packed, out, False)
+    _multiply(a, packed, out, turn, False)
 
 
 @compiled
-def _multiply(a, packed, out, gradient):
-    """Tile after tile: a block of rows passes each panel by, so that the panel is read from memory once."""
-    lanes = PANEL_BYTES // PANEL // out.itemsize
+def _multiply(a, packed, out, turn, gradient):
+    """Rows of tiles: a block of them passes each panel by, so that the panel is read from memory once.
+
+    Few rows take several panels at once, which hides more latency; but from farther away one stream arrives faster.
+    """
     rows, depth = out.shape[0], a.shape[0 if gradient else 1]
-    # A division takes as long as a small tile: where one tile has all rows there is none.
+    vectors = -(-out.shape[1] // width(out))
+    if 0 < rows <= ROWS and packed.size * packed.itemsize <= _NEAR:
+        multiply_rows(a, packed, out, 0, rows, 0, vectors, gradient)
+        return
     block = rows if rows <= ROWS else max(_LEFT // max(depth, 1) // ROWS, 1) * ROWS
     for start in range(0, rows, max(block, 1)):
-        height = min(block, rows - start)
-        tiles = 1 if height <= ROWS else -(-height // ROWS)
-        least, larger = (height, 0) if tiles == 1 else (height // tiles, height % tiles)
-        left = -(-out.shape[1] // lanes)
-        panel = 0
-        # Few rows: several panels at once hide more latency, but from farther away one stream arrives faster.
-        vectors = PANEL if tiles > 1 or packed.size * packed.itemsize > _NEAR else WIDEST[height]
-        while left > 0:
-            while vectors > left:
-                vectors //= 2
+        tiles = -(-min(block, rows - start) // ROWS)
+        least, larger = divmod(min(block, rows - start), tiles)
+        for number in range(len(packed)):
+            panel = len(packed) - 1 - number if turn & 1 else number
             row = start
             for tile in range(tiles):
                 count = least + 1 if tile < larger else least
-                multiply_tile(a, packed, out, row, count, panel, vectors, gradient)
+                multiply_rows(a, packed, out, row, count, panel, min(PANEL, vectors - panel * PANEL), gradient)
                 row += count
-            left -= vectors
-            panel += -(-vectors // PANEL)
 
 
 @compiled
@@ -138,7 +141,7 @@ def _add_blocks(part, first, stop, adjoints, operands, room, out):
     for start in range(0, len(adjoints), _DEPTH):
         end = min(start + _DEPTH, len(adjoints))
         fill_panels(operands[start:end], room[part])
-        _multiply(adjoints[start:end, first:stop], room[part], out[first:stop], True)
+        _multiply(adjoints[start:end, first:stop], room[part], out[first:stop], 0, True)
 
 
 def _room(count: int, depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
@@ -146,5 +149,5 @@ def _room(count: int, depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
     shape = (count, *panel_shape(depth, columns, dtype.itemsize))
     size = math.prod(shape)
     base = np.empty(size + _LINE // dtype.itemsize, dtype)
-    start = -base.ctypes.data % _LINE // dtype.itemsize
+    start = -base.__array_interface__["data"][0] % _LINE // dtype.itemsize
     return base[start : start + size].reshape(shape)

@@ -2,7 +2,8 @@
 
 A tile is 1 to ROWS rows by a few vectors of columns. For every k it takes one element of the left matrix per row,
 broadcast, times the vectors of one row of the right matrix, which lies in panels: columns in groups of PANEL vectors,
-each group (k, PANEL * lanes) by itself, so that it is read in one stream.
+each group (k, PANEL * lanes) by itself, so that it is read in one stream. Every form of a tile is a function of its own
+in the machine code, where all its sums find registers.
 """
 
 from __future__ import annotations
@@ -34,18 +35,14 @@ def _widest(rows: int) -> int:
     return vectors
 
 
-WIDEST = (PANEL, *(_widest(rows) for rows in range(1, ROWS + 1)))
-"""By the number of rows: the most vectors in each. A tile may have that many, or half, a quarter ... of them."""
-
-
 @intrinsic(prefer_literal=True)
-def multiply_tile(_typing, a, panels, out, row, rows, panel, vectors, gradient):
+def multiply_rows(_typing, a, panels, out, row, rows, panel, vectors, gradient):
     """out[row:row+rows, columns] = a[row:row+rows] @ b[:, columns]; with a literal True for `gradient`, += and aᵀ.
 
     `a` (m, k), or (k, m) for a gradient, may be neighbouring columns of a wider array in C order. `panels` (panels, k,
     PANEL * lanes) holds b, `out` (m, n) is in C order. The columns are those of `vectors` vectors from the panel
-    numbered `panel`; those beyond n are not stored. Nothing is checked: `rows` and `vectors` must be of a tile that
-    WIDEST allows, and inside the arrays.
+    numbered `panel`; those beyond n are not stored. Nothing is checked: there are 1 to ROWS `rows`, and all is inside
+    the arrays.
     """
     matrices = all(isinstance(item, types.Array) for item in (a, panels, out))
     if not matrices or a.layout == "F" or panels.layout != "C" or out.layout != "C":
@@ -59,80 +56,136 @@ def multiply_tile(_typing, a, panels, out, row, rows, panel, vectors, gradient):
         arrays = [
             Matrix(context, builder, kind, value) for kind, value in zip((a, panels, out), values[:3], strict=True)
         ]
-        first_row, count, first_panel, width = values[3:7]
-        tile = _Tile(builder, *arrays, first_row, first_panel, gradient.literal_value)
-        last = builder.append_basic_block("multiplied")
-        choice = builder.switch(_combined(builder, count, width), last)
-        for height in range(1, ROWS + 1):
-            for columns in _widths(height):
-                block = builder.append_basic_block(f"tile_{height}_{columns}")
-                choice.add_case(ir.Constant(count.type, height * 16 + columns), block)
-                builder.position_at_end(block)
-                tile.emit(height, columns)
-                builder.branch(last)
-        builder.position_at_end(last)
+        _Rows(builder, *arrays, *values[3:7], gradient.literal_value).emit()
         return context.get_dummy_value()
 
     return signature, emit
 
 
-def _widths(rows: int) -> list[int]:
-    """The numbers of vectors that a tile of `rows` rows may have."""
-    return [2**power for power in range(WIDEST[rows].bit_length())]
+class _Rows:
+    """Writes the calls of the tiles that make up some rows of a product: the widest first, then halves of it."""
 
+    def __init__(
+        self, builder: Any, a: Matrix, panels: Matrix, out: Matrix, row: Any, rows: Any, panel: Any, vectors: Any,
+        gradient: bool,
+    ) -> None:  # fmt: skip
+        self.builder, self.a, self.panels, self.out = builder, a, panels, out
+        self.row, self.rows, self.panel, self.vectors, self.gradient = row, rows, panel, vectors, gradient
+        self.lanes = Lanes(builder, out.element.pointee)
 
-def _combined(builder: Any, rows: Any, vectors: Any) -> Any:
-    """One number for both, for the choice of the code."""
-    return builder.add(builder.mul(rows, ir.Constant(rows.type, 16)), vectors)
+    def emit(self) -> None:
+        """The choice by the number of rows."""
+        builder = self.builder
+        last = builder.append_basic_block("multiplied")
+        choice = builder.switch(self.rows, last)
+        for rows in range(1, ROWS + 1):
+            block = builder.append_basic_block(f"rows_{rows}")
+            choice.add_case(self._number(rows), block)
+            builder.position_at_end(block)
+            self._emit(rows)
+            builder.branch(last)
+        builder.position_at_end(last)
+
+    def _emit(self, rows: int) -> None:
+        builder, width = self.builder, _widest(rows)
+        whole = builder.and_(self.vectors, self._number(-width))
+        with cgutils.for_range_slice(builder, self._number(0), whole, self._number(width), inc=True) as (start, _):
+            self._call(rows, width, start)
+        while width > 1:
+            start = builder.and_(self.vectors, self._number(-width))
+            width //= 2
+            is_there = builder.icmp_signed("!=", builder.and_(self.vectors, self._number(width)), self._number(0))
+            with builder.if_then(is_there):
+                self._call(rows, width, start)
+
+    def _call(self, rows: int, width: int, start: Any) -> None:
+        """One tile, from the vector numbered `start` of these rows."""
+        builder, a = self.builder, self.a
+        tile = _Tile(builder.module, self.lanes, rows, width, self.gradient)
+        panel = builder.add(self.panel, builder.udiv(start, self._number(PANEL)))
+        column = builder.mul(panel, self._number(PANEL * self.lanes.count))
+        builder.call(
+            tile.function(),
+            [
+                a.at(self._number(0), self.row) if self.gradient else a.at(self.row),
+                a.strides[0],
+                self.panels.at(panel),
+                self.panels.strides[0],
+                self.out.at(self.row, column),
+                self.out.strides[0],
+                a.shape[0 if self.gradient else 1],
+                builder.sub(self.out.shape[1], column),
+            ],
+        )
+
+    def _number(self, number: int) -> Any:
+        return ir.Constant(self.rows.type, number)
 
 
 class _Tile:
-    """Writes the loop over k for tiles of one product."""
+    """Writes the function of one form of a tile: `rows` rows of `vectors` vectors.
 
-    def __init__(self, builder: Any, a: Matrix, panels: Matrix, out: Matrix, row: Any, panel: Any, gradient: bool):
-        self.builder, self.a, self.panels, self.out = builder, a, panels, out
-        self.row, self.panel, self.gradient = row, panel, gradient
-        self.lanes = Lanes(builder, out.element.pointee)
+    Its arguments are the addresses of the first element of each matrix, and the bytes from one row of `a`, one panel,
+    and one row of `out` to the next; then the number of k, and how many columns `out` has from here on.
+    """
 
-    def emit(self, rows: int, vectors: int) -> None:
-        """The code of a tile of that many rows and vectors.
+    def __init__(self, module: Any, lanes: Lanes, rows: int, vectors: int, gradient: bool) -> None:
+        self.module, self.element, self.itemsize = module, lanes.type.element, lanes.itemsize
+        self.rows, self.vectors, self.gradient = rows, vectors, gradient
+
+    def function(self) -> Any:
+        """The function in the module that is being compiled, written at its first use."""
+        name = f"tile_{self.rows}_{self.vectors}_{8 * self.itemsize}{'_gradient' if self.gradient else ''}"
+        if name in self.module.globals:
+            return self.module.globals[name]
+        address, number = ir.IntType(8).as_pointer(), ir.IntType(64)
+        kinds = [address, number, address, number, address, number, number, number]
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), kinds), name)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self.lanes = Lanes(self.builder, self.element)
+        self._emit(*function.args)
+        self.builder.ret_void()
+        return function
+
+    def _emit(self, a: Any, a_row: Any, panel: Any, panel_size: Any, out: Any, out_row: Any, depth: Any, left: Any):
+        """The loop over k, and the store.
 
         A tile too small to hide the latency of multiply-add sums every second, third ... k by itself.
         """
-        chains = max(1, min(4, _DEEPEST // (rows * vectors)))
-        builder, lanes = self.builder, self.lanes
-        sums = [
-            [[cgutils.alloca_once_value(builder, lanes.zero()) for _ in range(vectors)] for _ in range(rows)]
-            for _ in range(chains)
-        ]
-        # `alloca_once_value` sets the zeros where it stands, in the block of this tile.
-        depth = self.a.shape[0 if self.gradient else 1]
-        whole = builder.sub(depth, builder.srem(depth, self._number(chains)))
-        lefts = [self._left(builder.add(self.row, self._number(row))) for row in range(rows)]
-        rights = [
-            self.panels.at(builder.add(self.panel, self._number(number))) for number in range(-(-vectors // PANEL))
-        ]
+        builder, item = self.builder, self._number(self.itemsize)
+        chains = max(1, min(4, _DEEPEST // (self.rows * self.vectors)))
+        sums = [[[self._sum() for _ in range(self.vectors)] for _ in range(self.rows)] for _ in range(chains)]
+        row_size, k_size = (item, a_row) if self.gradient else (a_row, item)
+        lefts = self._addresses(a, row_size, self.rows)
+        rights = self._addresses(panel, panel_size, -(-self.vectors // PANEL))
+        whole = builder.and_(depth, self._number(-chains))
         with cgutils.for_range_slice(builder, self._number(0), whole, self._number(chains), inc=True) as (k, _):
             for chain in range(chains):
-                self._multiply(builder.add(k, self._number(chain)), lefts, rights, sums[chain])
+                self._multiply(builder.add(k, self._number(chain)), k_size, lefts, rights, sums[chain])
         if chains > 1:
             with cgutils.for_range_slice(builder, whole, depth, self._number(1), inc=True) as (k, _):
-                self._multiply(k, lefts, rights, sums[0])
-        self._finish([[self._total(sums, row, vector) for vector in range(vectors)] for row in range(rows)])
+                self._multiply(k, k_size, lefts, rights, sums[0])
+        totals = [[self._total(sums, row, vector) for vector in range(self.vectors)] for row in range(self.rows)]
+        self._finish(totals, self._addresses(out, out_row, self.rows), left)
 
-    def _left(self, row: Any) -> Any:
-        """The address of a row of the left factor, or of aᵀ, where k is 0."""
-        return self.a.at(self._number(0), row) if self.gradient else self.a.at(row)
+    def _sum(self) -> Any:
+        return cgutils.alloca_once_value(self.builder, self.lanes.zero())
 
-    def _multiply(self, k: Any, lefts: list[Any], rights: list[Any], sums: list[list[Any]]) -> None:
+    def _addresses(self, start: Any, size: Any, count: int) -> list[Any]:
+        """The addresses of `count` rows or panels, `size` bytes apart."""
+        return [self._moved(start, self.builder.mul(size, self._number(number))) for number in range(count)]
+
+    def _multiply(self, k: Any, k_size: Any, lefts: list[Any], rights: list[Any], sums: list[list[Any]]) -> None:
         """Add the products of one k to the sums."""
         builder, lanes = self.builder, self.lanes
         right_offset = builder.mul(k, self._number(PANEL_BYTES))
         right = []
-        for vector in range(len(sums[0])):
+        for vector in range(self.vectors):
             start = self._moved(rights[vector // PANEL], right_offset)
             right.append(lanes.load(self._element(self._moved(start, self._number(vector % PANEL * HOST.bytes)))))
-        left_offset = builder.mul(k, self.a.strides[0 if self.gradient else 1])
+        left_offset = builder.mul(k, k_size)
         for left, row in zip(lefts, sums, strict=True):
             factor = lanes.broadcast(self._element(self._moved(left, left_offset)))
             for place, vector in zip(row, right, strict=True):
@@ -144,23 +197,20 @@ class _Tile:
             total = self.lanes.add(total, self.builder.load(chain[row][vector]))
         return total
 
-    def _finish(self, totals: list[list[Any]]) -> None:
+    def _finish(self, totals: list[list[Any]], outs: list[Any], left: Any) -> None:
         """Store the tile; where it reaches beyond the last column, under a mask."""
-        builder, width = self.builder, len(totals[0])
-        first = builder.mul(self.panel, self._number(PANEL * self.lanes.count))
-        left = builder.sub(self.out.shape[1], first)
-        full = builder.icmp_signed(">=", left, self._number(width * self.lanes.count))
+        builder, lanes = self.builder, self.lanes
+        full = builder.icmp_signed(">=", left, self._number(self.vectors * lanes.count))
         with builder.if_else(full) as (then, otherwise):
             with then:
-                self._store(totals, first, [None] * width)
+                self._store(totals, outs, [None] * self.vectors)
             with otherwise:
-                lefts = [builder.sub(left, self._number(vector * self.lanes.count)) for vector in range(width)]
-                self._store(totals, first, [self.lanes.first(count) for count in lefts])
+                lefts = [builder.sub(left, self._number(vector * lanes.count)) for vector in range(self.vectors)]
+                self._store(totals, outs, [lanes.first(count) for count in lefts])
 
-    def _store(self, totals: list[list[Any]], first: Any, masks: list[Any]) -> None:
+    def _store(self, totals: list[list[Any]], outs: list[Any], masks: list[Any]) -> None:
         lanes = self.lanes
-        for number, row in enumerate(totals):
-            start = self.out.at(self.builder.add(self.row, self._number(number)), first)
+        for start, row in zip(outs, totals, strict=True):
             for vector, (total, mask) in enumerate(zip(row, masks, strict=True)):
                 place = self._element(self._moved(start, self._number(vector * HOST.bytes)))
                 if self.gradient:
@@ -175,7 +225,7 @@ class _Tile:
         return self.builder.gep(address, [offset])
 
     def _element(self, address: Any) -> Any:
-        return self.builder.bitcast(address, self.out.element)
+        return self.builder.bitcast(address, self.element.as_pointer())
 
     def _number(self, number: int) -> Any:
-        return ir.Constant(self.row.type, number)
+        return ir.Constant(ir.IntType(64), number)

@@ -37,6 +37,7 @@ AVX512 = InstructionSet("avx512", 64, 32, True, "x86-64-v4")
 AVX2 = InstructionSet("avx2", 32, 16, True, "x86-64-v3")
 NEON = InstructionSet("neon", 16, 32, True, "generic")
 PORTABLE = InstructionSet("portable", 16, 16, False, "generic")
+ALL = (AVX512, AVX2, NEON, PORTABLE)
 
 
 def available() -> tuple[InstructionSet, ...]:

@@ -106,6 +106,34 @@ def test_build_writes_one_target_here_and_all_targets_into_folders(
     assert (tmp_path / "rnn.py").read_bytes() == (tmp_path / "made/cpu/rnn.py").read_bytes()
 
 
+def test_build_writes_the_kernel_of_a_tape(tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path)]
+    assert RUNNER.invoke(app, ["build", "lstm", *out]).exit_code == 0
+    whole = (tmp_path / "lstm.py").read_text(encoding="utf-8")
+    assert RUNNER.invoke(app, ["build", "lstm", "--tape", "least", *out]).exit_code == 0
+    least = (tmp_path / "lstm.py").read_text(encoding="utf-8")
+    assert "kept_function_1: np.ndarray" in whole
+    assert "kept_function_1" not in least
+    assert RUNNER.invoke(app, ["build", "lstm", "--target", "all", "--tape", "least", *out]).exit_code == 0
+    assert (tmp_path / "cpu" / "lstm.py").read_text(encoding="utf-8") == least
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--tape", "few"], "no tape 'few'; the tapes are auto, all, least"),
+        (["--tape", "few", "--target", "all"], "no tape 'few'"),
+        (["--tape", "least", "--target", "reference"], "the target 'reference' has no tape 'least'"),
+        (["--tape", "least", "--target", "tex"], "the target 'tex' has no tape 'least'"),
+    ],
+)
+def test_build_refuses_a_tape_that_there_is_not(tmp_path: Path, options: list[str], message: str) -> None:
+    result = RUNNER.invoke(app, ["build", "lstm", *options, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_build_refuses_two_cells_of_one_name(tmp_path: Path) -> None:
     (tmp_path / "rnn.toml").write_text("equations = '''\nh = tanh(W @ h[t-1] + U @ x)\n'''\n", encoding="utf-8")
     result = RUNNER.invoke(app, ["build", "rnn", str(tmp_path / "rnn.toml"), "--out", str(tmp_path / "out")])

@@ -26,6 +26,7 @@ GOLDEN_COMMANDS = {
     "show_lstm_peephole_R_z": ["show", "lstm_peephole", "R_z"],
     "show_gru_reset_after_h": ["show", "gru_reset_after", "h"],
     "show_antisymmetric_rnn_U": ["show", "antisymmetric_rnn", "U"],
+    "show_lem": ["show", "lem"],
     "show_rnn_readout_o": ["show", "rnn_readout", "o"],
     "path_lstm_peephole_c_c": ["path", "lstm_peephole", "c", "c[t+1]"],
 }
@@ -83,6 +84,21 @@ def test_json_of_a_cell() -> None:
     assert data["equations"][6] == {"number": 7, "target": "c", "text": "c[t] = z[t] ⊙ i[t] + c[t-1] ⊙ f[t]"}
     assert {"name": "p_in", "kind": "vector", "shape": ["hidden_size"]} in data["parameters"]
     assert {"name": "c", "first_hops": 5, "complete_routes": 22} in data["routes"]
+
+
+def test_json_of_a_cell_holds_the_tapes() -> None:
+    tapes = {tape["policy"]: tape for tape in json.loads(run("show", "gru_reset_after", "--json", "--ascii"))["tape"]}
+    assert list(tapes) == ["auto", "all", "least"]
+    assert "U_n @ h[t-1]" in tapes["all"]["saved"]
+    least = {tape["policy"]: tape for tape in json.loads(run("show", "lstm", "--json"))["tape"]}["least"]
+    assert least == {
+        "policy": "least",
+        "saved": ["x[t]", "i[t]", "f[t]", "g[t]", "o[t]", "c[t]", "h[t]"],
+        "values": "6*hidden_size + input_size",
+        "bytes_float32": "24*hidden_size + 4*input_size",
+        "computed_again": ["tanh(c[t])"],
+        "operations": "hidden_size",
+    }
 
 
 def test_json_of_a_variable() -> None:

@@ -16,6 +16,7 @@ PAGES = (
     "docs/notation.md",
     "docs/language.md",
     "docs/kernels.md",
+    "docs/vectors.md",
     "docs/checks.md",
     "docs/examples/README.md",
 )

@@ -215,13 +215,13 @@ def test_float32_stays_float32_and_near_float64(target, name):
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm_peephole", "pair"])
-@pytest.mark.parametrize("loop", ["_forward_loop", "_backward_loop"])
+@pytest.mark.parametrize("loop", ["_forward_part", "_backward_part"])
 def test_no_scalar_of_a_float32_loop_is_a_float64(name, loop, monkeypatch):
     """What Numba inferred for every named value; the sums over steps are meant to be float64."""
     this = case("cpu", name)
     given = this.draw()
     given = _each(lambda array: array.astype(np.float32) if array.dtype == np.float64 else array, given)
-    fresh = numba.njit(error_model="numpy")(getattr(this.module, loop).py_func)
+    fresh = numba.njit(error_model="numpy", nogil=True)(getattr(this.module, loop).py_func)
     monkeypatch.setattr(this.module, loop, fresh)
     this.run(given)
     (compiled,) = fresh.overloads.values()

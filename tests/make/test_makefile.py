@@ -84,6 +84,16 @@ def test_one_or_several_cells_reach_the_driver(folder):
     assert run(folder, "-n", "check", "CELL=lstm").stdout.endswith("derive.generate --cells lstm --check-only\n")
 
 
+@needs_make
+def test_a_short_benchmark_and_its_options_reach_the_benchmark(folder):
+    for stamp in (".venv/.created", ".venv/.installed", ".venv/.benched"):
+        (folder / stamp).parent.mkdir(exist_ok=True)
+        (folder / stamp).touch()
+    assert run(folder, "-n", "bench").stdout.split() == [".venv/bin/python", "-m", "tests.bench"]
+    called = run(folder, "-n", "bench", "QUICK=1", "ARGS=--rounds 3").stdout
+    assert called == ".venv/bin/python -m tests.bench --quick --rounds 3\n"
+
+
 @pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="this is not a clone")
 def test_the_top_level_holds_the_customary_files_and_nothing_else():
     tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=REPOSITORY, text=True)

@@ -8,6 +8,7 @@ import sympy
 import derive
 from derive.elementary import value
 from derive.plan.model import Kept, Plan, Region, Stack
+from derive.plan.symbols import adjoint
 
 HIDDEN, INPUT = sympy.symbols("hidden_size input_size")
 
@@ -93,7 +94,13 @@ def test_weight_gradients_are_deferred_with_their_operand_saved() -> None:
 def test_the_tape_holds_what_the_backward_pass_reads_and_no_more() -> None:
     assert saved(derive.load("lstm_peephole").plan) == {"x", "z", "i", "f", "c", "o", "%1", "y"}
     assert saved(derive.load("rnn").plan) == {"x", "h"}
-    assert "products of h[t-1]" in saved(derive.load("gru_reset_after").plan)
+    assert saved(derive.load("gru_reset_after").plan) == {"x", "r", "z", "n", "h", "@6.single"}
+
+
+def test_a_stack_is_kept_whole_where_all_its_products_are_read() -> None:
+    plan = plan_of("a = W @ x + U @ h[t-1]\nh = tanh((V @ x) * a)")
+    assert "products of x" in saved(plan_of("h = (V @ x) * (W @ x) + u * h[t-1]"))
+    assert {"@3.single", "a"} <= saved(plan)
 
 
 def test_a_function_value_that_both_passes_need_is_kept() -> None:
@@ -107,12 +114,33 @@ def test_a_function_value_that_both_passes_need_is_kept() -> None:
 
 
 def test_states_keep_a_row_more_and_shrink_without_a_tape() -> None:
-    arrays = {array.holds: array for array in derive.load("lstm_peephole").plan.arrays}
-    assert arrays["c"].kept is arrays["y"].kept is Kept.CARRIED
-    assert arrays["c"].shrinks
-    assert not arrays["y"].shrinks  # the output is wanted whole
-    assert arrays["z"].kept is Kept.STEPS
-    assert arrays["δc[t-1]<loop"].kept is Kept.PAIR
+    plan = derive.load("lstm_peephole").plan
+    arrays = {array.name: array for array in plan.arrays}
+    assert arrays["kept_c"].kept is arrays["kept_y"].kept is Kept.CARRIED
+    assert arrays["kept_c"].shrinks
+    assert arrays["kept_y"].shrinks
+    assert arrays["kept_z"].kept is Kept.STEPS
+    assert arrays["carry_c"].kept is Kept.PAIR
+
+
+def test_an_output_has_an_array_that_nothing_else_reads() -> None:
+    for name in ("lstm_peephole", "rnn_readout"):
+        plan = derive.load(name).plan
+        (array,) = plan.outputs.values()
+        assert array.kept is Kept.STEPS
+        assert not array.saved
+        assert array not in {place.array for place in plan.places.values()}
+
+
+def test_products_whose_adjoints_are_the_same_share_an_array() -> None:
+    lstm, gru = derive.load("lstm").plan, derive.load("gru").plan
+    for plan, count in ((lstm, 1), (gru, 1), (derive.load("gru_reset_after").plan, 2)):
+        held = {plan.places[adjoint(str(product))].array for stack in plan.stacks for product in stack.products}
+        assert len(held) == count
+    operand = next(stack for stack in gru.stacks if len(stack.products) == 1)
+    place = gru.places[adjoint(str(operand.products[0]))]
+    assert place.before == ("hidden_size", "hidden_size")
+    assert place.array.columns == ("hidden_size",) * 3
 
 
 def test_a_repeated_subexpression_is_computed_once() -> None:

@@ -55,13 +55,13 @@ def main() -> None:
         a[:], b[:] = random.integers(-8, 9, a.shape), random.integers(-8, 9, b.shape)
         for matrix in (b, b.reshape(n, k).T):
             fill_panels(matrix, packed)
-            for left in (a, a.reshape(k, m).T):
+            for left in (a, a[:, 0:]):
                 out[:] = np.nan
                 product(left, packed, out)
                 assert (out == left @ matrix).all(), (dtype, at_end, m, k, n)
         adjoints = a.reshape(k, m)
         out[:] = 1
-        products._add_blocks(adjoints, b, packed, out)
+        products._add_blocks(0, 0, m, adjoints[:, 0:], b, packed[None], out)
         assert (out == adjoints.T @ b + 1).all(), (dtype, at_end, m, k, n)
         for room, array in zip(rooms, (a, b, packed, out), strict=True):
             assert room.untouched(array, at_end), (dtype, at_end, m, k, n)

@@ -1,4 +1,4 @@
-"""Vectors in compiled loops against 50-digit values, at every length of a row, on every instruction set."""
+"""Vectors in compiled loops, at every length of a row and beside numbers, on every instruction set."""
 
 from __future__ import annotations
 
@@ -9,97 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import mpmath
 import numba
 import numpy as np
 import pytest
 
-from derive.definitions import evaluate
-from derive.rules import RULES
 from generated.support import elementwise, scalar
 from generated.support.lanes import total, units, width
 from generated.support.vectors import HOST, available
+from tests.support.vector_functions import UNARY, over_rows
 
 REPOSITORY = Path(__file__).parents[2]
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-UNARY = [rule.name for rule in RULES.values() if rule.scalar and rule.arguments == ("x",)]
-BINARY = [rule.name for rule in RULES.values() if rule.scalar and rule.arguments == ("a", "b")]
-# Their bound of 4 + 2 x**2 ulp is what a change of x in its last digit does to them.
-ILL_CONDITIONED = ("gelu", "normal_cdf", "normal_density", "erf_derivative")
-KINKS = (-3.0, -1.0, 0.0, 1.0, 3.0)
-EDGES = (math.inf, 1e30, 1e4, 1e3, 104.0, 88.8, 88.73, 87.4, 1e-30, 1e-40, 1e-45, 0.0)
 MARK = 123.0
-
-
-def over_rows(name: str) -> Any:
-    """The function of whole arrays (rows, columns), as a kernel has it."""
-    function = getattr(elementwise, name)
-    if name in BINARY:
-
-        def loop(a, b, out):
-            for item in range(a.shape[0]):
-                for start in range(0, a.shape[1], width(a)):
-                    unit = units(start, a.shape[1], a)
-                    out[item, unit] = function(a[item, unit], b[item, unit])
-    else:
-
-        def loop(a, out):
-            for item in range(a.shape[0]):
-                for start in range(0, a.shape[1], width(a)):
-                    unit = units(start, a.shape[1], a)
-                    out[item, unit] = function(a[item, unit])
-
-    return numba.njit(error_model="numpy")(loop)
-
-
-def values(dtype: Any, low: float) -> Any:
-    """Arguments on a fine, a wide and a very wide range, above `low`, with kinks, edges, infinities and NaN."""
-    fine, wide = np.linspace(-4, 4, 161), np.linspace(-90, 90, 121)
-    far, powers = np.linspace(-750, 750, 61), np.logspace(-30, 3, 67)
-    edges = [*KINKS, *EDGES, *(-edge for edge in EDGES)]
-    found = np.concatenate([fine, wide, far, powers, -powers, edges]).astype(dtype)
-    return np.concatenate([found[found > low], np.array([math.nan], dtype)])
-
-
-@DTYPES
-@pytest.mark.parametrize("name", UNARY)
-def test_functions_of_vectors_are_within_the_stated_ulp(name: str, dtype: Any) -> None:
-    x = values(dtype, RULES[name].domain[0])
-    out = np.empty((1, x.size), dtype)
-    over_rows(name)(x[None], out)
-    limits = np.finfo(dtype)
-    checked = 0
-    for argument, got in zip(x, out[0], strict=True):
-        if not np.isfinite(argument):
-            np.testing.assert_array_equal(got, dtype(getattr(scalar, name)(argument)))
-            continue
-        with mpmath.workdps(50):
-            exact = evaluate(name, mpmath.mpf(float(argument)))
-            error = abs(mpmath.mpf(float(got)) - exact) if np.isfinite(got) else mpmath.inf
-        if abs(exact) > float(limits.max):
-            assert got == math.copysign(math.inf, exact), argument
-            continue
-        # silu and gelu inherit a factor that leaves the normal numbers before they do.
-        small = 1e4 if name in ("silu", "gelu", "elu") else 4
-        ulp = max(np.spacing(dtype(abs(exact))), limits.smallest_subnormal)
-        bound = 4 + 2 * min(float(argument) ** 2, 1e6) * (name in ILL_CONDITIONED)
-        if abs(exact) >= small * float(limits.smallest_normal):
-            assert error <= bound * float(ulp), (argument, got, float(error / float(ulp)))
-            checked += 1
-        else:
-            assert error <= bound * small * float(limits.smallest_normal) * float(limits.eps), (argument, got)
-    assert checked >= 60
-
-
-@DTYPES
-@pytest.mark.parametrize("name", BINARY)
-def test_functions_of_two_vectors_are_those_of_numbers(name: str, dtype: Any) -> None:
-    edges = np.array([0.01, 0.7, 1, 3.1, 25, 0, -0.0, -1, -2.5, math.inf, -math.inf, math.nan], dtype)
-    a, b = (np.ascontiguousarray(side) for side in np.meshgrid(edges, edges))
-    out = np.empty_like(a)
-    over_rows(name)(a, b, out)
-    numbers = [dtype(getattr(scalar, name)(*pair)) for pair in zip(a.flat, b.flat, strict=True)]
-    np.testing.assert_array_equal(out.ravel(), np.array(numbers, dtype))
 
 
 @numba.njit(error_model="numpy")

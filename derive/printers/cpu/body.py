@@ -111,7 +111,7 @@ class Body:
         name, row = self.array(array), self.row(array, lag, False)
         rows = tuple(rows)
         leading = f"{row}, first:stop" if row else "first:stop"
-        if rows == array.columns:
+        if rows == array.columns and array not in self.naming.padded:
             return f"{name}[{leading}]"
         start, end = self.columns(place, rows)
         return f"{name}[{leading}, {start} : {end}]"

@@ -133,7 +133,9 @@ class _Driver:
             Kept.STEPS: ("steps, ", "rows, "), Kept.CARRIED: ("steps + 1, ", "carried_rows, "),
             Kept.CHUNK: ("chunk, ", ""), Kept.ONE: ("", ""),
         }[array.kept]  # fmt: skip
-        return f"({shrunk if array.shrinks else whole}batch, {columns(array.columns)})"
+        across = columns(array.columns)
+        row = f"memory.row({across}, dtype)" if array in self.naming.padded else across
+        return f"({shrunk if array.shrinks else whole}batch, {row})"
 
     def _start(self, array: Array) -> str:
         return f"{array.name}[0] = call.state[{self.equations.states.index(array.holds)}]"
@@ -183,10 +185,10 @@ class _Driver:
     def _weight(self, stack: Stack) -> Allocation:
         """The deferred product of a stack: adjoints transposed times right-hand vectors."""
         place = self.plan.places[adjoint(str(stack.products[0]))]
-        adjoints = self._rows(place.array)
-        if stack.rows != place.array.columns:
+        adjoints = place.array.name
+        if place.array in self.naming.padded:
             start, end = columns(place.before) or "0", columns((*place.before, *stack.rows))
-            adjoints = f"{adjoints}[:, {start} : {end}]"
+            adjoints = f"{adjoints}.reshape(steps * batch, {adjoints}.shape[2])[:, {start} : {end}]"
         return Allocation(f"weights_{stack.name}", f"weight_gradient({adjoints}, {self._operand(stack)}, parts)")
 
     def _parameter_gradient(self, name: str) -> str:

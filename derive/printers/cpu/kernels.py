@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy
 
 from derive.elementary import Value
-from derive.plan.model import Accumulate, Kept, Pass, Plan, Region, Stack, Stage, Statement, Sweep
+from derive.plan.model import Accumulate, Kept, Origin, Pass, Plan, Region, Stack, Stage, Statement, Sweep
 from derive.plan.symbols import adjoint
 from derive.printers.code import ScalarPrinter
 from derive.printers.cpu.body import Body
@@ -103,6 +103,8 @@ def _statement(statement: Statement, body: Body, dimension: str) -> list[str]:
     text = printer.text(statement.expression)
     comment = f"  # ({statement.label})" if statement.label else ""
     place = body.naming.plan.places.get(statement.symbol)
+    if body.backward and place is not None and place.array.origin is Origin.FORWARD:
+        place = None  # computed again, to be read in this sweep alone
     if isinstance(statement, Accumulate):
         if dimension and body.naming.place(statement.symbol).array.columns == ("",):
             text = f"total({text}, unit)"
@@ -147,6 +149,6 @@ def _product(stack: Stack, body: Body) -> str:
         result, result_rows = places[stack.products[0]], stack.rows
     if stack.region is Region.LOOP:
         left = body.running_rows(factor, factor_rows, lag)
-        return f"product({left}, {packed}, {body.running_rows(result, result_rows)})"
+        return f"product({left}, {packed}, {body.running_rows(result, result_rows)}, t)"
     left = f"{body.chunk_rows(factor.array, lag)}, {body.columns(factor, factor_rows)[0]}"
     return f"product_of_steps({left}, {packed}, {body.chunk_rows(result.array)}, first, stop)"

@@ -10,8 +10,8 @@ import sympy
 
 from derive.elementary import Elementary, ProductSymbol, Value, value
 from derive.names import Namer
-from derive.plan.model import Array, Place, Plan
-from derive.plan.symbols import code, unlagged
+from derive.plan.model import Array, Kept, Place, Plan
+from derive.plan.symbols import adjoint, code, unlagged
 from derive.printers.code import decimal
 
 RESERVED = (
@@ -49,6 +49,12 @@ class Naming:
         operands = [stack.operand for stack in self.plan.stacks if unlagged(stack.operand) in self.plan.places]
         judged = [value(self.equations.loss.variable)] if self.equations.loss else []
         return frozenset(self.place(symbol).array for symbol in (*operands, *judged))
+
+    @cached_property
+    def padded(self) -> frozenset[Array]:
+        """The adjoints of products at every step: products read them by rows, weight gradients by columns."""
+        arrays = {self.plan.places[adjoint(str(stack.products[0]))].array for stack in self.plan.stacks}
+        return frozenset(array for array in arrays if array.kept is Kept.STEPS)
 
     def place(self, symbol: sympy.Symbol) -> Place:
         """Where the value of `symbol`, of this step or of the one before, is stored."""
