@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support 266d4ef2f16b482e. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -14,12 +14,16 @@ from typing import NamedTuple
 import numpy as np
 
 from numba import njit
+from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import tanh
+from generated.support.blocks import carved, copy_rows, new_block, room
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, product_of_steps, weight_gradient
+from generated.support.products import (
+    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+)
 from generated.support.signature import Signature
 
 
@@ -46,11 +50,12 @@ class Grads(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """Parameters whose matrices are packed for the products of the forward pass."""
+    """Parameters as the forward pass reads them: one block, the sizes, and the most sequences worth one thread."""
 
     params: Params
-    packed_h_before: np.ndarray
-    packed_x: np.ndarray
+    block: np.ndarray
+    sizes: tuple[int, ...]
+    alone: int
 
 
 class Tape(NamedTuple):
@@ -107,11 +112,24 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@register_jitable
+def _pieces(itemsize, input_size, hidden_size):
+    """The shapes of what `pack` lays into one block."""
+    return (
+        (1,),
+        panel_shape(hidden_size, 2 * hidden_size, itemsize),
+        panel_shape(input_size, hidden_size, itemsize),
+        (hidden_size,),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_h_before, kept_h,
-    products_h_before, hidden_size, b, kept_function_1, out_h
+    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
+    products_h_before, kept_function_1, out_h
 ):
+    (made_for, packed_h_before, packed_x, b,) = carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    check_panels(made_for)
     real = kept_x.dtype.type
     epsilon = real(0.1)
     gamma = real(0.01)
@@ -195,15 +213,43 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
+    """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
+    batch = len(given_x)
+    lengths = np.ones(batch, np.int64)
+    out_h = y_h.reshape((1, batch, hidden_size))
+    kept_x = given_x.reshape((1, batch, input_size))
+    (kept_function_1, kept_h, products_h_before, products_x,) = room(
+        block,
+        (
+            (1, batch, hidden_size),
+            (2, batch, hidden_size),
+            (batch, 2 * hidden_size),
+            (1, batch, hidden_size),
+        ),
+    )
+    copy_rows(before_h, kept_h[0])
+    _forward_part(
+        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_h,
+        products_h_before, kept_function_1, out_h
+    )
+    copy_rows(kept_h[1], after_h)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    arrays.param_sizes(SIGNATURE, params, "pack")
-    (U, V, b,) = params
-    return Packed(
-        params,
-        panels(memory.concatenated((U, U.T)).T),
-        panels(V.T),
-    )
+    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size))
+    (made_for, packed_h_before, packed_x, b,) = carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    made_for[0] = PANEL_BYTES
+    fill_stacked(packed_h_before, params.U, params.U.T)
+    fill_stacked(packed_x, params.V)
+    b[:] = params.b
+    alone = threads.alone((2 * hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size)
+    return Packed(params, block, (input_size, hidden_size, ), alone)
 
 
 def forward(
@@ -232,6 +278,31 @@ def forward(
 
 def step(params, x_t, state=None):
     """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    if type(params) is Packed and type(state) is State:
+        _, block, (input_size, hidden_size,), alone = params
+        given_x = x_t
+        (before_h,) = state
+        dtype = block.dtype
+        # Arrays for which `begin_step` has nothing to convert and nothing to say.
+        if (
+            type(given_x) is type(before_h) is np.ndarray
+            and given_x.dtype == before_h.dtype == dtype
+            and given_x.flags.carray and before_h.flags.carray
+            and given_x.ndim == 2
+        ):
+            batch = len(given_x)
+            rows_input_size = (batch, input_size)
+            rows_hidden_size = (batch, hidden_size)
+            if (
+                batch <= alone
+                and before_h.shape == rows_hidden_size
+                and given_x.shape == rows_input_size
+            ):
+                y_h = np.empty(rows_hidden_size, dtype)
+                after_h = np.empty(rows_hidden_size, dtype)
+                _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h)
+                state = tuple.__new__(State, (after_h, ))
+                return y_h, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
     y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
@@ -243,8 +314,7 @@ def _run(packed, call, keep_tape):
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    (params, packed_h_before, packed_x,) = packed
-    b = calls.plain(params.b)
+    block = packed.block
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
@@ -264,8 +334,8 @@ def _run(packed, call, keep_tape):
         batch, steps * ((2 * hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size)
     )
     threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
-        packed_h_before, kept_h, products_h_before, hidden_size, b, kept_function_1, out_h
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
+        kept_h, products_h_before, kept_function_1, out_h
     )
     y = out_h
     state = State(calls.last_rows(kept_h, call))

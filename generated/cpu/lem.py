@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 266d4ef2f16b482e. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -20,12 +20,16 @@ from typing import NamedTuple
 import numpy as np
 
 from numba import njit
+from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
+from generated.support.blocks import carved, copy_rows, new_block, room
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, product_of_steps, weight_gradient
+from generated.support.products import (
+    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+)
 from generated.support.signature import Signature
 
 
@@ -62,12 +66,12 @@ class Grads(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """Parameters whose matrices are packed for the products of the forward pass."""
+    """Parameters as the forward pass reads them: one block, the sizes, and the most sequences worth one thread."""
 
     params: Params
-    packed_y_before: np.ndarray
-    packed_x: np.ndarray
-    packed_z: np.ndarray
+    block: np.ndarray
+    sizes: tuple[int, ...]
+    alone: int
 
 
 class Tape(NamedTuple):
@@ -146,12 +150,31 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@register_jitable
+def _pieces(itemsize, input_size, hidden_size):
+    """The shapes of what `pack` lays into one block."""
+    return (
+        (1,),
+        panel_shape(hidden_size, 3 * hidden_size, itemsize),
+        panel_shape(input_size, 4 * hidden_size, itemsize),
+        panel_shape(hidden_size, hidden_size, itemsize),
+        (hidden_size,),
+        (hidden_size,),
+        (hidden_size,),
+        (hidden_size,),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_y_before, kept_y,
-    products_y_before, b_1, hidden_size, b_2, kept_function_1, kept_function_2, kept_Delta_2, b_z, kept_function_4,
-    kept_z, packed_z, products_z, b_y, kept_function_3, out_y
+    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_y,
+    products_y_before, kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, products_z,
+    kept_function_3, out_y
 ):
+    (made_for, packed_y_before, packed_x, packed_z, b_1, b_2, b_z, b_y,) = (
+        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    )
+    check_panels(made_for)
     real = kept_x.dtype.type
     dt = real(1)
     one = real(1)
@@ -293,16 +316,64 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _step(block, input_size, hidden_size, given_x, before_z, before_y, y_y, after_z, after_y):
+    """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
+    batch = len(given_x)
+    lengths = np.ones(batch, np.int64)
+    out_y = y_y.reshape((1, batch, hidden_size))
+    kept_x = given_x.reshape((1, batch, input_size))
+    (
+        kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, kept_function_3, kept_y,
+        products_y_before, products_x, products_z,
+    ) = room(
+        block,
+        (
+            (1, batch, hidden_size),
+            (1, batch, hidden_size),
+            (batch, hidden_size),
+            (1, batch, hidden_size),
+            (2, batch, hidden_size),
+            (1, batch, hidden_size),
+            (2, batch, hidden_size),
+            (batch, 3 * hidden_size),
+            (1, batch, 4 * hidden_size),
+            (batch, hidden_size),
+        ),
+    )
+    copy_rows(before_z, kept_z[0])
+    copy_rows(before_y, kept_y[0])
+    _forward_part(
+        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_y,
+        products_y_before, kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, products_z,
+        kept_function_3, out_y
+    )
+    copy_rows(kept_z[1], after_z)
+    copy_rows(kept_y[1], after_y)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    arrays.param_sizes(SIGNATURE, params, "pack")
-    (W_1, V_1, b_1, W_2, V_2, b_2, W_z, V_z, b_z, W_y, V_y, b_y,) = params
-    return Packed(
-        params,
-        panels(memory.concatenated((W_1, W_2, W_z)).T),
-        panels(memory.concatenated((V_1, V_2, V_z, V_y)).T),
-        panels(W_y.T),
+    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size))
+    (made_for, packed_y_before, packed_x, packed_z, b_1, b_2, b_z, b_y,) = (
+        carved(block, _pieces(block.itemsize, input_size, hidden_size))
     )
+    made_for[0] = PANEL_BYTES
+    fill_stacked(packed_y_before, params.W_1, params.W_2, params.W_z)
+    fill_stacked(packed_x, params.V_1, params.V_2, params.V_z, params.V_y)
+    fill_stacked(packed_z, params.W_y)
+    b_1[:] = params.b_1
+    b_2[:] = params.b_2
+    b_z[:] = params.b_z
+    b_y[:] = params.b_y
+    alone = threads.alone(
+        (3 * hidden_size) * hidden_size + (4 * hidden_size) * input_size + (hidden_size) * hidden_size + input_size +
+        hidden_size
+    )
+    return Packed(params, block, (input_size, hidden_size, ), alone)
 
 
 def forward(
@@ -331,6 +402,32 @@ def forward(
 
 def step(params, x_t, state=None):
     """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    if type(params) is Packed and type(state) is State:
+        _, block, (input_size, hidden_size,), alone = params
+        given_x = x_t
+        (before_z, before_y,) = state
+        dtype = block.dtype
+        # Arrays for which `begin_step` has nothing to convert and nothing to say.
+        if (
+            type(given_x) is type(before_z) is type(before_y) is np.ndarray
+            and given_x.dtype == before_z.dtype == before_y.dtype == dtype
+            and given_x.flags.carray and before_z.flags.carray and before_y.flags.carray
+            and given_x.ndim == 2
+        ):
+            batch = len(given_x)
+            rows_input_size = (batch, input_size)
+            rows_hidden_size = (batch, hidden_size)
+            if (
+                batch <= alone
+                and before_z.shape == before_y.shape == rows_hidden_size
+                and given_x.shape == rows_input_size
+            ):
+                y_y = np.empty(rows_hidden_size, dtype)
+                after_z = np.empty(rows_hidden_size, dtype)
+                after_y = np.empty(rows_hidden_size, dtype)
+                _step(block, input_size, hidden_size, given_x, before_z, before_y, y_y, after_z, after_y)
+                state = tuple.__new__(State, (after_z, after_y, ))
+                return y_y, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
     y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
@@ -342,11 +439,7 @@ def _run(packed, call, keep_tape):
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    (params, packed_y_before, packed_x, packed_z,) = packed
-    b_1 = calls.plain(params.b_1)
-    b_2 = calls.plain(params.b_2)
-    b_z = calls.plain(params.b_z)
-    b_y = calls.plain(params.b_y)
+    block = packed.block
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
@@ -374,9 +467,9 @@ def _run(packed, call, keep_tape):
         input_size + hidden_size)
     )
     threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
-        packed_y_before, kept_y, products_y_before, b_1, hidden_size, b_2, kept_function_1, kept_function_2,
-        kept_Delta_2, b_z, kept_function_4, kept_z, packed_z, products_z, b_y, kept_function_3, out_y
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
+        kept_y, products_y_before, kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, products_z,
+        kept_function_3, out_y
     )
     y = out_y
     state = State(calls.last_rows(kept_z, call), calls.last_rows(kept_y, call))

@@ -1,7 +1,7 @@
 """LSTM: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
-Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 266d4ef2f16b482e. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -22,12 +22,16 @@ from typing import NamedTuple
 import numpy as np
 
 from numba import njit
+from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
+from generated.support.blocks import carved, copy_rows, new_block, room
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, product_of_steps, weight_gradient
+from generated.support.products import (
+    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+)
 from generated.support.signature import Signature
 
 
@@ -64,11 +68,12 @@ class Grads(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """Parameters whose matrices are packed for the products of the forward pass."""
+    """Parameters as the forward pass reads them: one block, the sizes, and the most sequences worth one thread."""
 
     params: Params
-    packed_x: np.ndarray
-    packed_h_before: np.ndarray
+    block: np.ndarray
+    sizes: tuple[int, ...]
+    alone: int
 
 
 class Tape(NamedTuple):
@@ -148,11 +153,29 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@register_jitable
+def _pieces(itemsize, input_size, hidden_size):
+    """The shapes of what `pack` lays into one block."""
+    return (
+        (1,),
+        panel_shape(input_size, 4 * hidden_size, itemsize),
+        panel_shape(hidden_size, 4 * hidden_size, itemsize),
+        (hidden_size,),
+        (hidden_size,),
+        (hidden_size,),
+        (hidden_size,),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_h_before, kept_h,
-    products_h_before, b_i, hidden_size, b_f, b_g, b_o, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
+    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
+    products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
 ):
+    (made_for, packed_x, packed_h_before, b_i, b_f, b_g, b_o,) = (
+        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    )
+    check_panels(made_for)
     real = kept_x.dtype.type
     zero = real(0)
     for begin in range(0, steps, chunk):
@@ -266,15 +289,55 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _step(block, input_size, hidden_size, given_x, before_c, before_h, y_h, after_c, after_h):
+    """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
+    batch = len(given_x)
+    lengths = np.ones(batch, np.int64)
+    out_h = y_h.reshape((1, batch, hidden_size))
+    kept_x = given_x.reshape((1, batch, input_size))
+    (kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h, products_x, products_h_before,) = room(
+        block,
+        (
+            (1, batch, hidden_size),
+            (1, batch, hidden_size),
+            (1, batch, hidden_size),
+            (1, batch, hidden_size),
+            (2, batch, hidden_size),
+            (1, batch, hidden_size),
+            (2, batch, hidden_size),
+            (1, batch, 4 * hidden_size),
+            (batch, 4 * hidden_size),
+        ),
+    )
+    copy_rows(before_c, kept_c[0])
+    copy_rows(before_h, kept_h[0])
+    _forward_part(
+        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_h,
+        products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
+    )
+    copy_rows(kept_c[1], after_c)
+    copy_rows(kept_h[1], after_h)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    arrays.param_sizes(SIGNATURE, params, "pack")
-    (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o,) = params
-    return Packed(
-        params,
-        panels(memory.concatenated((W_i, W_f, W_g, W_o)).T),
-        panels(memory.concatenated((U_i, U_f, U_g, U_o)).T),
+    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size))
+    (made_for, packed_x, packed_h_before, b_i, b_f, b_g, b_o,) = (
+        carved(block, _pieces(block.itemsize, input_size, hidden_size))
     )
+    made_for[0] = PANEL_BYTES
+    fill_stacked(packed_x, params.W_i, params.W_f, params.W_g, params.W_o)
+    fill_stacked(packed_h_before, params.U_i, params.U_f, params.U_g, params.U_o)
+    b_i[:] = params.b_i
+    b_f[:] = params.b_f
+    b_g[:] = params.b_g
+    b_o[:] = params.b_o
+    alone = threads.alone((4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + input_size + hidden_size)
+    return Packed(params, block, (input_size, hidden_size, ), alone)
 
 
 def forward(
@@ -303,6 +366,32 @@ def forward(
 
 def step(params, x_t, state=None):
     """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    if type(params) is Packed and type(state) is State:
+        _, block, (input_size, hidden_size,), alone = params
+        given_x = x_t
+        (before_c, before_h,) = state
+        dtype = block.dtype
+        # Arrays for which `begin_step` has nothing to convert and nothing to say.
+        if (
+            type(given_x) is type(before_c) is type(before_h) is np.ndarray
+            and given_x.dtype == before_c.dtype == before_h.dtype == dtype
+            and given_x.flags.carray and before_c.flags.carray and before_h.flags.carray
+            and given_x.ndim == 2
+        ):
+            batch = len(given_x)
+            rows_input_size = (batch, input_size)
+            rows_hidden_size = (batch, hidden_size)
+            if (
+                batch <= alone
+                and before_c.shape == before_h.shape == rows_hidden_size
+                and given_x.shape == rows_input_size
+            ):
+                y_h = np.empty(rows_hidden_size, dtype)
+                after_c = np.empty(rows_hidden_size, dtype)
+                after_h = np.empty(rows_hidden_size, dtype)
+                _step(block, input_size, hidden_size, given_x, before_c, before_h, y_h, after_c, after_h)
+                state = tuple.__new__(State, (after_c, after_h, ))
+                return y_h, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
     y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
@@ -314,11 +403,7 @@ def _run(packed, call, keep_tape):
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    (params, packed_x, packed_h_before,) = packed
-    b_i = calls.plain(params.b_i)
-    b_f = calls.plain(params.b_f)
-    b_g = calls.plain(params.b_g)
-    b_o = calls.plain(params.b_o)
+    block = packed.block
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
@@ -344,9 +429,8 @@ def _run(packed, call, keep_tape):
         batch, steps * ((4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + input_size + hidden_size)
     )
     threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
-        packed_h_before, kept_h, products_h_before, b_i, hidden_size, b_f, b_g, b_o, kept_i, kept_f, kept_g, kept_o,
-        kept_c, kept_function_1, out_h
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
+        kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
     )
     y = out_h
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_h, call))

@@ -1,7 +1,7 @@
 """LSTM without output gate: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NOG (no output gate)
-Equations: b65b9e536630a475, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
+Equations: b65b9e536630a475, written by derive 0.1.0 with support 266d4ef2f16b482e. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -20,12 +20,16 @@ from typing import NamedTuple
 import numpy as np
 
 from numba import njit
+from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
+from generated.support.blocks import carved, copy_rows, new_block, room
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, product_of_steps, weight_gradient
+from generated.support.products import (
+    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+)
 from generated.support.signature import Signature
 
 
@@ -61,11 +65,12 @@ class Grads(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """Parameters whose matrices are packed for the products of the forward pass."""
+    """Parameters as the forward pass reads them: one block, the sizes, and the most sequences worth one thread."""
 
     params: Params
-    packed_x: np.ndarray
-    packed_y_before: np.ndarray
+    block: np.ndarray
+    sizes: tuple[int, ...]
+    alone: int
 
 
 class Tape(NamedTuple):
@@ -141,11 +146,30 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@register_jitable
+def _pieces(itemsize, input_size, hidden_size):
+    """The shapes of what `pack` lays into one block."""
+    return (
+        (1,),
+        panel_shape(input_size, 3 * hidden_size, itemsize),
+        panel_shape(hidden_size, 3 * hidden_size, itemsize),
+        (hidden_size,),
+        (hidden_size,),
+        (hidden_size,),
+        (hidden_size,),
+        (hidden_size,),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_y_before, kept_y,
-    products_y_before, b_z, hidden_size, kept_c, p_in, b_in, p_for, b_for, kept_z, kept_i, kept_f, out_y
+    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_y,
+    products_y_before, kept_c, kept_z, kept_i, kept_f, out_y
 ):
+    (made_for, packed_x, packed_y_before, b_z, p_in, b_in, p_for, b_for,) = (
+        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    )
+    check_panels(made_for)
     real = kept_x.dtype.type
     zero = real(0)
     for begin in range(0, steps, chunk):
@@ -248,15 +272,54 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _step(block, input_size, hidden_size, given_x, before_c, before_y, y_y, after_c, after_y):
+    """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
+    batch = len(given_x)
+    lengths = np.ones(batch, np.int64)
+    out_y = y_y.reshape((1, batch, hidden_size))
+    kept_x = given_x.reshape((1, batch, input_size))
+    (kept_z, kept_i, kept_f, kept_c, kept_y, products_x, products_y_before,) = room(
+        block,
+        (
+            (1, batch, hidden_size),
+            (1, batch, hidden_size),
+            (1, batch, hidden_size),
+            (2, batch, hidden_size),
+            (2, batch, hidden_size),
+            (1, batch, 3 * hidden_size),
+            (batch, 3 * hidden_size),
+        ),
+    )
+    copy_rows(before_c, kept_c[0])
+    copy_rows(before_y, kept_y[0])
+    _forward_part(
+        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_y,
+        products_y_before, kept_c, kept_z, kept_i, kept_f, out_y
+    )
+    copy_rows(kept_c[1], after_c)
+    copy_rows(kept_y[1], after_y)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    arrays.param_sizes(SIGNATURE, params, "pack")
-    (W_z, R_z, b_z, W_in, R_in, p_in, b_in, W_for, R_for, p_for, b_for,) = params
-    return Packed(
-        params,
-        panels(memory.concatenated((W_z, W_in, W_for)).T),
-        panels(memory.concatenated((R_z, R_in, R_for)).T),
+    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size))
+    (made_for, packed_x, packed_y_before, b_z, p_in, b_in, p_for, b_for,) = (
+        carved(block, _pieces(block.itemsize, input_size, hidden_size))
     )
+    made_for[0] = PANEL_BYTES
+    fill_stacked(packed_x, params.W_z, params.W_in, params.W_for)
+    fill_stacked(packed_y_before, params.R_z, params.R_in, params.R_for)
+    b_z[:] = params.b_z
+    p_in[:] = params.p_in
+    b_in[:] = params.b_in
+    p_for[:] = params.p_for
+    b_for[:] = params.b_for
+    alone = threads.alone((3 * hidden_size) * input_size + (3 * hidden_size) * hidden_size + input_size + hidden_size)
+    return Packed(params, block, (input_size, hidden_size, ), alone)
 
 
 def forward(
@@ -285,6 +348,32 @@ def forward(
 
 def step(params, x_t, state=None):
     """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    if type(params) is Packed and type(state) is State:
+        _, block, (input_size, hidden_size,), alone = params
+        given_x = x_t
+        (before_c, before_y,) = state
+        dtype = block.dtype
+        # Arrays for which `begin_step` has nothing to convert and nothing to say.
+        if (
+            type(given_x) is type(before_c) is type(before_y) is np.ndarray
+            and given_x.dtype == before_c.dtype == before_y.dtype == dtype
+            and given_x.flags.carray and before_c.flags.carray and before_y.flags.carray
+            and given_x.ndim == 2
+        ):
+            batch = len(given_x)
+            rows_input_size = (batch, input_size)
+            rows_hidden_size = (batch, hidden_size)
+            if (
+                batch <= alone
+                and before_c.shape == before_y.shape == rows_hidden_size
+                and given_x.shape == rows_input_size
+            ):
+                y_y = np.empty(rows_hidden_size, dtype)
+                after_c = np.empty(rows_hidden_size, dtype)
+                after_y = np.empty(rows_hidden_size, dtype)
+                _step(block, input_size, hidden_size, given_x, before_c, before_y, y_y, after_c, after_y)
+                state = tuple.__new__(State, (after_c, after_y, ))
+                return y_y, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
     y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
@@ -296,12 +385,7 @@ def _run(packed, call, keep_tape):
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    (params, packed_x, packed_y_before,) = packed
-    b_z = calls.plain(params.b_z)
-    p_in = calls.plain(params.p_in)
-    b_in = calls.plain(params.b_in)
-    p_for = calls.plain(params.p_for)
-    b_for = calls.plain(params.b_for)
+    block = packed.block
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
@@ -325,9 +409,8 @@ def _run(packed, call, keep_tape):
         batch, steps * ((3 * hidden_size) * input_size + (3 * hidden_size) * hidden_size + input_size + hidden_size)
     )
     threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
-        packed_y_before, kept_y, products_y_before, b_z, hidden_size, kept_c, p_in, b_in, p_for, b_for, kept_z, kept_i,
-        kept_f, out_y
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
+        kept_y, products_y_before, kept_c, kept_z, kept_i, kept_f, out_y
     )
     y = out_y
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_y, call))

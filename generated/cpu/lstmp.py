@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 266d4ef2f16b482e. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -23,12 +23,16 @@ from typing import NamedTuple
 import numpy as np
 
 from numba import njit
+from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import sigmoid, tanh
+from generated.support.blocks import carved, copy_rows, new_block, room
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, product_of_steps, weight_gradient
+from generated.support.products import (
+    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+)
 from generated.support.signature import Signature
 
 
@@ -69,12 +73,12 @@ class Grads(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """Parameters whose matrices are packed for the products of the forward pass."""
+    """Parameters as the forward pass reads them: one block, the sizes, and the most sequences worth one thread."""
 
     params: Params
-    packed_x: np.ndarray
-    packed_r_before: np.ndarray
-    packed_m: np.ndarray
+    block: np.ndarray
+    sizes: tuple[int, ...]
+    alone: int
 
 
 class Tape(NamedTuple):
@@ -163,12 +167,33 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@register_jitable
+def _pieces(itemsize, input_size, hidden_size, cell_size):
+    """The shapes of what `pack` lays into one block."""
+    return (
+        (1,),
+        panel_shape(input_size, 4 * cell_size, itemsize),
+        panel_shape(hidden_size, 4 * cell_size, itemsize),
+        panel_shape(cell_size, hidden_size, itemsize),
+        (cell_size,),
+        (cell_size,),
+        (cell_size,),
+        (cell_size,),
+        (cell_size,),
+        (cell_size,),
+        (cell_size,),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, packed_x, kept_x, input_size, products_x, packed_r_before, kept_r,
-    products_r_before, kept_c, w_ic, b_i, cell_size, w_fc, b_f, b_c, kept_i, kept_f, kept_z, w_oc, b_o, kept_o,
-    kept_function_1, kept_m, packed_m, products_m, out_r, hidden_size
+    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, cell_size, kept_x, products_x,
+    kept_r, products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m, products_m, out_r
 ):
+    (made_for, packed_x, packed_r_before, packed_m, w_ic, b_i, w_fc, b_f, b_c, w_oc, b_o,) = (
+        carved(block, _pieces(block.itemsize, input_size, hidden_size, cell_size))
+    )
+    check_panels(made_for)
     real = kept_x.dtype.type
     zero = real(0)
     for begin in range(0, steps, chunk):
@@ -311,16 +336,68 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _step(block, input_size, hidden_size, cell_size, given_x, before_c, before_r, y_r, after_c, after_r):
+    """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
+    batch = len(given_x)
+    lengths = np.ones(batch, np.int64)
+    out_r = y_r.reshape((1, batch, hidden_size))
+    kept_x = given_x.reshape((1, batch, input_size))
+    (
+        kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r, products_x, products_r_before,
+        products_m,
+    ) = room(
+        block,
+        (
+            (1, batch, cell_size),
+            (1, batch, cell_size),
+            (1, batch, cell_size),
+            (2, batch, cell_size),
+            (1, batch, cell_size),
+            (1, batch, cell_size),
+            (1, batch, cell_size),
+            (2, batch, hidden_size),
+            (1, batch, 4 * cell_size),
+            (batch, 4 * cell_size),
+            (batch, hidden_size),
+        ),
+    )
+    copy_rows(before_c, kept_c[0])
+    copy_rows(before_r, kept_r[0])
+    _forward_part(
+        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, cell_size, kept_x, products_x, kept_r,
+        products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m, products_m, out_r
+    )
+    copy_rows(kept_c[1], after_c)
+    copy_rows(kept_r[1], after_r)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    arrays.param_sizes(SIGNATURE, params, "pack")
-    (W_ix, W_ir, w_ic, b_i, W_fx, W_fr, w_fc, b_f, W_cx, W_cr, b_c, W_ox, W_or, w_oc, b_o, W_rm,) = params
-    return Packed(
-        params,
-        panels(memory.concatenated((W_ix, W_fx, W_cx, W_ox)).T),
-        panels(memory.concatenated((W_ir, W_fr, W_cr, W_or)).T),
-        panels(W_rm.T),
+    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    cell_size = sizes["cell_size"]
+    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size, cell_size))
+    (made_for, packed_x, packed_r_before, packed_m, w_ic, b_i, w_fc, b_f, b_c, w_oc, b_o,) = (
+        carved(block, _pieces(block.itemsize, input_size, hidden_size, cell_size))
     )
+    made_for[0] = PANEL_BYTES
+    fill_stacked(packed_x, params.W_ix, params.W_fx, params.W_cx, params.W_ox)
+    fill_stacked(packed_r_before, params.W_ir, params.W_fr, params.W_cr, params.W_or)
+    fill_stacked(packed_m, params.W_rm)
+    w_ic[:] = params.w_ic
+    b_i[:] = params.b_i
+    w_fc[:] = params.w_fc
+    b_f[:] = params.b_f
+    b_c[:] = params.b_c
+    w_oc[:] = params.w_oc
+    b_o[:] = params.b_o
+    alone = threads.alone(
+        (4 * cell_size) * input_size + (4 * cell_size) * hidden_size + (hidden_size) * cell_size + input_size +
+        hidden_size + cell_size
+    )
+    return Packed(params, block, (input_size, hidden_size, cell_size, ), alone)
 
 
 def forward(
@@ -349,6 +426,34 @@ def forward(
 
 def step(params, x_t, state=None):
     """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    if type(params) is Packed and type(state) is State:
+        _, block, (input_size, hidden_size, cell_size,), alone = params
+        given_x = x_t
+        (before_c, before_r,) = state
+        dtype = block.dtype
+        # Arrays for which `begin_step` has nothing to convert and nothing to say.
+        if (
+            type(given_x) is type(before_c) is type(before_r) is np.ndarray
+            and given_x.dtype == before_c.dtype == before_r.dtype == dtype
+            and given_x.flags.carray and before_c.flags.carray and before_r.flags.carray
+            and given_x.ndim == 2
+        ):
+            batch = len(given_x)
+            rows_input_size = (batch, input_size)
+            rows_hidden_size = (batch, hidden_size)
+            rows_cell_size = (batch, cell_size)
+            if (
+                batch <= alone
+                and before_c.shape == rows_cell_size
+                and before_r.shape == rows_hidden_size
+                and given_x.shape == rows_input_size
+            ):
+                y_r = np.empty(rows_hidden_size, dtype)
+                after_c = np.empty(rows_cell_size, dtype)
+                after_r = np.empty(rows_hidden_size, dtype)
+                _step(block, input_size, hidden_size, cell_size, given_x, before_c, before_r, y_r, after_c, after_r)
+                state = tuple.__new__(State, (after_c, after_r, ))
+                return y_r, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
     y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
@@ -361,14 +466,7 @@ def _run(packed, call, keep_tape):
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     cell_size = call.sizes["cell_size"]
-    (params, packed_x, packed_r_before, packed_m,) = packed
-    w_ic = calls.plain(params.w_ic)
-    b_i = calls.plain(params.b_i)
-    w_fc = calls.plain(params.w_fc)
-    b_f = calls.plain(params.b_f)
-    b_c = calls.plain(params.b_c)
-    w_oc = calls.plain(params.w_oc)
-    b_o = calls.plain(params.b_o)
+    block = packed.block
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
@@ -397,9 +495,9 @@ def _run(packed, call, keep_tape):
         input_size + hidden_size + cell_size)
     )
     threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x, kept_x, input_size, products_x,
-        packed_r_before, kept_r, products_r_before, kept_c, w_ic, b_i, cell_size, w_fc, b_f, b_c, kept_i, kept_f,
-        kept_z, w_oc, b_o, kept_o, kept_function_1, kept_m, packed_m, products_m, out_r, hidden_size
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, cell_size, kept_x,
+        products_x, kept_r, products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m,
+        products_m, out_r
     )
     y = out_r
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_r, call))

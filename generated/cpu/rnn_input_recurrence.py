@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cpu kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support ab596dc13a64275f. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 266d4ef2f16b482e. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -15,12 +15,16 @@ from typing import NamedTuple
 import numpy as np
 
 from numba import njit
+from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads
 from generated.support import init as parameters
 from generated.support.elementwise import tanh
+from generated.support.blocks import carved, copy_rows, new_block, room
 from generated.support.lanes import total, units, width
-from generated.support.products import panels, product, product_of_steps, weight_gradient
+from generated.support.products import (
+    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+)
 from generated.support.signature import Signature
 
 
@@ -49,12 +53,12 @@ class Grads(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """Parameters whose matrices are packed for the products of the forward pass."""
+    """Parameters as the forward pass reads them: one block, the sizes, and the most sequences worth one thread."""
 
     params: Params
-    packed_x_before: np.ndarray
-    packed_x: np.ndarray
-    packed_h: np.ndarray
+    block: np.ndarray
+    sizes: tuple[int, ...]
+    alone: int
 
 
 class Tape(NamedTuple):
@@ -115,11 +119,28 @@ def init_state(params, batch, **sizes):
     return State(*calls.init_state(SIGNATURE, params, batch, sizes))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@register_jitable
+def _pieces(itemsize, input_size, hidden_size, output_size):
+    """The shapes of what `pack` lays into one block."""
+    return (
+        (1,),
+        panel_shape(input_size, hidden_size, itemsize),
+        panel_shape(input_size, hidden_size, itemsize),
+        panel_shape(hidden_size, output_size, itemsize),
+        (hidden_size,),
+        (output_size,),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, packed_x_before, kept_x, input_size, products_x_before, packed_x,
-    products_x, b, kept_h, hidden_size, packed_h, products_h, c_o, out_o, kept_o, output_size
+    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
+    products_x_before, products_x, kept_h, products_h, out_o, kept_o
 ):
+    (made_for, packed_x_before, packed_x, packed_h, b, c_o,) = (
+        carved(block, _pieces(block.itemsize, input_size, hidden_size, output_size))
+    )
+    check_panels(made_for)
     real = kept_x.dtype.type
     zero = real(0)
     for begin in range(0, steps, chunk):
@@ -218,16 +239,53 @@ def _backward_part(
                     d_x[t, item, unit] = d_x_
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _step(block, input_size, hidden_size, output_size, given_x, before_x, y_o, after_x):
+    """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
+    batch = len(given_x)
+    lengths = np.ones(batch, np.int64)
+    out_o = y_o.reshape((1, batch, output_size))
+    (kept_x, kept_h, kept_o, products_x_before, products_x, products_h,) = room(
+        block,
+        (
+            (2, batch, input_size),
+            (1, batch, hidden_size),
+            (1, batch, output_size),
+            (1, batch, hidden_size),
+            (1, batch, hidden_size),
+            (1, batch, output_size),
+        ),
+    )
+    copy_rows(before_x, kept_x[0])
+    copy_rows(given_x, kept_x[1])
+    _forward_part(
+        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, output_size, kept_x, products_x_before,
+        products_x, kept_h, products_h, out_o, kept_o
+    )
+    copy_rows(kept_x[1], after_x)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    arrays.param_sizes(SIGNATURE, params, "pack")
-    (b, W, U, c_o, V,) = params
-    return Packed(
-        params,
-        panels(W.T),
-        panels(U.T),
-        panels(V.T),
+    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    output_size = sizes["output_size"]
+    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size, output_size))
+    (made_for, packed_x_before, packed_x, packed_h, b, c_o,) = (
+        carved(block, _pieces(block.itemsize, input_size, hidden_size, output_size))
     )
+    made_for[0] = PANEL_BYTES
+    fill_stacked(packed_x_before, params.W)
+    fill_stacked(packed_x, params.U)
+    fill_stacked(packed_h, params.V)
+    b[:] = params.b
+    c_o[:] = params.c_o
+    alone = threads.alone(
+        (hidden_size) * input_size + (hidden_size) * input_size + (output_size) * hidden_size + input_size + hidden_size
+        + output_size
+    )
+    return Packed(params, block, (input_size, hidden_size, output_size, ), alone)
 
 
 def forward(
@@ -257,6 +315,31 @@ def forward(
 
 def step(params, x_t, state=None):
     """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    if type(params) is Packed and type(state) is State:
+        _, block, (input_size, hidden_size, output_size,), alone = params
+        given_x = x_t
+        (before_x,) = state
+        dtype = block.dtype
+        # Arrays for which `begin_step` has nothing to convert and nothing to say.
+        if (
+            type(given_x) is type(before_x) is np.ndarray
+            and given_x.dtype == before_x.dtype == dtype
+            and given_x.flags.carray and before_x.flags.carray
+            and given_x.ndim == 2
+        ):
+            batch = len(given_x)
+            rows_input_size = (batch, input_size)
+            rows_hidden_size = (batch, hidden_size)
+            rows_output_size = (batch, output_size)
+            if (
+                batch <= alone
+                and given_x.shape == before_x.shape == rows_input_size
+            ):
+                y_o = np.empty(rows_output_size, dtype)
+                after_x = np.empty(rows_input_size, dtype)
+                _step(block, input_size, hidden_size, output_size, given_x, before_x, y_o, after_x)
+                state = tuple.__new__(State, (after_x, ))
+                return y_o, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
     y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
@@ -269,9 +352,7 @@ def _run(packed, call, keep_tape):
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
-    (params, packed_x_before, packed_x, packed_h,) = packed
-    b = calls.plain(params.b)
-    c_o = calls.plain(params.c_o)
+    block = packed.block
     kept_x = memory.concatenated((call.state[0][None], call.inputs[0]))
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
@@ -292,9 +373,8 @@ def _run(packed, call, keep_tape):
         input_size + hidden_size + output_size)
     )
     threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, packed_x_before, kept_x, input_size,
-        products_x_before, packed_x, products_x, b, kept_h, hidden_size, packed_h, products_h, c_o, out_o, kept_o,
-        output_size
+        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, output_size,
+        kept_x, products_x_before, products_x, kept_h, products_h, out_o, kept_o
     )
     y = out_o
     state = State(calls.last_rows(kept_x, call))

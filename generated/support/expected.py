@@ -71,7 +71,7 @@ def is_plain(value: object) -> TypeGuard[Array]:
 
 
 def is_ready(value: object, dtype: Dtype, shape: tuple[int | None, ...] | None) -> TypeGuard[Array]:
-    """Whether `value` is an array of this dtype, and of this shape if one is given, in the form that kernels read.
+    """Whether `value` is an array of this native dtype, and of this shape if given, in the form that kernels read.
 
     True spares the full check; False says nothing.
     """
@@ -80,7 +80,6 @@ def is_ready(value: object, dtype: Dtype, shape: tuple[int | None, ...] | None) 
         and value.dtype == dtype
         and (shape is None or value.shape == shape)
         and value.flags.carray
-        and value.dtype.isnative
     )
 
 

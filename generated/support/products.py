@@ -7,12 +7,15 @@ columns of a wider array in C order; all other arrays are in C order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+from numba.extending import register_jitable
 
 from generated.support import memory, threads
 from generated.support.compiling import compiled
+from generated.support.expected import contiguous
 from generated.support.lanes import width
 from generated.support.packing import fill_panels
 from generated.support.threads import Part
@@ -22,7 +25,7 @@ _LINE = 64
 """Bytes of a cache line: no load of a panel spans two of them."""
 _LEFT = 1 << 16
 """Elements of the left matrix that pass a panel by while it stays in the cache next to the CPU."""
-_NEAR = 1 << 14
+_NEAR = 1 << 15
 """Bytes of panels that are read from the caches next to the CPU."""
 _DEPTH = 256
 """Rows of a weight gradient's factors that are summed before the result is touched."""
@@ -40,6 +43,26 @@ def panels(matrix: np.ndarray) -> np.ndarray:
     packed = _room(1, *matrix.shape, matrix.dtype)[0]
     fill_panels(matrix, packed)
     return packed
+
+
+def fill_stacked(packed: np.ndarray, *matrices: np.ndarray) -> None:
+    """Pack the transpose of the `matrices` (rows, k), one below the other, into panels of `panel_shape`."""
+    stacked = matrices[0] if len(matrices) == 1 else np.concatenate(matrices)
+    fill_panels(contiguous(np.asarray(stacked)).T, packed)
+
+
+@register_jitable
+def panel_shape(depth, columns, itemsize):
+    """The shape of the panels of a matrix (depth, columns), for elements of `itemsize` bytes."""
+    across = PANEL_BYTES // itemsize
+    return -(-columns // across), depth, across
+
+
+@register_jitable
+def check_panels(made_for):
+    """Raise ValueError for panels from another CPU: `made_for[0]` holds the PANEL_BYTES they were packed with."""
+    if made_for[0] != PANEL_BYTES:
+        raise ValueError("product: the panels do not fit another CPU")
 
 
 def weight_gradient(adjoints: np.ndarray, operands: np.ndarray, parts: Sequence[Part] = _WHOLE) -> np.ndarray:
@@ -61,7 +84,7 @@ def product_of_steps(a, column, packed, out, first, stop):
     """
     steps, batch, size = out.shape
     end = column + packed.shape[1]
-    if first == 0 and stop == batch:
+    if steps > 1 and first == 0 and stop == batch:
         rows = a.reshape(steps * batch, a.shape[2])
         product(rows[:, column:end], packed, out.reshape(steps * batch, size))
     else:
@@ -123,9 +146,8 @@ def _add_blocks(part, first, stop, adjoints, operands, room, out):
 
 def _room(count: int, depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
     """Uninitialised panels of `count` matrices, at the start of a cache line."""
-    width = PANEL_BYTES // dtype.itemsize
-    shape = (count, -(-columns // width), depth, width)
-    size = count * shape[1] * depth * width
+    shape = (count, *panel_shape(depth, columns, dtype.itemsize))
+    size = math.prod(shape)
     base = memory.empty((size + _LINE // dtype.itemsize,), dtype)
     start = -base.__array_interface__["data"][0] % _LINE // dtype.itemsize
     return base[start : start + size].reshape(shape)

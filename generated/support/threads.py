@@ -73,6 +73,11 @@ def parts(size: int, work: int) -> tuple[Part, ...]:
     return split(size, max(1, min(_POOL.threads, size, size * work // _LEAST)))
 
 
+def alone(work: int) -> int:
+    """The largest batch that `parts` leaves whole for any number of threads."""
+    return max(1, (2 * _LEAST - 1) // max(work, 1))
+
+
 def split(size: int, count: int, unit: int = 1) -> tuple[Part, ...]:
     """`count` even parts of `size` rows; all but the last part are multiples of `unit`."""
     units = -(-size // unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from types import ModuleType
@@ -125,7 +126,7 @@ def interpreted(plan: Any) -> ModuleType:
     Python's vectors have one element: a number.
     """
     source = render_cpu(plan, "float64")
-    plain = source.replace('@njit(cache=True, error_model="numpy", nogil=True)\n', "")
+    plain = re.sub(r"@njit\(.*\)\n", "", source)
     assert plain != source
     assert "@njit" not in plain
     module = ModuleType("interpreted")

@@ -10,9 +10,10 @@ from derive.elementary import Value, value
 from derive.equations.model import Kind
 from derive.plan.model import Array, Kept, Origin, Plan, Region, Stack
 from derive.plan.symbols import adjoint, error, last_error, total
+from derive.printers.cpu.block import block_view, carving, step_view
 from derive.printers.cpu.kernels import Functions, functions
 from derive.printers.cpu.model import Allocation, Arrays, CpuView, Kernel, PackedStack
-from derive.printers.cpu.naming import Naming
+from derive.printers.cpu.naming import Naming, columns
 
 _CLEARED = (Kept.SUM, Kept.ONCE, Kept.PAIR)
 
@@ -34,26 +35,29 @@ class _Driver:
         plan, equations, naming = self.plan, self.equations, self.naming
         forward = functions(naming, plan.forward, "forward")
         backward = functions(naming, plan.backward, "backward")
+        dimensions = tuple(dimension.name for dimension in equations.dimensions)
+        block = block_view(naming, forward)
+        kernel = carving(block, forward.sequence, dimensions)
         pulled = {stack for _, stages in plan.backward.regions for stage in stages for stack in stage.products}
         inputs = [plan.places[value(name)].array for name in equations.inputs]
         used_forward = [array for array in plan.arrays if array.origin is Origin.FORWARD]
         used_backward = [array for array in plan.arrays if array.origin is Origin.BACKWARD]
         return CpuView(
             functions=naming.functions,
-            sizes=tuple(dimension.name for dimension in equations.dimensions),
-            params=tuple(naming.names[name] for name in equations.parameters),
-            forward_params=self._read_params(forward, ()),
+            sizes=dimensions,
             backward_params=self._read_params(backward, [stack for stack in plan.stacks if stack in pulled]),
+            block=block,
             stacks=tuple(self._packed(stack, stack in pulled) for stack in plan.stacks),
             preamble_kernels=tuple(
                 item for item in (*forward.preamble, *backward.preamble) if isinstance(item, Kernel)
             ),
-            forward_kernel=forward.sequence,
+            forward_kernel=kernel,
             backward_kernel=backward.sequence,
             taken=tuple(self._given(array) for array in inputs),
-            forward_arrays=self._arrays(used_forward),
+            forward_arrays=self._arrays([array for array in used_forward if array.kept is not Kept.ONCE]),
             backward_arrays=self._arrays(used_backward),
             starts=tuple(self._start(array) for array in used_forward if array.kept is Kept.CARRIED),
+            step=step_view(naming, block, kernel),
             saved=tuple(array.name for array in plan.arrays if array.saved),
             sums=tuple(array.name for array in used_backward if array.kept is Kept.SUM),
             work=self._work(),
@@ -88,7 +92,7 @@ class _Driver:
     def _work(self) -> str:
         """About how many multiply-adds one sequence takes in one step."""
         timed = [stack for stack in self.plan.stacks if stack.region is not Region.PREAMBLE]
-        products = [f"({self._columns(stack.rows)}) * {self._columns([stack.columns])}" for stack in timed]
+        products = [f"({columns(stack.rows)}) * {columns([stack.columns])}" for stack in timed]
         return " + ".join((*products, *(dimension.name for dimension in self.equations.dimensions)))
 
     def _external_name(self, symbol: sympy.Symbol) -> str:
@@ -96,12 +100,6 @@ class _Driver:
 
     def _kept(self, name: str) -> str:
         return self.plan.places[value(name)].array.name
-
-    def _columns(self, columns: Sequence[str]) -> str:
-        counts: dict[str, int] = {}
-        for name in columns:
-            counts[name or "1"] = counts.get(name or "1", 0) + 1
-        return " + ".join(f"{count} * {name}" if count > 1 else name for name, count in counts.items())
 
     def _given(self, array: Array) -> Allocation:
         """An input is taken as it comes; one that is a state gets the row before the first step."""
@@ -124,10 +122,10 @@ class _Driver:
 
     def _cleared(self, array: Array) -> str:
         """An array that starts as zeros: what is added to, and what a sequence without steps leaves as it is."""
-        columns = self._columns(array.columns)
+        across = columns(array.columns)
         if array.kept is Kept.SUM:
-            return f"memory.zeros((len(parts), {columns}))"
-        return f"memory.zeros(({'2, batch' if array.kept is Kept.PAIR else '1'}, {columns}), dtype)"
+            return f"memory.zeros((len(parts), {across}))"
+        return f"memory.zeros(({'2, batch' if array.kept is Kept.PAIR else '1'}, {across}), dtype)"
 
     def _shape(self, array: Array) -> str:
         """The shape of an array, which is smaller where no tape is kept."""
@@ -135,8 +133,8 @@ class _Driver:
             Kept.STEPS: ("steps, ", "rows, "), Kept.CARRIED: ("steps + 1, ", "carried_rows, "),
             Kept.CHUNK: ("chunk, ", ""), Kept.ONE: ("", ""),
         }[array.kept]  # fmt: skip
-        columns = self._columns(array.columns)
-        row = f"memory.row({columns}, dtype)" if array in self.naming.padded else columns
+        across = columns(array.columns)
+        row = f"memory.row({across}, dtype)" if array in self.naming.padded else across
         return f"({shrunk if array.shrinks else whole}batch, {row})"
 
     def _start(self, array: Array) -> str:
@@ -169,14 +167,14 @@ class _Driver:
         if array.kept is Kept.ONCE:
             return array.name
         rows = {Kept.CARRIED: "[:-1]" if lag else "[1:]"}.get(array.kept, "")
-        return f"{array.name}{rows}.reshape(steps * batch, {self._columns(array.columns)})"
+        return f"{array.name}{rows}.reshape(steps * batch, {columns(array.columns)})"
 
     def _operand(self, stack: Stack) -> str:
         """The right-hand vectors of a stack, one a row."""
         symbol = stack.operand
         name = symbol.variable if isinstance(symbol, Value) else ""
         if name in self.equations.parameters:
-            return f"{self.naming.names[name]}.reshape(1, {self._columns([stack.columns])})"
+            return f"{self.naming.names[name]}.reshape(1, {columns([stack.columns])})"
         return self._rows(self.naming.place(symbol).array, symbol.lag if isinstance(symbol, Value) else 0)
 
     def _rows_of(self, name: str) -> str:
@@ -189,7 +187,7 @@ class _Driver:
         place = self.plan.places[adjoint(str(stack.products[0]))]
         adjoints = place.array.name
         if place.array in self.naming.padded:
-            start, end = self._columns(place.before) or "0", self._columns((*place.before, *stack.rows))
+            start, end = columns(place.before) or "0", columns((*place.before, *stack.rows))
             adjoints = f"{adjoints}.reshape(steps * batch, {adjoints}.shape[2])[:, {start} : {end}]"
         return Allocation(f"weights_{stack.name}", f"weight_gradient({adjoints}, {self._operand(stack)}, parts)")
 
@@ -210,8 +208,8 @@ class _Driver:
         for item in self.plan.weight_gradients:
             for index, (matrix, transposed, rows) in enumerate(item.parameters):
                 if matrix == name:
-                    before = self._columns(item.stack.rows[:index]) if index else "0"
-                    after = self._columns((*item.stack.rows[:index], rows))
+                    before = columns(item.stack.rows[:index]) if index else "0"
+                    after = columns((*item.stack.rows[:index], rows))
                     piece = f"weights_{item.stack.name}[{before} : {after}]"
                     pieces.append(f"{piece}.T" if transposed else piece)
         return pieces

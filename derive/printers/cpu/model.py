@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -87,21 +88,65 @@ class Arrays:
     lent: tuple[Allocation, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class BlockView:
+    """What `pack` lays into one block, in this order, each with its shape.
+
+    `panels` are those of the stacks, `parameters` all others that the forward pass reads, `once` what it computes from
+    these alone. In front of panels stands what tells for which CPU they are. `fills` are the lines that copy the
+    parameters; `sizes` are the dimensions that these state.
+    """
+
+    sizes: tuple[str, ...]
+    panels: tuple[Allocation, ...]
+    parameters: tuple[Allocation, ...]
+    once: tuple[Allocation, ...]
+    fills: tuple[str, ...]
+
+    @property
+    def pieces(self) -> tuple[Allocation, ...]:
+        """All that is in the block."""
+        head = (Allocation("made_for", "(1,)"),) if self.panels else ()
+        return (*head, *self.panels, *self.parameters, *self.once)
+
+    def saved(self, names: Sequence[str]) -> bool:
+        """Whether any of it is in the tape, whose arrays have these names."""
+        return any(item.name in names for item in self.once)
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step: the names of what comes and goes, with the sizes, and what the compiled step does around the kernel.
+
+    `reshaped` are the kernel's arrays that are inputs or outputs of the step, with an axis of time; `room` holds all
+    others. `starts` puts the state, and an input that is one, into their arrays; `ends` takes the new state from there.
+    """
+
+    inputs: tuple[Allocation, ...]
+    before: tuple[Allocation, ...]
+    after: tuple[Allocation, ...]
+    outputs: tuple[Allocation, ...]
+    reshaped: tuple[Allocation, ...]
+    room: tuple[Allocation, ...]
+    starts: tuple[str, ...]
+    ends: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class CpuView:
     """What the CPU template lays out.
 
     `stacks` are the packed matrices: their name in the forward pass, what they are for, and the code that packs them
-    for either pass. `forward_preamble` and `backward_preamble` are the lines that run once a call: the forward pass
-    begins with them, the backward pass ends with them. The other parts of a pass are one compiled function. `taken` are
-    the inputs, `starts` puts the state before the first step into its arrays.
+    for the way back. `block` is what the forward pass reads of the parameters; `forward_preamble` are the lines that
+    compute a part of it from the others. `step` is None where parameters do not state every size. The backward pass
+    ends with the lines of `backward_preamble`. The other parts of a pass are one compiled function. `taken` are the
+    inputs, `starts` puts the state before the first step into its arrays.
     """
 
     functions: tuple[str, ...]
     sizes: tuple[str, ...]
-    forward_params: tuple[tuple[str, str], ...]
     backward_params: tuple[tuple[str, str], ...]
-    params: tuple[str, ...]
+    block: BlockView
     stacks: tuple[PackedStack, ...]
     preamble_kernels: tuple[Kernel, ...]
     forward_kernel: Kernel | None
@@ -110,6 +155,7 @@ class CpuView:
     forward_arrays: Arrays
     backward_arrays: Arrays
     starts: tuple[str, ...]
+    step: StepView | None
     saved: tuple[str, ...]
     sums: tuple[str, ...]
     work: str

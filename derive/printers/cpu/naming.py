@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -14,14 +15,16 @@ from derive.plan.symbols import adjoint, code, unlagged
 from derive.printers.code import decimal
 
 RESERVED = (
-    "abs", "annotations", "array", "arrays", "backward", "batch", "before", "begin", "call", "calls",
-    "carried_rows", "checkpoint_every", "Checkpoints", "checkpoints", "chunk", "consume_tape", "dstate", "dtype", "dy",
-    "end", "ends", "errors", "every", "first", "forward", "Grads", "grads", "here", "init", "init_state", "Inputs",
-    "isinstance", "item", "keep", "keep_tape", "kept", "len", "lengths", "loss", "losses", "max", "memory", "min",
-    "NamedTuple", "njit", "now", "np", "Outputs", "pack", "Packed", "packed", "panels", "parameters", "Params",
-    "params", "part", "parts", "plain", "product", "product_of_steps", "range", "real", "rows", "seed", "SIGNATURE",
-    "Signature", "start", "State", "state", "step", "steps", "stop", "t", "Tape", "tape", "target", "threads", "total",
-    "unit", "units", "weight", "weight_gradient", "width", "Workspace", "workspace", "x_t",
+    "abs", "alone", "annotations", "array", "arrays", "backward", "batch", "before", "begin", "block", "call",
+    "calls", "carried_rows", "carved", "check_panels", "checkpoint_every", "Checkpoints", "checkpoints", "chunk",
+    "consume_tape", "copy_rows", "dstate", "dtype", "dy", "end", "ends", "errors", "every", "fill_stacked", "first",
+    "forward", "Grads", "grads", "here", "init", "init_state", "Inputs", "int", "isinstance", "item", "itemsize",
+    "keep", "keep_tape", "kept", "len", "lengths", "loss", "losses", "made_for", "max", "memory", "min",
+    "NamedTuple", "new_block", "njit", "now", "np", "Outputs", "pack", "Packed", "packed", "PANEL_BYTES",
+    "panel_shape", "panels", "parameters", "Params", "params", "part", "parts", "plain", "product",
+    "product_of_steps", "range", "real", "register_jitable", "room", "rows", "seed", "SIGNATURE", "Signature",
+    "sizes", "start", "State", "state", "step", "steps", "stop", "t", "Tape", "tape", "target", "threads", "total",
+    "tuple", "type", "unit", "units", "weight", "weight_gradient", "width", "Workspace", "workspace", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 WORDS = {0: "zero", 1: "one", 2: "two", 3: "three", 4: "four"}
@@ -65,6 +68,10 @@ class Naming:
             self._constants[number] = self._namer.new(WORDS.get(number, f"number_{digits}"))
         return self._constants[number]
 
+    def fresh(self, wanted: str) -> str:
+        """A name for something that no symbol stands for."""
+        return self._namer.new(wanted)
+
     def local(self, symbol: sympy.Symbol) -> str:
         """The name of the scalar that holds the value of `symbol` inside a sweep."""
         if symbol not in self._locals:
@@ -77,6 +84,12 @@ class Naming:
         if isinstance(symbol, ProductSymbol):
             return f"{self.plan.graph.products[symbol].matrix.name}_product"
         return code(symbol)
+
+
+def columns(dimensions: Iterable[str]) -> str:
+    """The text of a sum of sizes: `input_size + 3 * hidden_size`; "" is 1, a scalar."""
+    counts = Counter(name or "1" for name in dimensions)
+    return " + ".join(f"{count} * {name}" if count > 1 else name for name, count in counts.items())
 
 
 def _applications(plan: Plan) -> Iterable[Elementary]:

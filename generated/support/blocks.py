@@ -1,0 +1,132 @@
+"""Many arrays in one block of memory: a compiled function takes the block and carves the arrays from it itself.
+
+An array that goes from Python to compiled code costs more than the arithmetic of a small step. The arrays lie one
+behind another in C order, each from the start of a cache line of the block on. What is here can be called from Python
+and from compiled code, where `shapes` is a tuple of tuples that the source spells out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload, register_jitable
+from numba.np.arrayobj import make_array, populate_array
+
+_LINE = 64
+"""Bytes of a cache line."""
+
+Shapes = Sequence[Sequence[int]]
+
+
+def carved(block: np.ndarray, shapes: Shapes) -> tuple[np.ndarray, ...]:
+    """Arrays of these shapes in the elements of `block` (`extent`,). Nothing is checked."""
+    found, start, line = [], 0, _LINE // block.itemsize
+    for shape in shapes:
+        size = math.prod(shape)
+        piece = block[start : start + size]
+        found.append(piece if len(shape) == 1 else piece.reshape(shape))
+        start += -(-size // line) * line
+    return tuple(found)
+
+
+def extent(itemsize: int, shapes: Shapes) -> int:
+    """How many elements of `itemsize` bytes a block of arrays of these shapes has."""
+    line = _LINE // itemsize
+    return sum(-(-math.prod(shape) // line) for shape in shapes) * line
+
+
+def room(like: np.ndarray, shapes: Shapes) -> tuple[np.ndarray, ...]:
+    """Uninitialised arrays of these shapes and the dtype of `like`, in a block of their own."""
+    return carved(np.empty(extent(like.itemsize, shapes), like.dtype), shapes)
+
+
+@register_jitable
+def copy_rows(source, target):
+    """target (B, n) = source (B, n), in compiled code without the checks and the second copy of an assignment."""
+    for item in range(source.shape[0]):
+        for unit in range(source.shape[1]):
+            target[item, unit] = source[item, unit]
+
+
+def new_block(dtype: np.dtype, shapes: Shapes) -> np.ndarray:
+    """A block for arrays of these shapes, filled with zeros, that itself starts at a cache line."""
+    size, spare = extent(dtype.itemsize, shapes), _LINE // dtype.itemsize
+    base = np.zeros(size + spare, dtype)
+    start = -base.__array_interface__["data"][0] % _LINE // dtype.itemsize
+    return base[start : start + size]
+
+
+@overload(carved)
+def _compiled_carved(block, shapes):
+    return lambda block, shapes: _carve(block, shapes)
+
+
+@overload(room)
+def _compiled_room(like, shapes):
+    return lambda like, shapes: _carve(np.empty(_extent(like, shapes), like.dtype), shapes)
+
+
+@intrinsic
+def _carve(_typing, block, shapes):
+    """`carved` for compiled code."""
+    kinds = [types.Array(block.dtype, len(shape), "C") for shape in shapes]
+
+    def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+        source = make_array(block)(context, builder, values[0])
+        itemsize = context.get_abi_sizeof(source.data.type.pointee)
+        number = source.nitems.type
+        arrays, start = [], ir.Constant(number, 0)
+        for kind, sizes in zip(kinds, _sizes(context, builder, shapes, values[1]), strict=True):
+            strides = [ir.Constant(number, itemsize)]
+            for size in reversed(sizes[1:]):
+                strides.insert(0, builder.mul(strides[0], size))
+            array = make_array(kind)(context, builder)
+            populate_array(
+                array, builder.gep(source.data, [start]), sizes, strides, itemsize, source.meminfo, source.parent
+            )
+            arrays.append(array._getvalue())
+            context.nrt.incref(builder, kind, arrays[-1])
+            start = builder.add(start, _lines(builder, sizes, itemsize))
+        return context.make_tuple(builder, sig.return_type, arrays)
+
+    return types.Tuple(kinds)(block, shapes), emit
+
+
+@intrinsic
+def _extent(_typing, like, shapes):
+    """`extent` for compiled code, in elements of `like`."""
+
+    def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        itemsize = context.get_abi_sizeof(context.get_data_type(like.dtype))
+        total = ir.Constant(context.get_value_type(types.intp), 0)
+        for sizes in _sizes(context, builder, shapes, values[1]):
+            total = builder.add(total, _lines(builder, sizes, itemsize))
+        return total
+
+    return types.intp(like, shapes), emit
+
+
+def _sizes(context: Any, builder: Any, shapes: Any, value: Any) -> list[list[Any]]:
+    """The sizes in a tuple of shapes, as whole numbers of one type."""
+    return [
+        [
+            context.cast(builder, size, kind, types.intp)
+            for size, kind in zip(cgutils.unpack_tuple(builder, shape), kinds, strict=True)
+        ]
+        for shape, kinds in zip(cgutils.unpack_tuple(builder, value), shapes, strict=True)
+    ]
+
+
+def _lines(builder: Any, sizes: list[Any], itemsize: int) -> Any:
+    """Elements of the cache lines that an array of these sizes begins."""
+    line = ir.Constant(sizes[0].type, _LINE // itemsize)
+    total = ir.Constant(line.type, 1)
+    for size in sizes:
+        total = builder.mul(total, size)
+    return builder.mul(builder.sdiv(builder.add(total, ir.Constant(line.type, line.constant - 1)), line), line)
