@@ -17,8 +17,8 @@ from typing import Any
 Part = tuple[int, int, int]
 """The number of a part of the batch, its first sequence, and the one behind its last."""
 
-_LEAST = 1 << 18
-"""Multiply-adds that are worth a thread of their own: they take longer than it takes to wake one."""
+_LEAST = 1 << 24
+"""Multiply-adds that are worth a thread of their own: they take several times as long as to wake one that sleeps."""
 
 
 def _from_environment() -> int:
