@@ -62,7 +62,8 @@ def errors(name: str, dtype: Any, *arguments: Any) -> Iterator[tuple[tuple[float
     """Of each finite argument: the argument, the error in ulp, its bound, and whether the result is a normal number.
 
     Below the normal numbers an ulp is the last digit of the least normal number, and the bound is larger for functions
-    that are a product with a factor that gets there first; the sigmoid may be 0 there. What overflows has error 0 if it is infinite.
+    that are a product with a factor that gets there first; the sigmoid may be 0 there. What overflows has error 0 if it
+    is infinite.
     """
     limits = np.finfo(dtype)
     for *argument, got in zip(*arguments, computed(name, *arguments), strict=True):

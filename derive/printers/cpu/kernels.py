@@ -140,11 +140,12 @@ def _product(stack: Stack, body: Body) -> str:
     packed = f"packed_{stack.name}"
     body.arguments[packed] = None
     places = body.naming.plan.places
+    columns: tuple[str, ...] = (stack.columns,)
     if body.backward:
         factor, factor_rows, lag = places[adjoint(stack.products[0].name)], stack.rows, 0
-        result, result_rows = places[stack.pulled], (stack.columns,)
+        result, result_rows = places[stack.pulled], columns
     else:
-        factor, factor_rows = body.naming.place(stack.operand), (stack.columns,)
+        factor, factor_rows = body.naming.place(stack.operand), columns
         lag = stack.operand.lag if isinstance(stack.operand, Value) else 0
         result, result_rows = places[stack.products[0]], stack.rows
     if stack.region is Region.LOOP:
