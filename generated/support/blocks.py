@@ -18,6 +18,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 from numba.np.arrayobj import make_array, populate_array
 
+from generated.support import memory
+
 _LINE = 64
 """Bytes of a cache line."""
 
@@ -55,9 +57,9 @@ def copy_rows(source, target):
 
 
 def new_block(dtype: np.dtype, shapes: Shapes) -> np.ndarray:
-    """A block for arrays of these shapes, filled with zeros, that itself starts at a cache line."""
+    """An uninitialised block for arrays of these shapes that itself starts at a cache line."""
     size, spare = extent(dtype.itemsize, shapes), _LINE // dtype.itemsize
-    base = np.zeros(size + spare, dtype)
+    base = memory.empty((size + spare,), dtype)
     start = -base.__array_interface__["data"][0] % _LINE // dtype.itemsize
     return base[start : start + size]
 
