@@ -1,7 +1,7 @@
 """Dense layer: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support 171586218253d2f9. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support d20e567322c512c1. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -16,15 +16,16 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.elementwise import tanh
 from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.elementwise import tanh
 from generated.support.lanes import total, units, width
 from generated.support.products import (
-    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
+from generated.support.tiles import PANEL_BYTES
 
 
 class Params(NamedTuple):
@@ -70,7 +71,7 @@ class Checkpoints(NamedTuple):
     kept: checkpoints.Kept
 
 
-Workspace = memory.Workspace
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="dense",

@@ -1,7 +1,7 @@
 """GRU, reset after the product: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 171586218253d2f9. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support d20e567322c512c1. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -21,15 +21,16 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.elementwise import sigmoid, tanh
 from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
 from generated.support.products import (
-    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
+from generated.support.tiles import PANEL_BYTES
 
 
 class Params(NamedTuple):
@@ -89,7 +90,7 @@ class Checkpoints(NamedTuple):
     kept: checkpoints.Kept
 
 
-Workspace = memory.Workspace
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="gru_reset_after",

@@ -1,7 +1,7 @@
 """Independently recurrent network: cpu kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 171586218253d2f9. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support d20e567322c512c1. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -16,15 +16,16 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.elementwise import greater, relu
 from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.elementwise import greater, relu
 from generated.support.lanes import total, units, width
 from generated.support.products import (
-    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
+from generated.support.tiles import PANEL_BYTES
 
 
 class Params(NamedTuple):
@@ -73,7 +74,7 @@ class Checkpoints(NamedTuple):
     kept: checkpoints.Kept
 
 
-Workspace = memory.Workspace
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="indrnn",

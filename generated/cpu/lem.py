@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 171586218253d2f9. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support d20e567322c512c1. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -22,15 +22,16 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.elementwise import sigmoid, tanh
 from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
 from generated.support.products import (
-    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
+from generated.support.tiles import PANEL_BYTES
 
 
 class Params(NamedTuple):
@@ -94,7 +95,7 @@ class Checkpoints(NamedTuple):
     kept: checkpoints.Kept
 
 
-Workspace = memory.Workspace
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="lem",

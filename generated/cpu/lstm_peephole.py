@@ -1,7 +1,7 @@
 """LSTM with peephole connections: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), section II.A, equations 1 to 10
-Equations: 4c17308428ffb07e, written by derive 0.1.0 with support 171586218253d2f9. Do not edit: derive writes this file.
+Equations: 4c17308428ffb07e, written by derive 0.1.0 with support d20e567322c512c1. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -24,15 +24,16 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.elementwise import sigmoid, tanh
 from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
 from generated.support.products import (
-    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
+from generated.support.tiles import PANEL_BYTES
 
 
 class Params(NamedTuple):
@@ -100,7 +101,7 @@ class Checkpoints(NamedTuple):
     kept: checkpoints.Kept
 
 
-Workspace = memory.Workspace
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="lstm_peephole",

@@ -1,7 +1,7 @@
 """LSTM with a softmax readout: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the readout of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.10 and 10.11
-Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 171586218253d2f9. Do not edit: derive writes this file.
+Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support d20e567322c512c1. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -25,15 +25,16 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.elementwise import sigmoid, tanh
 from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
 from generated.support.products import (
-    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
+from generated.support.tiles import PANEL_BYTES
 
 
 class Params(NamedTuple):
@@ -101,7 +102,7 @@ class Checkpoints(NamedTuple):
     kept: checkpoints.Kept
 
 
-Workspace = memory.Workspace
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="lstm_readout",

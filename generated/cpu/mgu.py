@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 171586218253d2f9. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support d20e567322c512c1. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -19,15 +19,16 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.elementwise import sigmoid, tanh
 from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.elementwise import sigmoid, tanh
 from generated.support.lanes import total, units, width
 from generated.support.products import (
-    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
+from generated.support.tiles import PANEL_BYTES
 
 
 class Params(NamedTuple):
@@ -82,7 +83,7 @@ class Checkpoints(NamedTuple):
     kept: checkpoints.Kept
 
 
-Workspace = memory.Workspace
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="mgu",

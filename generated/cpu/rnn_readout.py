@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support 171586218253d2f9. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support d20e567322c512c1. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -17,15 +17,16 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads
+from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.elementwise import tanh
 from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.elementwise import tanh
 from generated.support.lanes import total, units, width
 from generated.support.products import (
-    PANEL_BYTES, check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
+from generated.support.tiles import PANEL_BYTES
 
 
 class Params(NamedTuple):
@@ -77,7 +78,7 @@ class Checkpoints(NamedTuple):
     kept: checkpoints.Kept
 
 
-Workspace = memory.Workspace
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="rnn_readout",

@@ -10,6 +10,7 @@ import numpy as np
 from generated.support import arrays, memory
 from generated.support.expected import Array, Dtype, contiguous, describe
 from generated.support.signature import Signature
+from generated.support.workspaces import Lease
 
 CHUNK = 128
 """Rows of a batched product: its factors and results stay in the caches until the loop has used them."""
@@ -33,7 +34,7 @@ class Call:
     target: Array | None = None
     weight: Array | None = None
     ragged: bool = False
-    lease: memory.Lease = field(default_factory=memory.Lease)
+    lease: Lease = field(default_factory=Lease)
 
     @property
     def chunk(self) -> int:

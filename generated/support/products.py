@@ -47,7 +47,7 @@ def panels(matrix: np.ndarray) -> np.ndarray:
 
 def fill_stacked(packed: np.ndarray, *matrices: np.ndarray) -> None:
     """Pack the transpose of the `matrices` (rows, k), one below the other, into panels of `panel_shape`."""
-    stacked = matrices[0] if len(matrices) == 1 else np.concatenate(matrices)
+    stacked = matrices[0] if len(matrices) == 1 else memory.concatenated(matrices)
     fill_panels(contiguous(np.asarray(stacked)).T, packed)
 
 

@@ -17,7 +17,7 @@ import pytest
 
 import derive
 from derive.equations import load
-from generated.support.memory import Workspace
+from generated.support.workspaces import Workspace
 from tests.kernels.cases import ZOO, Case, all_cases, case
 from tests.kernels.harness import assert_same_bits, leaves
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from generated.support import memory
+from generated.support.workspaces import Lease, Workspace
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 SHAPES = ((100, 70), (3, 5, 1000), (1,), (0, 4), (), (128, 128))
@@ -197,7 +198,7 @@ def test_without_a_workspace_what_is_handed_out_is_the_callers_alone() -> None:
 
 
 def test_arrays_of_a_workspace_lie_apart_and_are_the_same_memory_in_the_next_call() -> None:
-    workspace = memory.Workspace()
+    workspace = Workspace()
     places = []
     for _ in range(2):
         with memory.within(workspace, "cell"):
@@ -213,7 +214,7 @@ def test_arrays_of_a_workspace_lie_apart_and_are_the_same_memory_in_the_next_cal
 
 
 def test_blocks_of_a_workspace_grow_and_leave_earlier_arrays_alone() -> None:
-    workspace = memory.Workspace()
+    workspace = Workspace()
     with memory.within(workspace, "cell"):
         small = memory.empty((10,), F32)
         small.fill(1)
@@ -232,7 +233,7 @@ def test_blocks_of_a_workspace_grow_and_leave_earlier_arrays_alone() -> None:
 
 
 def test_states_of_the_last_call_are_copied_before_anything_overwrites_them() -> None:
-    workspace = memory.Workspace()
+    workspace = Workspace()
     for numbers in ((1.0, 2.0), (3.0, 4.0)):
         with memory.within(workspace, "cell"):
             own = tuple(memory.empty((9, 2), F32) for _ in numbers)
@@ -247,7 +248,7 @@ def test_states_of_the_last_call_are_copied_before_anything_overwrites_them() ->
 
 
 def test_a_lease_is_copied_without_its_workspace() -> None:
-    lease = memory.Lease(workspace=memory.Workspace())
+    lease = Lease(workspace=Workspace())
     for consumed in (False, True):
         lease.consumed = consumed
         for twin in (copy.copy(lease), copy.deepcopy(lease), pickle.loads(pickle.dumps(lease))):

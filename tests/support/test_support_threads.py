@@ -22,8 +22,9 @@ LARGE = 1 << 40
 
 
 @pytest.fixture(autouse=True)
-def two_threads() -> Iterator[None]:
-    """Two threads, whatever the machine has."""
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two threads, whatever the machine has, and little work is worth one of them."""
+    monkeypatch.setattr(threads, "_LEAST", 1 << 18)
     before = threads.limit(2)
     yield
     threads.limit(before)
@@ -188,6 +189,7 @@ import numpy as np
 from generated.cpu import lstm
 from generated.support import memory, threads
 
+threads._LEAST = 1 << 18
 threads.limit(2)
 params = lstm.init(20, 30, dtype=np.float64)
 x = np.random.default_rng(0).normal(size=(200, 6, 20))

@@ -24,7 +24,8 @@ RESERVED = (
     "panel_shape", "panels", "parameters", "Params", "params", "part", "parts", "plain", "product",
     "product_of_steps", "range", "real", "register_jitable", "room", "rows", "seed", "SIGNATURE", "Signature",
     "sizes", "start", "State", "state", "step", "steps", "stop", "t", "Tape", "tape", "target", "threads", "total",
-    "tuple", "type", "unit", "units", "weight", "weight_gradient", "width", "Workspace", "workspace", "x_t",
+    "tuple", "type", "unit", "units", "weight", "weight_gradient", "width", "Workspace", "workspace",
+    "workspaces", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 WORDS = {0: "zero", 1: "one", 2: "two", 3: "three", 4: "four"}
