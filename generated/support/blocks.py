@@ -71,7 +71,7 @@ def _compiled_carved(block, shapes):
 
 @overload(room)
 def _compiled_room(like, shapes):
-    return lambda like, shapes: _carve(np.empty(_extent(like, shapes), like.dtype), shapes)
+    return lambda like, shapes: _carve(np.empty(_elements(like, shapes), like.dtype), shapes)
 
 
 @intrinsic
@@ -101,7 +101,7 @@ def _carve(_typing, block, shapes):
 
 
 @intrinsic
-def _extent(_typing, like, shapes):
+def _elements(_typing, like, shapes):
     """`extent` for compiled code, in elements of `like`."""
 
     def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
