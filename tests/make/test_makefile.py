@@ -31,9 +31,8 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 def run(folder, *arguments):
     # These tests may themselves run under make, which tells its children so.
-    clean = {
-        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CELL")
-    }
+    told = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CELL", "ARGS", "QUICK")
+    clean = {name: value for name, value in os.environ.items() if name not in told}
     return subprocess.run(["make", *arguments], cwd=folder, env=clean, capture_output=True, text=True, check=False)
 
 
