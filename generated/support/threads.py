@@ -8,10 +8,12 @@ threads of the caller, and calls in a process that was forked, are safe.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import Any
 
 Part = tuple[int, int, int]
@@ -28,6 +30,10 @@ def _from_environment() -> int:
         if text.isdigit() and int(text) > 0:
             return int(text)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_CPU = getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
+"""Gives the number of the CPU that the thread runs on."""
 
 
 class _Pool:
@@ -85,6 +91,23 @@ def split(size: int, count: int, unit: int = 1) -> tuple[Part, ...]:
     return tuple((number, bounds[number], bounds[number + 1]) for number in range(count))
 
 
+def _other_cpus() -> set[int]:
+    """The CPUs that the caller may use and does not use now; empty where the system does not tell.
+
+    A system places a thread that was just woken beside the one that woke it, and may leave both on one CPU for longer
+    than a call takes.
+    """
+    return os.sched_getaffinity(0) - {_CPU()} if _CPU is not None else set()
+
+
+def _on(cpus: set[int], function: Callable[..., None], *arguments: Any) -> None:
+    """Call `function` in this thread of the pool, on one of these CPUs if there are any."""
+    if cpus:
+        with suppress(OSError):
+            os.sched_setaffinity(0, cpus)
+    function(*arguments)
+
+
 def run(function: Callable[..., None], parts: Sequence[Part], *arguments: Any) -> None:
     """Call `function` with each of `parts`, its three numbers first, and with the arguments; each in a thread.
 
@@ -95,8 +118,9 @@ def run(function: Callable[..., None], parts: Sequence[Part], *arguments: Any) -
         return
     executor = _POOL.waiting()
     futures: list[Future[None]] = []
+    cpus = _other_cpus()
     try:
-        futures.extend(executor.submit(function, *part, *arguments) for part in parts[1:])
+        futures.extend(executor.submit(_on, cpus, function, *part, *arguments) for part in parts[1:])
         function(*parts[0], *arguments)
     finally:
         wait(futures)
