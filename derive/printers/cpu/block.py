@@ -22,7 +22,7 @@ def block_view(naming: Naming, forward: Functions) -> BlockView:
     `sizes` are the dimensions that parameters state; those of the pieces are among them.
     """
     plan, equations = naming.plan, naming.plan.graph.equations
-    read = _parameters_read(naming, forward)
+    read = parameters_read(naming, forward)
     stated = {dimension for name in equations.parameters for dimension in equations.symbols[name].shape}
     once = [array for array in plan.arrays if array.origin is Origin.FORWARD and array.kept is Kept.ONCE]
     return BlockView(
@@ -90,15 +90,16 @@ def _one_step(array: Array) -> str:
     return f"({_ROWS[array.kept]}batch, {columns(array.columns)})"
 
 
-def _parameters_read(naming: Naming, forward: Functions) -> list[str]:
-    """The parameters other than stacked matrices that the forward pass reads."""
+def parameters_read(naming: Naming, functions: Functions) -> list[str]:
+    """The parameters other than stacked matrices that a pass reads."""
     plan, equations = naming.plan, naming.plan.graph.equations
-    read = {argument for item in forward.kernels for argument in item.arguments}
-    read |= {naming.names[name] for stack in plan.stacks if (name := _parameter_operand(naming, stack))}
+    read = {argument for item in functions.kernels for argument in item.arguments}
+    read |= {naming.names[name] for stack in plan.stacks if (name := parameter_operand(naming, stack))}
     return [name for name in equations.parameters if naming.names[name] in read]
 
 
-def _parameter_operand(naming: Naming, stack: Stack) -> str:
+def parameter_operand(naming: Naming, stack: Stack) -> str:
+    """The parameter that is the right-hand vector of a stack; "" for any other vector."""
     name = stack.operand.variable if isinstance(stack.operand, Value) else ""
     return name if name in naming.plan.graph.equations.parameters else ""
 

@@ -10,7 +10,7 @@ from derive.elementary import Value, value
 from derive.equations.model import Kind
 from derive.plan.model import Array, Kept, Origin, Plan, Region, Stack
 from derive.plan.symbols import adjoint, error, last_error, total
-from derive.printers.cpu.block import block_view, carving, step_view
+from derive.printers.cpu.block import block_view, carving, parameter_operand, parameters_read, step_view
 from derive.printers.cpu.kernels import Functions, functions
 from derive.printers.cpu.model import Allocation, Arrays, CpuView, Kernel, PackedStack
 from derive.printers.cpu.naming import Naming, columns
@@ -76,17 +76,11 @@ class _Driver:
 
     def _read_params(self, functions: Functions, packed: Sequence[Stack]) -> tuple[tuple[str, str], ...]:
         """The parameters that a driver names, with the field of Params that gives each; a scalar gets one element."""
-        read = {argument for item in functions.kernels for argument in item.arguments}
-        read |= {self.naming.names[matrix] for stack in packed for matrix, _ in stack.matrices}
-        read |= {
-            self.naming.names[str(stack.operand)]
-            for stack in self.plan.stacks
-            if str(stack.operand) in self.equations.parameters
-        }
+        read = {*parameters_read(self.naming, functions), *(name for stack in packed for name, _ in stack.matrices)}
         return tuple(
             (self.naming.names[name], f"params.{name}){'' if self.equations.symbols[name].shape else '.reshape(1)'}")
             for name in self.equations.parameters
-            if self.naming.names[name] in read
+            if name in read
         )
 
     def _work(self) -> str:
@@ -171,10 +165,9 @@ class _Driver:
 
     def _operand(self, stack: Stack) -> str:
         """The right-hand vectors of a stack, one a row."""
-        symbol = stack.operand
-        name = symbol.variable if isinstance(symbol, Value) else ""
-        if name in self.equations.parameters:
-            return f"{self.naming.names[name]}.reshape(1, {columns([stack.columns])})"
+        symbol, parameter = stack.operand, parameter_operand(self.naming, stack)
+        if parameter:
+            return f"{self.naming.names[parameter]}.reshape(1, {columns([stack.columns])})"
         return self._rows(self.naming.place(symbol).array, symbol.lag if isinstance(symbol, Value) else 0)
 
     def _rows_of(self, name: str) -> str:
