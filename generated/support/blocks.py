@@ -19,16 +19,14 @@ from numba.extending import intrinsic, overload, register_jitable
 from numba.np.arrayobj import make_array, populate_array
 
 from generated.support import memory
-
-_LINE = 64
-"""Bytes of a cache line."""
+from generated.support.workspaces import LINE
 
 Shapes = Sequence[Sequence[int]]
 
 
 def carved(block: np.ndarray, shapes: Shapes) -> tuple[np.ndarray, ...]:
     """Arrays of these shapes in the elements of `block` (`extent`,). Nothing is checked."""
-    found, start, line = [], 0, _LINE // block.itemsize
+    found, start, line = [], 0, LINE // block.itemsize
     for shape in shapes:
         size = math.prod(shape)
         piece = block[start : start + size]
@@ -39,7 +37,7 @@ def carved(block: np.ndarray, shapes: Shapes) -> tuple[np.ndarray, ...]:
 
 def extent(itemsize: int, shapes: Shapes) -> int:
     """How many elements of `itemsize` bytes a block of arrays of these shapes has."""
-    line = _LINE // itemsize
+    line = LINE // itemsize
     return sum(-(-math.prod(shape) // line) for shape in shapes) * line
 
 
@@ -58,10 +56,7 @@ def copy_rows(source, target):
 
 def new_block(dtype: np.dtype, shapes: Shapes) -> np.ndarray:
     """An uninitialised block for arrays of these shapes that itself starts at a cache line."""
-    size, spare = extent(dtype.itemsize, shapes), _LINE // dtype.itemsize
-    base = memory.empty((size + spare,), dtype)
-    start = -base.__array_interface__["data"][0] % _LINE // dtype.itemsize
-    return base[start : start + size]
+    return memory.aligned(extent(dtype.itemsize, shapes), dtype)
 
 
 @overload(carved)
@@ -127,7 +122,7 @@ def _sizes(context: Any, builder: Any, shapes: Any, value: Any) -> list[list[Any
 
 def _lines(builder: Any, sizes: list[Any], itemsize: int) -> Any:
     """Elements of the cache lines that an array of these sizes begins."""
-    line = ir.Constant(sizes[0].type, _LINE // itemsize)
+    line = ir.Constant(sizes[0].type, LINE // itemsize)
     total = ir.Constant(line.type, 1)
     for size in sizes:
         total = builder.mul(total, size)

@@ -133,6 +133,13 @@ def empty(shape: Sequence[int], dtype: Dtype) -> Array:
     return np.empty(shape, dtype) if RUNNING.workspace is None else RUNNING.workspace.take(shape, dtype)
 
 
+def aligned(size: int, dtype: Dtype) -> Array:
+    """An uninitialised array (`size`,) that starts at a cache line, so that no load in it spans two of them."""
+    base = empty((size + LINE // dtype.itemsize,), dtype)
+    start = -base.__array_interface__["data"][0] % LINE // dtype.itemsize
+    return base[start : start + size]
+
+
 def zeros(shape: Sequence[int], dtype: Dtype = _SUMS) -> Array:
     """An array of zeros."""
     if RUNNING.workspace is None:

@@ -21,8 +21,6 @@ from generated.support.packing import fill_panels
 from generated.support.threads import Part
 from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, multiply_rows
 
-_LINE = 64
-"""Bytes of a cache line: no load of a panel spans two of them."""
 _LEFT = 1 << 16
 """Elements of the left matrix that pass a panel by while it stays in the cache next to the CPU."""
 _NEAR = 1 << 15
@@ -147,7 +145,4 @@ def _add_blocks(part, first, stop, adjoints, operands, room, out):
 def _room(count: int, depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
     """Uninitialised panels of `count` matrices, at the start of a cache line."""
     shape = (count, *panel_shape(depth, columns, dtype.itemsize))
-    size = math.prod(shape)
-    base = memory.empty((size + _LINE // dtype.itemsize,), dtype)
-    start = -base.__array_interface__["data"][0] % _LINE // dtype.itemsize
-    return base[start : start + size].reshape(shape)
+    return memory.aligned(math.prod(shape), dtype).reshape(shape)
