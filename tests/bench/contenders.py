@@ -9,6 +9,7 @@ from tests.bench.contender import Contender
 
 CONTENDERS: tuple[Contender, ...] = (
     contender_ours.OURS,
+    contender_ours.REUSE,
     contender_torch.LAYER,
     contender_torch.LOOP,
     contender_torch.COMPILED,

@@ -8,8 +8,8 @@ from tests.bench.cases import Phase
 from tests.bench.contenders import NAMES
 from tests.bench.results import Run
 
-_COLOURS = ("#1a5fb4", "#c64600", "#986a44", "#813d9c", "#26a269", "#a51d2d")
-_MARKERS = "osD^vP"
+_COLOURS = ("#1a5fb4", "#62a0ea", "#c64600", "#986a44", "#813d9c", "#26a269", "#a51d2d")
+_MARKERS = "opsD^vP"
 
 
 def plot(run: Run, path: Path) -> None:
