@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.bench import machine, starts
-from tests.bench.cases import CELLS, LARGEST, LARGEST_CELLS, QUICK_CELLS, QUICK_SHAPES, SHAPES, Phase, Shape
+from tests.bench.cases import CELLS, QUICK_CELLS, QUICK_SHAPES, Phase, Shape, selected
+from tests.bench.contender_torch import COMPILED_STEPS
 from tests.bench.contenders import NAMES, chosen, installed
 from tests.bench.plot import plot
 from tests.bench.results import Result, Run, Small
 from tests.bench.table import grids, markdown, notes, rich_table, targets
+from tests.bench.targets import OWN_CELLS
 from tests.bench.worker import environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +32,7 @@ def main() -> None:
     """Measure, show and write. The exit status is 1 where a contender computed something else."""
     options = _options()
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    contenders, missing = chosen(tuple(options.contenders), options.compile)
+    contenders, missing = chosen(options.contenders, options.compile)
     for name, reason in missing.items():
         console.print(f"left out: {name}: {reason}")
     run = Run(machine.describe(), _settings(options, [item.name for item in contenders]), missing)
@@ -38,7 +40,7 @@ def main() -> None:
         _measure(run, threads, console)
     if options.starts:
         console.print("measuring first calls")
-    run.starts = list(starts.measure(options.starts, options.dtypes))
+    run.starts = list(starts.measure(options.starts))
     _show(run, console, options.targets)
     _write(run, console, options.record)
     sys.exit(any(result.differing for result in run.results))
@@ -48,7 +50,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few cells, shapes and rounds")
     parser.add_argument("--cells", nargs="+", choices=CELLS, metavar="CELL", help=f"of {', '.join(CELLS)}")
-    parser.add_argument("--shapes", nargs="+", type=Shape.parse, metavar="T,B,I,H", help="default: eleven shapes")
+    parser.add_argument(
+        "--shapes", nargs="+", type=Shape.parse, metavar="T,B,I,H", help="default: eleven of lstm, five of the others"
+    )
     parser.add_argument(
         "--contenders",
         nargs="+",
@@ -59,28 +63,35 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--threads", nargs="+", type=int, metavar="N", help="default: 1 and all cores")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds at most; default 11, with --quick 5")
-    parser.add_argument("--compile", action="store_true", help="torch.compile too, at small T")
+    parser.add_argument("--seconds", type=float, metavar="S", help="of rounds of a case; default 3, with --quick 0.5")
+    parser.add_argument(
+        "--compile",
+        nargs="+",
+        choices=OWN_CELLS,
+        default=(),
+        metavar="CELL",
+        help=f"torch.compile too, at T <= {COMPILED_STEPS}: minutes a cell; of {', '.join(OWN_CELLS)}",
+    )
     parser.add_argument("--targets", action="store_true", help="show the table of targets alone")
     parser.add_argument("--record", metavar="WHAT", help="keep the run as docs/measurements/<date>-WHAT.*")
     options = parser.parse_args()
     quick = options.quick
     options.cells = options.cells or (QUICK_CELLS if quick else CELLS)
-    options.cases = _cases(options.cells, options.shapes or (QUICK_SHAPES if quick else SHAPES), bool(options.shapes))
+    shapes = options.shapes or (QUICK_SHAPES if quick else ())
+    options.cases = [(cell, shape) for cell in options.cells for shape in shapes] or selected(options.cells)
     options.threads = options.threads or sorted({1, machine.cores()})
     options.rounds = options.rounds or (5 if quick else 11)
-    options.seconds = 0.5 if quick else 3.0
-    options.starts = () if options.targets else ("lstm",) if quick else options.cells
-    options.dtypes = ("float32",) if quick else ("float32", "float64")
-    if min(options.threads) < 1 or options.rounds < 1:
-        parser.error("--threads and --rounds take numbers of at least 1")
+    options.seconds = options.seconds if options.seconds is not None else 0.5 if quick else 3.0
+    options.starts = [] if options.targets else _starts(options.cells, quick)
+    if min(options.threads) < 1 or options.rounds < 1 or options.seconds < 0:
+        parser.error("--threads and --rounds take numbers of at least 1, --seconds one of at least 0")
     return options
 
 
-def _cases(cells: Sequence[str], shapes: Sequence[Shape], asked_for: bool) -> list[tuple[str, Shape]]:
-    """Each cell at each shape; the largest at few cells where no shapes were asked for."""
-    return [
-        (cell, shape) for cell in cells for shape in shapes if asked_for or shape != LARGEST or cell in LARGEST_CELLS
-    ]
+def _starts(cells: Sequence[str], quick: bool) -> list[tuple[str, str]]:
+    """Whose first calls are measured, cells and dtypes: a kernel takes as long in float64, so that one is enough."""
+    first = (cells[0], "float32")
+    return [first] if quick else [first, (cells[0], "float64"), *((cell, "float32") for cell in cells[1:])]
 
 
 def _settings(options: argparse.Namespace, contenders: list[str]) -> dict[str, Any]:
@@ -91,6 +102,7 @@ def _settings(options: argparse.Namespace, contenders: list[str]) -> dict[str, A
         "threads": options.threads,
         "rounds": options.rounds,
         "seconds": options.seconds,
+        "compiled": list(options.compile),
         "latency": not options.targets,
         "dtype": "float32",
     }

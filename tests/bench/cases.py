@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 CELLS = ("lstm", "gru_reset_after", "rnn", "lstm_peephole", "lstm_cifg", "lstm_fgr", "gru")
-QUICK_CELLS = ("lstm", "gru_reset_after", "lstm_peephole")
+QUICK_CELLS = ("lstm", "lstm_peephole")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,8 @@ SHAPES = tuple(
         ),
     )
 )
-LARGEST = SHAPES[7]
-LARGEST_CELLS = ("lstm", "gru_reset_after")
-"""Cells that are measured at the largest shape where no shapes are asked for: one round of it takes a minute."""
+FEW_SHAPES = tuple(SHAPES[number] for number in (0, 1, 4, 6, 8))
+"""One of each kind of size: small and middle at B = 1, a short sequence that can be compiled, large, odd."""
 QUICK_SHAPES = (SHAPES[0], SHAPES[3])
 
 
@@ -67,6 +67,11 @@ class Phase(enum.Enum):
 
     FORWARD = "forward"
     ALL = "all"
+
+
+def selected(cells: Sequence[str]) -> list[tuple[str, Shape]]:
+    """The cells at their shapes where none are asked for: the first of all cells at all of them, the others at few."""
+    return [(cell, shape) for cell in cells for shape in (SHAPES if cell == CELLS[0] else FEW_SHAPES)]
 
 
 @dataclass(frozen=True, slots=True)

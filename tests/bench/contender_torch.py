@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -103,6 +106,16 @@ def prepare_compiled(case: Case, arrays: Arrays) -> Prepared:
         return torch.compile(function, dynamic=False)
 
     return _prepare_loop(case, arrays, compiled)
+
+
+def compiler() -> str:
+    """The C++ compiler that torch.compile calls."""
+    return os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+
+
+def has_compiler() -> bool:
+    """Whether it is there."""
+    return shutil.which(compiler()) is not None
 
 
 def _prepare_loop(

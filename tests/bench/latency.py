@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Sequence
 
 import numba
 import numpy as np
 
-from tests.bench.cases import QUICK_CELLS, Shape, arrays
+from tests.bench.cases import Shape, arrays
 from tests.bench.measure import BLOCK, REST
 from tests.bench.results import Small
 
 SIZES = Shape(1, 1, 32, 32)
 
 
-def measure(threads: int, rounds: int) -> list[Small]:
-    """`step` of some cells with plain and with packed parameters, in rounds."""
+def measure(cells: Sequence[str], threads: int, rounds: int) -> list[Small]:
+    """`step` of the cells with plain and with packed parameters, in rounds."""
     numba.set_num_threads(threads)
     runs = {}
-    for cell in QUICK_CELLS:
+    for cell in cells:
         module = importlib.import_module(f"generated.cpu.{cell}")
         given = arrays(cell, SIZES)
         params, state, x = module.Params(**given.params), module.State(**given.state), given.x[0]

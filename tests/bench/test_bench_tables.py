@@ -7,7 +7,8 @@ import json
 import pytest
 
 from tests.bench import contenders, machine
-from tests.bench.cases import SHAPES, Case, Phase, Shape
+from tests.bench.cases import CELLS, FEW_SHAPES, SHAPES, Case, Phase, Shape, selected
+from tests.bench.contender_torch import COMPILED_STEPS
 from tests.bench.limit import Rates, limit
 from tests.bench.measure import Timing
 from tests.bench.plot import plot
@@ -54,8 +55,8 @@ def test_the_limit_is_the_formula():
 
 def test_missing_peers_are_named(monkeypatch):
     monkeypatch.setattr(contenders, "installed", lambda name: name in ("numba", "onnxruntime"))
-    found, reasons = contenders.chosen(contenders.NAMES, compiled=True)
-    assert [contender.name for contender in found] == ["ours"]
+    found, reasons = contenders.chosen(contenders.NAMES, compiled=("gru",))
+    assert [contender.name for contender in found] == ["ours", "ours, reuse"]
     assert reasons == {
         "torch layer": "not installed: torch",
         "torch loop": "not installed: torch",
@@ -68,14 +69,31 @@ def test_missing_peers_are_named(monkeypatch):
 
 
 def test_ours_always_takes_part_and_compiled_loops_only_when_asked_for():
-    found, reasons = contenders.chosen(("torch compiled",), compiled=False)
+    found, reasons = contenders.chosen(("torch compiled",), compiled=())
     assert [contender.name for contender in found] == ["ours"]
     assert list(reasons) == ["torch compiled"]
+
+
+def test_a_missing_compiler_is_named(monkeypatch):
+    monkeypatch.setattr(contenders, "installed", lambda name: True)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    found, reasons = contenders.chosen(("torch loop", "torch compiled"), compiled=("gru",))
+    assert [contender.name for contender in found] == ["ours", "torch loop"]
+    assert reasons == {"torch compiled": "no C++ compiler: no-such-compiler is not there, CXX names another"}
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_a_shape_belongs_to_one_regime(shape):
     assert sum(belongs(shape) for belongs in REGIMES.values()) == 1
+
+
+def test_where_nothing_is_asked_for_every_cell_has_a_case_of_every_regime():
+    cases = selected(CELLS)
+    assert [shape for cell, shape in cases if cell == "lstm"] == list(SHAPES)
+    for cell in CELLS:
+        shapes = [shape for name, shape in cases if name == cell]
+        assert all(any(belongs(shape) for shape in shapes) for belongs in REGIMES.values())
+    assert any(shape.steps <= COMPILED_STEPS for shape in FEW_SHAPES)
 
 
 def test_a_target_takes_the_worst_of_its_cases():
@@ -90,6 +108,14 @@ def test_a_target_takes_the_worst_of_its_cases():
     assert layers == [(1, 2.0, "lstm 1000,1,32,32 forward", False), (2, 2.6, "lstm 100,1,64,64 forward", True)]
     limits = [(row.threads, row.value, row.met) for row in found if row.what == "lstm / limit"]
     assert limits == [(1, 1.25, True), (2, 1.0, True)]
+
+
+def test_targets_are_those_of_the_default_mode():
+    reuse = Timing("ours, reuse", (1.0,), 1, 1.0, 0.0)
+    default = result(ours=12.0, torch_layer=36.0)
+    both = Result(default.case, (reuse, *default.timings), default.limit, {}, ())
+    assert reached(run(both)) == reached(run(default))
+    assert "|   ours, reuse | 0.00 us | 0.08 | 0.10 |" in markdown(grids(run(both))[0])
 
 
 def test_cells_are_compared_with_lstm_by_their_factors():

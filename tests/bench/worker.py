@@ -17,7 +17,8 @@ from typing import Any
 from tests.bench import latency
 from tests.bench.cases import Case, Phase, Shape, arrays
 from tests.bench.contender import Contender
-from tests.bench.contenders import CONTENDERS
+from tests.bench.contender_torch import COMPILED
+from tests.bench.contenders import CONTENDERS, only_for
 from tests.bench.limit import Rates, limit
 from tests.bench.measure import Budget, measure
 from tests.bench.results import Result
@@ -42,7 +43,11 @@ def main() -> None:
 def work(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The lines that answer a job."""
     threads = job["threads"]
-    contenders = [contender for contender in CONTENDERS if contender.name in job["contenders"]]
+    contenders = [
+        only_for(job["compiled"], contender) if contender is COMPILED else contender
+        for contender in CONTENDERS
+        if contender.name in job["contenders"]
+    ]
     budget = Budget(job["rounds"], job["seconds"])
     rates = Rates(threads)
     measured = []
@@ -56,7 +61,8 @@ def work(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"result": Result(case, tuple(timings), best, left_out, tuple(differing)).data()}
     yield {"rates": asdict(rates)}
     if job["latency"]:
-        yield {"latency": [asdict(item) for item in latency.measure(threads, job["rounds"])]}
+        cells = tuple(dict.fromkeys(cell for cell, _ in job["cases"]))
+        yield {"latency": [asdict(item) for item in latency.measure(cells, threads, job["rounds"])]}
 
 
 def _case(case: Case, contenders: list[Contender], budget: Budget, rates: Rates) -> tuple[Any, ...]:
