@@ -82,16 +82,15 @@ def _options() -> argparse.Namespace:
     options.threads = options.threads or sorted({1, machine.cores()})
     options.rounds = options.rounds or (5 if quick else 11)
     options.seconds = options.seconds if options.seconds is not None else 0.5 if quick else 3.0
-    options.starts = [] if options.targets else _starts(options.cells, quick)
+    options.starts = [] if options.targets or quick else _starts(options.cells)
     if min(options.threads) < 1 or options.rounds < 1 or options.seconds < 0:
         parser.error("--threads and --rounds take numbers of at least 1, --seconds one of at least 0")
     return options
 
 
-def _starts(cells: Sequence[str], quick: bool) -> list[tuple[str, str]]:
+def _starts(cells: Sequence[str]) -> list[tuple[str, str]]:
     """Whose first calls are measured, cells and dtypes: a kernel takes as long in float64, so that one is enough."""
-    first = (cells[0], "float32")
-    return [first] if quick else [first, (cells[0], "float64"), *((cell, "float32") for cell in cells[1:])]
+    return [(cells[0], "float64"), *((cell, "float32") for cell in cells)]
 
 
 def _settings(options: argparse.Namespace, contenders: list[str]) -> dict[str, Any]:
