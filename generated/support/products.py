@@ -15,7 +15,6 @@ from numba.extending import register_jitable
 
 from generated.support import memory, threads
 from generated.support.compiling import compiled
-from generated.support.expected import contiguous
 from generated.support.lanes import width
 from generated.support.packing import fill_panels
 from generated.support.threads import Part
@@ -39,14 +38,8 @@ def panels(matrix: np.ndarray) -> np.ndarray:
     if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
         matrix = np.ascontiguousarray(matrix)
     packed = _room(1, *matrix.shape, matrix.dtype)[0]
-    fill_panels(matrix, packed)
+    fill_panels(matrix, packed, 0, 0)
     return packed
-
-
-def fill_stacked(packed: np.ndarray, *matrices: np.ndarray) -> None:
-    """Pack the transpose of the `matrices` (rows, k), one below the other, into panels of `panel_shape`."""
-    stacked = matrices[0] if len(matrices) == 1 else memory.concatenated(matrices)
-    fill_panels(contiguous(np.asarray(stacked)).T, packed)
 
 
 @register_jitable
@@ -138,7 +131,7 @@ def _add_blocks(part, first, stop, adjoints, operands, room, out):
     """out[first:stop] += (adjointsᵀ @ operands)[first:stop], in blocks of rows, whose panels are in `room[part]`."""
     for start in range(0, len(adjoints), _DEPTH):
         end = min(start + _DEPTH, len(adjoints))
-        fill_panels(operands[start:end], room[part])
+        fill_panels(operands[start:end], room[part], 0, 0)
         _multiply(adjoints[start:end, first:stop], room[part], out[first:stop], 0, True)
 
 

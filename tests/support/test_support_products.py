@@ -148,9 +148,25 @@ def test_panels_hold_every_column_and_zeros_beyond_the_last(dtype: Any) -> None:
             assert packed.ctypes.data % 64 == 0
             np.testing.assert_array_equal(packed.transpose(1, 0, 2).reshape(k, -1), padded)
         higher = np.full((len(packed), k + 2, width), np.nan, dtype)
-        fill_panels(b, higher)
+        fill_panels(b, higher, 0, 0)
         np.testing.assert_array_equal(higher[:, :k], packed)
         assert np.isnan(higher[:, k:]).all()
+
+
+@DTYPES
+def test_panels_of_several_matrices_are_those_of_all_in_one(dtype: Any) -> None:
+    width = PANEL_BYTES // np.dtype(dtype).itemsize
+    sizes = (1, 3, width // 2 - 1, width // 2, width // 2 + 1, width, 2 * width + 3)
+    for k, first, second, third in itertools.product((1, 17), sizes, sizes, (1, width - 1)):
+        matrices = [normal(size, k, dtype, seed) for seed, size in enumerate((first, second, third))]
+        stacked = np.concatenate(matrices)
+        starts = np.cumsum((0, first, second))
+        below, beside = np.full_like(panels(stacked), np.nan), np.full_like(panels(stacked.T), np.nan)
+        for matrix, start in zip(matrices, starts, strict=True):
+            fill_panels(matrix, below, start, 0)
+            fill_panels(matrix.T, beside, 0, start)
+        np.testing.assert_array_equal(below, panels(stacked))
+        np.testing.assert_array_equal(beside, panels(stacked.T))
 
 
 @pytest.mark.parametrize("shapes", [((2, 3), (4, 5), (2, 5)), ((2, 3), (3, 5), (5, 5)), ((2, 3), (3, 5), (2, 500))])

@@ -10,9 +10,9 @@ from derive.elementary import Value, value
 from derive.equations.model import Kind
 from derive.plan.model import Array, Kept, Origin, Plan, Region, Stack
 from derive.plan.symbols import adjoint, error, last_error, total
-from derive.printers.cpu.block import block_view, carving, parameter_operand, parameters_read, step_view
+from derive.printers.cpu.block import backward_block, carving, forward_block, parameter_operand, step_view
 from derive.printers.cpu.kernels import Functions, functions
-from derive.printers.cpu.model import Allocation, Arrays, CpuView, Kernel, PackedStack
+from derive.printers.cpu.model import Allocation, Arrays, CpuView, Kernel
 from derive.printers.cpu.naming import Naming, columns
 
 _CLEARED = (Kept.SUM, Kept.ONCE, Kept.PAIR)
@@ -36,33 +36,34 @@ class _Driver:
         forward = functions(naming, plan.forward, "forward")
         backward = functions(naming, plan.backward, "backward")
         dimensions = tuple(dimension.name for dimension in equations.dimensions)
-        block = block_view(naming, forward)
-        kernel = carving(block, forward.sequence, dimensions)
-        pulled = {stack for _, stages in plan.backward.regions for stage in stages for stack in stage.products}
+        read_forward = forward_block(naming, forward, self._preamble(forward, backward=False))
+        read_backward = backward_block(naming, backward)
+        kernel = carving(read_forward, forward.sequence, dimensions)
+        backward_preamble = tuple(self._preamble(backward, backward=True))
+        operands = [parameter_operand(naming, item.stack) for item in plan.weight_gradients]
         inputs = [plan.places[value(name)].array for name in equations.inputs]
         used_forward = [array for array in plan.arrays if array.origin is Origin.FORWARD]
         used_backward = [array for array in plan.arrays if array.origin is Origin.BACKWARD]
         return CpuView(
             functions=naming.functions,
             sizes=dimensions,
-            backward_params=self._read_params(backward, [stack for stack in plan.stacks if stack in pulled]),
-            block=block,
-            stacks=tuple(self._packed(stack, stack in pulled) for stack in plan.stacks),
+            forward_block=read_forward,
+            backward_block=read_backward,
+            names_pieces=bool(backward_preamble) or any(operands),
             preamble_kernels=tuple(
                 item for item in (*forward.preamble, *backward.preamble) if isinstance(item, Kernel)
             ),
             forward_kernel=kernel,
-            backward_kernel=backward.sequence,
+            backward_kernel=carving(read_backward, backward.sequence, dimensions),
             taken=tuple(self._given(array) for array in inputs),
             forward_arrays=self._arrays([array for array in used_forward if array.kept is not Kept.ONCE]),
             backward_arrays=self._arrays(used_backward),
             starts=tuple(self._start(array) for array in used_forward if array.kept is Kept.CARRIED),
-            step=step_view(naming, block, kernel),
+            step=step_view(naming, read_forward, kernel),
             saved=tuple(array.name for array in plan.arrays if array.saved),
             sums=tuple(array.name for array in used_backward if array.kept is Kept.SUM),
             work=self._work(),
-            forward_preamble=tuple(self._preamble(forward, backward=False)),
-            backward_preamble=tuple(self._preamble(backward, backward=True)),
+            backward_preamble=backward_preamble,
             judged=self._rows_of(equations.loss.variable) if equations.loss else "",
             outputs=tuple(plan.outputs[name].name for name in equations.outputs),
             final=tuple(f"calls.last_rows({self._kept(name)}, call)" for name in equations.states),
@@ -72,15 +73,6 @@ class _Driver:
             parameter_gradients=tuple(self._parameter_gradient(name) for name in equations.parameters),
             input_gradients=tuple(plan.places[adjoint(name)].array.name for name in equations.inputs),
             state_gradients=tuple(self._state_gradient(index) for index in range(len(equations.states))),
-        )
-
-    def _read_params(self, functions: Functions, packed: Sequence[Stack]) -> tuple[tuple[str, str], ...]:
-        """The parameters that a driver names, with the field of Params that gives each; a scalar gets one element."""
-        read = {*parameters_read(self.naming, functions), *(name for stack in packed for name, _ in stack.matrices)}
-        return tuple(
-            (self.naming.names[name], f"params.{name}){'' if self.equations.symbols[name].shape else '.reshape(1)'}")
-            for name in self.equations.parameters
-            if name in read
         )
 
     def _work(self) -> str:
@@ -133,13 +125,6 @@ class _Driver:
 
     def _start(self, array: Array) -> str:
         return f"{array.name}[0] = call.state[{self.equations.states.index(array.holds)}]"
-
-    def _packed(self, stack: Stack, read_back: bool) -> PackedStack:
-        """The matrices of a stack below each other."""
-        names = self.naming.names
-        matrices = [f"{names[matrix]}{'.T' if transposed else ''}" for matrix, transposed in stack.matrices]
-        stacked = matrices[0] if len(matrices) == 1 else f"memory.concatenated(({', '.join(matrices)}))"
-        return PackedStack(f"packed_{stack.name}", stacked, read_back)
 
     def _preamble(self, functions: Functions, *, backward: bool) -> Iterator[str]:
         """The calls of what runs once a call, outside the steps."""

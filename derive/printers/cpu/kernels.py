@@ -18,19 +18,15 @@ from derive.printers.cpu.naming import Naming
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """What the driver of one pass runs: the whole sequence in one function, and the preamble, in order.
+    """What the driver of one pass runs: the whole sequence in one function, and the preamble, in order."""
 
-    `sequence` is None where nothing depends on the step.
-    """
-
-    sequence: Kernel | None
+    sequence: Kernel
     preamble: tuple[Kernel | Stack, ...]
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
         """All compiled functions."""
-        sweeps = tuple(item for item in self.preamble if isinstance(item, Kernel))
-        return (*sweeps, self.sequence) if self.sequence else sweeps
+        return (*(item for item in self.preamble if isinstance(item, Kernel)), self.sequence)
 
 
 def functions(naming: Naming, one_pass: Pass, direction: str) -> Functions:
@@ -44,8 +40,7 @@ def functions(naming: Naming, one_pass: Pass, direction: str) -> Functions:
             preamble.extend(_preamble(naming, stages, direction))
         else:
             regions.append(RegionView(region is Region.LOOP, tuple(_stage(stage, body) for stage in stages)))
-    sequence = _kernel(f"_{direction}_part", body, tuple(regions)) if regions else None
-    return Functions(sequence, tuple(preamble))
+    return Functions(_kernel(f"_{direction}_part", body, tuple(regions)), tuple(preamble))
 
 
 def _preamble(naming: Naming, stages: Sequence[Stage], direction: str) -> Iterator[Kernel | Stack]:
