@@ -43,7 +43,7 @@ def extent(itemsize: int, shapes: Shapes) -> int:
 
 
 def room(like: np.ndarray, shapes: Shapes) -> tuple[np.ndarray, ...]:
-    """Uninitialised arrays of these shapes and the dtype of `like`, in a block of their own."""
+    """Uninitialised arrays of these shapes and the dtype of `like`, in a block of their own at a cache line."""
     return carved(np.empty(extent(like.itemsize, shapes), like.dtype), shapes)
 
 
@@ -80,7 +80,13 @@ def _compiled_carved(block, shapes):
 
 @overload(room)
 def _compiled_room(like, shapes):
-    return lambda like, shapes: _carve(np.empty(_elements(like, shapes), like.dtype), shapes)
+    return lambda like, shapes: _carve(_from_line(np.empty(_elements(like, shapes) + LINE, like.dtype)), shapes)
+
+
+@register_jitable
+def _from_line(memory):
+    """The elements of `memory` from the start of a cache line on."""
+    return memory[(LINE - memory.ctypes.data % LINE) % LINE // memory.itemsize :]
 
 
 @intrinsic

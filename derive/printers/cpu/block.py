@@ -156,11 +156,14 @@ def _fills(naming: Naming, stacks: Sequence[Stack], read: Sequence[str], *, back
 
     The way back multiplies by the stack, whose matrices lie below each other; the way forward by its transpose.
     """
+    if stacks:
+        # Not the literal 0, for which Numba would compile `fill_panels` once more.
+        yield "edge = np.int64(0)"
     for stack in stacks:
         for number, (name, transposed) in enumerate(stack.matrices):
             matrix = f"{naming.given[name]}{'.T' if transposed is backward else ''}"
-            before = columns(stack.rows[:number]) or "0"
-            place = f"{before}, 0" if backward else f"0, {before}"
+            before = columns(stack.rows[:number]) or "edge"
+            place = f"{before}, edge" if backward else f"edge, {before}"
             yield f"fill_panels({matrix}, packed_{stack.name}, {place})"
     for name in read:
         yield f"copy_vector({naming.given[name]}, {naming.names[name]})"

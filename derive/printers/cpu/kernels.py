@@ -138,13 +138,14 @@ def _product(stack: Stack, body: Body) -> str:
     columns: tuple[str, ...] = (stack.columns,)
     if body.backward:
         factor, factor_rows, lag = places[adjoint(stack.products[0].name)], stack.rows, 0
-        result, result_rows = places[stack.pulled], columns
+        result = places[stack.pulled]
     else:
         factor, factor_rows = body.naming.place(stack.operand), columns
         lag = stack.operand.lag if isinstance(stack.operand, Value) else 0
-        result, result_rows = places[stack.products[0]], stack.rows
+        result = places[stack.products[0]]
     if stack.region is Region.LOOP:
-        left = body.running_rows(factor, factor_rows, lag)
-        return f"product({left}, {packed}, {body.running_rows(result, result_rows)}, t)"
+        # The columns also where these are all: so every product has arrays of one type and is compiled once.
+        left = body.running_rows(factor.array, lag, " : ".join(body.columns(factor, factor_rows)))
+        return f"product({left}, {packed}, {body.running_rows(result.array)}, t)"
     left = f"{body.chunk_rows(factor.array, lag)}, {body.columns(factor, factor_rows)[0]}"
     return f"product_of_steps({left}, {packed}, {body.chunk_rows(result.array)}, first, stop)"

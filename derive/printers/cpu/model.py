@@ -120,6 +120,15 @@ class StepView:
     ends: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class WeightsView:
+    """The compiled function for the gradients of all matrices: what it makes, what it takes, and its products."""
+
+    made: tuple[Allocation, ...]
+    arguments: tuple[str, ...]
+    products: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class CpuView:
     """What the CPU template lays out.
@@ -127,7 +136,8 @@ class CpuView:
     `forward_block` and `backward_block` are what the passes read of the parameters. `step` is None where parameters do
     not state every size. The backward pass ends with the lines of `backward_preamble`; `names_pieces` says whether
     these, or the products of the weights, name a part of its block. The other parts of a pass are one compiled
-    function. `taken` are the inputs, `starts` puts the state before the first step into its arrays.
+    function. `taken` are the inputs, `starts` puts the state before the first step into its arrays. `sums` are the
+    columns of the array of all sums over steps and batch; "" without any.
     """
 
     functions: tuple[str, ...]
@@ -144,7 +154,7 @@ class CpuView:
     starts: tuple[str, ...]
     step: StepView | None
     saved: tuple[str, ...]
-    sums: tuple[str, ...]
+    sums: str
     work: str
     backward_preamble: tuple[str, ...]
     judged: str
@@ -152,7 +162,7 @@ class CpuView:
     final: tuple[str, ...]
     errors: tuple[str, ...]
     ends: tuple[str, ...]
-    weights: tuple[Allocation, ...]
+    weights: WeightsView
     parameter_gradients: tuple[str, ...]
     input_gradients: tuple[str, ...]
     state_gradients: tuple[str, ...]
