@@ -21,11 +21,12 @@ from derive.printers.code import NumpyPrinter, decimal
 from derive.printers.text import arrow
 
 RESERVED = (
-    "annotations", "array", "arrays", "backward", "batch", "call", "calls", "consume_tape", "dstate", "dtype", "dy",
-    "ends", "errors", "forward", "functions", "Grads", "grads", "hidden_size", "init", "init_state", "input_size",
-    "Inputs", "keep_tape", "len", "lengths", "loss", "losses", "map", "mask", "NamedTuple", "np", "output_size",
-    "Outputs", "pack", "parameters", "Params", "params", "range", "seed", "SIGNATURE", "Signature", "sizes", "State",
-    "state", "step", "steps", "t", "Tape", "tape", "target", "tuple", "unrolled", "weight", "x_t", "y_t", "zip",
+    "annotations", "array", "arrays", "backward", "batch", "call", "calls", "consume_tape", "contiguous", "dstate",
+    "dtype", "dy", "ends", "errors", "forward", "functions", "Grads", "grads", "hidden_size", "init", "init_state",
+    "input_size", "Inputs", "keep_tape", "len", "lengths", "loss", "losses", "map", "mask", "NamedTuple", "np",
+    "output_size", "Outputs", "pack", "parameters", "Params", "params", "range", "seed", "SIGNATURE", "Signature",
+    "sizes", "State", "state", "step", "steps", "t", "Tape", "tape", "target", "tuple", "unrolled", "weight", "x_t",
+    "y_t", "zip",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ caller's own array.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -27,15 +27,17 @@ from generated.support.expected import (
     Dtype,
     Expected,
     Shape,
+    axes,
     contiguous,
     describe,
     integer,
     is_ready,
+    shape_text,
 )
+from generated.support.fields import Fields, named, paths, several
 from generated.support.signature import Signature
 
 Sizes = Mapping[str, int]
-Fields = Sequence[tuple[str, str]]
 
 
 def param_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes, Dtype]:
@@ -63,15 +65,16 @@ _FACTS = operator.attrgetter("__class__", "dtype", "shape")
 _KNOWN: dict[tuple[object, ...], tuple[Sizes, Dtype]] = {}
 """What has been found of parameters, by all that it depends on."""
 _MOST_KNOWN = 256
+_LENGTH = np.dtype(np.int64)
 
 
 def _checked_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes, Dtype]:
     """The same, found by a look at every array."""
     place = f"{signature.cell}.{where}: params"
-    values = _named(params, tuple(name for name, _ in signature.params), place, "Params")
+    values = named(params, tuple(name for name, _ in signature.params), place, "Params")
     arrays = []
     for (name, dimensions), value in zip(signature.params, values, strict=True):
-        expected = Expected(f"{place}.{name}", REAL, _axes({}, *dimensions))
+        expected = Expected(f"{place}.{name}", REAL, axes({}, *dimensions))
         arrays.append(expected.check(np.asarray(value) if isinstance(value, np.generic) else value))
     dtype = arrays[0].dtype if arrays else np.dtype(np.float64)
 
@@ -81,7 +84,7 @@ def _checked_sizes(signature: Signature, params: object, where: str) -> tuple[Si
         for dimension, size in zip(dimensions, array.shape, strict=True):
             sizes.setdefault(dimension, size)
             origin.setdefault(dimension, name)
-        expected = Expected(f"{place}.{name}", (dtype,), _axes(sizes, *dimensions))
+        expected = Expected(f"{place}.{name}", (dtype,), axes(sizes, *dimensions))
         if array.dtype != dtype:
             raise TypeError(f"{expected.message(array)}: params.{signature.params[0][0]} is {dtype.name}")
         for dimension, size in zip(dimensions, array.shape, strict=True):
@@ -134,22 +137,16 @@ def check_state(
     """
     place = f"{signature.cell}.{where}: state"
     reason = "the state must be of the same batch as the input"
-    if state is None and all(size in sizes for _, size in signature.states):
-        shapes = [(batch, sizes[size]) for _, size in signature.states]
-        return tuple(_filled(shape, value, dtype) for shape, value in zip(shapes, signature.initial, strict=True))
     if state is None:
-        return tuple(
-            Expected(f"{place}.{name}", (dtype,), (("B", batch), *_axes(sizes, size))).filled(value)
-            for (name, size), value in zip(signature.states, signature.initial, strict=True)
-        )
-    values = _named(state, tuple(name for name, _ in signature.states), place, "State")
+        return _start(signature, sizes, batch, dtype, place)
+    values = named(state, tuple(name for name, _ in signature.states), place, "State")
     known = dict(sizes)
     arrays = []
     for (name, size), value in zip(signature.states, values, strict=True):
         if is_ready(value, dtype, (batch, known.get(size))):
             arrays.append(value)
             continue
-        shape = (("B", batch), *_axes(known, size))
+        shape = (("B", batch), *axes(known, size))
         array = Expected(f"{place}.{name}", (dtype,), shape, reason).check(value)
         if array.shape[1] < 1:
             raise ValueError(f"{place}.{name}: expected {size} of at least 1, received {describe(array)}")
@@ -158,14 +155,25 @@ def check_state(
     return tuple(arrays)
 
 
+def _start(signature: Signature, sizes: Sizes, batch: int, dtype: Dtype, place: str) -> tuple[Array, ...]:
+    """The start values of the cell's states; ValueError where nothing states the size of one."""
+    arrays = []
+    for (name, size), number in zip(signature.states, signature.initial, strict=True):
+        if size not in sizes:
+            shape = shape_text((("B", batch), (size, None)))
+            raise ValueError(f"{place}.{name}: no array given states the sizes of {shape}: give this one")
+        arrays.append(_filled((batch, sizes[size]), number, dtype))
+    return tuple(arrays)
+
+
 def check_lengths(signature: Signature, lengths: object, steps: int, batch: int, where: str) -> Array:
     """The lengths (B,) as int64, each from 0 to `steps` (T); all T for None. Any integer dtype is accepted."""
     if lengths is None:
-        return _filled((batch,), steps, np.int64)
+        return _filled((batch,), steps, _LENGTH)
     place = f"{signature.cell}.{where}: lengths"
     array = Expected(place, INTEGER, (("B", batch),)).check(lengths)
     _refuse_first((array < 0) | (array > steps), array, f"{place}: expected lengths from 0 to T={steps}")
-    return array.astype(np.int64, order="C")
+    return array.astype(_LENGTH, order="C")
 
 
 def check_errors(
@@ -187,24 +195,23 @@ def check_errors(
     place = f"{signature.cell}.{where}"
     outputs: tuple[object, ...] = (None,) * len(signature.outputs)
     if dy is not None:
-        outputs = _several(dy, signature.outputs, f"{place}: dy")
+        outputs = several(dy, signature.outputs, f"{place}: dy")
     states: tuple[object, ...] = (None,) * len(signature.states)
     if dstate is not None:
-        states = _named(dstate, tuple(name for name, _ in signature.states), f"{place}: dstate", "State")
+        states = named(dstate, tuple(name for name, _ in signature.states), f"{place}: dstate", "State")
     if not signature.loss and all(error is None for error in (*outputs, *states)):
         raise ValueError(f"{place}: no error to propagate: give dy, dstate or both")
 
     rows: Shape = (("T", steps), ("B", batch))
-    outer = _paths(f"{place}: dy", signature.outputs)
-    last = ((f"{place}: dstate.{name}", size) for name, size in signature.states)
-    errors = (
+    outer = paths(f"{place}: dy", signature.outputs)
+    errors = [
         _error(value, path, rows, (size, sizes[size]), dtype)
         for value, (path, size) in zip(outputs, outer, strict=True)
-    )
-    ends = (
-        _error(value, path, rows[1:], (size, sizes[size]), dtype)
-        for value, (path, size) in zip(states, last, strict=True)
-    )
+    ]
+    ends = [
+        _error(value, f"{place}: dstate.{name}", rows[1:], (size, sizes[size]), dtype)
+        for value, (name, size) in zip(states, signature.states, strict=True)
+    ]
     return tuple(errors), tuple(ends)
 
 
@@ -244,23 +251,12 @@ def check_weight(signature: Signature, weight: object, steps: int, batch: int, d
     return contiguous(array)
 
 
-def _axes(sizes: Sizes, *dimensions: str) -> Shape:
-    """The axes of these dimensions, of unknown size where `sizes` has none."""
-    return tuple((dimension, sizes.get(dimension)) for dimension in dimensions)
-
-
-def _paths(place: str, fields: Fields) -> Iterator[tuple[str, str]]:
-    """For each field its place in messages, which is `place` itself for a single field, and its dimension."""
-    for name, size in fields:
-        yield (place if len(fields) == 1 else f"{place}.{name}"), size
-
-
 def _inputs(
     signature: Signature, x: object, sizes: Sizes, dtype: Dtype, where: str, leading: tuple[str, ...]
 ) -> tuple[tuple[Array, ...], tuple[int, ...]]:
     """The inputs, and the sizes of their `leading` axes, which the first input states for all."""
     place = f"{signature.cell}.{where}: x"
-    values = _several(x, signature.inputs, place)
+    values = several(x, signature.inputs, place)
     rows: Shape = tuple((axis, None) for axis in leading)
     known = dict(sizes)
     arrays = []
@@ -268,8 +264,8 @@ def _inputs(
     ready = len(values) == 1 and is_ready(first, dtype, None) and first.ndim == len(leading) + 1
     if ready and first.shape[-1] == sizes.get(signature.inputs[0][1]):
         return (first,), first.shape[:-1]
-    for value, (path, size) in zip(values, _paths(place, signature.inputs), strict=True):
-        array = Expected(path, (dtype,), (*rows, *_axes(known, size))).check(value)
+    for value, (path, size) in zip(values, paths(place, signature.inputs), strict=True):
+        array = Expected(path, (dtype,), (*rows, *axes(known, size))).check(value)
         if array.shape[-1] < 1:
             raise ValueError(f"{path}: expected {size} of at least 1, received {describe(array)}")
         rows = tuple(zip(leading, array.shape[:-1], strict=True))
@@ -278,42 +274,18 @@ def _inputs(
     return tuple(arrays), arrays[0].shape[:-1]
 
 
-def _several(value: object, fields: Fields, place: str) -> tuple[object, ...]:
-    """`value` as a tuple with one entry for each field: itself for one field, else the entries of a tuple."""
-    if len(fields) == 1:
-        return (value,)
-    names = tuple(name for name, _ in fields)
-    if isinstance(value, tuple) and len(value) == len(names) and getattr(value, "_fields", names) == names:
-        return value
-    order = f"a tuple of {len(names)} arrays in the order ({', '.join(names)})"
-    raise TypeError(f"{place}: expected {order}, received {describe(value)}")
-
-
-def _named(value: object, names: tuple[str, ...], place: str, kind: str) -> tuple[object, ...]:
-    """The entries of a NamedTuple whose fields are `names`. A plain tuple is refused: its order could be another."""
-    if isinstance(value, tuple) and len(value) == len(names) and getattr(value, "_fields", ()) == names:
-        return value
-    message = f"{place}: expected {kind} with fields ({', '.join(names)}), received {describe(value)}"
-    fields = getattr(value, "_fields", None)
-    if fields is not None:
-        missing = ", ".join(name for name in names if name not in fields)
-        unknown = ", ".join(name for name in fields if name not in names)
-        message += f": missing are ({missing}), unknown are ({unknown})"
-    raise TypeError(message)
-
-
 def _error(value: object, path: str, rows: Shape, axis: tuple[str, int], dtype: Dtype) -> Array:
     """One error from outside: zeros where there is none."""
     shape = (*rows, axis)
-    sizes = tuple(size for _, size in shape)
+    sizes = tuple([size for _, size in shape])
     if value is None:
         return memory.zeros(sizes, dtype)
     return value if is_ready(value, dtype, sizes) else contiguous(Expected(path, (dtype,), shape).check(value))
 
 
-def _filled(shape: tuple[int, ...], number: float, dtype: Dtype | type) -> Array:
+def _filled(shape: tuple[int, ...], number: float, dtype: Dtype) -> Array:
     """A new array with the same number everywhere."""
-    array = memory.empty(shape, np.dtype(dtype))
+    array = memory.empty(shape, dtype)
     array.fill(number)
     return array
 

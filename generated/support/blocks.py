@@ -8,7 +8,8 @@ and from compiled code, where `shapes` is a tuple of tuples that the source spel
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def extent(itemsize: int, shapes: Shapes) -> int:
 
 
 def room(like: np.ndarray, shapes: Shapes) -> tuple[np.ndarray, ...]:
-    """Uninitialised arrays of these shapes and the dtype of `like`, in a block of their own."""
+    """Uninitialised arrays of these shapes and the dtype of `like`, in a block of their own at a cache line."""
     return carved(np.empty(extent(like.itemsize, shapes), like.dtype), shapes)
 
 
@@ -54,9 +55,22 @@ def copy_rows(source, target):
             target[item, unit] = source[item, unit]
 
 
-def new_block(dtype: np.dtype, shapes: Shapes) -> np.ndarray:
-    """An uninitialised block for arrays of these shapes that itself starts at a cache line."""
-    return memory.aligned(extent(dtype.itemsize, shapes), dtype)
+@register_jitable
+def copy_vector(source, target):
+    """target (n,) = source (n,), as `copy_rows`."""
+    for unit in range(source.shape[0]):
+        target[unit] = source[unit]
+
+
+def new_block(dtype: np.dtype, pieces: Callable[..., Shapes], *sizes: int) -> np.ndarray:
+    """An uninitialised block for arrays of the shapes `pieces(itemsize, *sizes)` that itself starts at a cache line."""
+    return memory.aligned(_extent_of(pieces, dtype.itemsize, *sizes), dtype)
+
+
+@lru_cache(maxsize=256)
+def _extent_of(pieces: Callable[..., Shapes], itemsize: int, *sizes: int) -> int:
+    """`extent`, added up once for each of these sizes."""
+    return extent(itemsize, pieces(itemsize, *sizes))
 
 
 @overload(carved)
@@ -66,7 +80,13 @@ def _compiled_carved(block, shapes):
 
 @overload(room)
 def _compiled_room(like, shapes):
-    return lambda like, shapes: _carve(np.empty(_elements(like, shapes), like.dtype), shapes)
+    return lambda like, shapes: _carve(_from_line(np.empty(_elements(like, shapes) + LINE, like.dtype)), shapes)
+
+
+@register_jitable
+def _from_line(memory):
+    """The elements of `memory` from the start of a cache line on."""
+    return memory[(LINE - memory.ctypes.data % LINE) % LINE // memory.itemsize :]
 
 
 @intrinsic

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from generated.support import arrays, memory
-from generated.support.expected import Array, Dtype, contiguous, describe
+from generated.support.expected import Array, Dtype, describe
 from generated.support.signature import Signature
 from generated.support.workspaces import Lease
 
@@ -165,8 +165,3 @@ def added(*terms: Array) -> Array:
     for term in terms[1:]:
         result += term
     return result
-
-
-def plain(array: Array) -> Array:
-    """A parameter as kernels read it: contiguous."""
-    return contiguous(np.asarray(array))

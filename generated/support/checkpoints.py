@@ -21,7 +21,7 @@ from generated.support.signature import Signature
 Run = Callable[[Any, Call, bool], tuple[Any, Any, Any]]
 """Runs a call with packed parameters and says whether to keep a tape: the output, the last state and the tape."""
 Differentiate = Callable[[Any, Any, Sequence[Array], Sequence[Array]], Any]
-"""The gradients, from parameters, a tape, the errors on the outputs and those on the last state."""
+"""The gradients, from the block of parameters for the way back, a tape, and the errors on outputs and last state."""
 
 
 class Kept(NamedTuple):
@@ -65,6 +65,7 @@ def backward(
     run: Run,
     differentiate: Differentiate,
     packed: Any,
+    block: Array,
     call: Call,
     kept: Kept,
     errors: Sequence[Array],
@@ -78,7 +79,7 @@ def backward(
     for number, part in reversed(list(enumerate(rows))):
         with memory.again():
             *_, tape = run(packed, _segment(call, part, kept.states, number), True)
-            grads = differentiate(packed.params, tape, [error[part] for error in errors], running)
+            grads = differentiate(block, tape, [error[part] for error in errors], running)
             for array, piece in zip(inputs, _tuple(grads.x), strict=True):
                 array[part] = piece
             for total, piece in zip(params, grads.params, strict=True):

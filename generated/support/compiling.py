@@ -24,9 +24,12 @@ class _SupportCache(FunctionCache):
         return (*super()._index_key(sig, codegen), digest())
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """`function` compiled by Numba; the error model makes x / 0 infinite or NaN, and spares loops a branch."""
-    dispatcher = njit(error_model="numpy", nogil=True)(function)
+def compiled(function: Callable[..., Any], inline: str = "never") -> Any:
+    """`function` compiled by Numba; the error model makes x / 0 infinite or NaN, and spares loops a branch.
+
+    Where it is always inlined, compiled functions that call it contain its code, and it is not compiled by itself.
+    """
+    dispatcher = njit(error_model="numpy", nogil=True, inline=inline)(function)
     dispatcher._cache = _SupportCache(function)
     return dispatcher
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, SupportsIndex, TypeGuard
 
@@ -44,15 +45,6 @@ class Expected:
         ):
             raise ValueError(self.message(value) + (f": {self.reason}" if self.reason else ""))
         return value
-
-    def filled(self, number: float) -> Array:
-        """A new array of this shape and of the first of `dtypes`; ValueError where a size is unknown."""
-        sizes = [size for _, size in self.shape if size is not None]
-        if len(sizes) < len(self.shape):
-            raise ValueError(
-                f"{self.place}: no array given states the sizes of {shape_text(self.shape)}: give this one"
-            )
-        return np.full(sizes, number, dtype=self.dtypes[0])
 
     def message(self, value: object) -> str:
         """The one line "PLACE: expected ..., received ..."."""
@@ -102,6 +94,11 @@ def contiguous(array: Array) -> Array:
     if type(array) is np.ndarray and array.flags.carray:
         return array
     return np.require(np.asarray(array), requirements=("C", "A", "W"))
+
+
+def axes(sizes: Mapping[str, int], *dimensions: str) -> Shape:
+    """The axes of these dimensions, of unknown size where `sizes` has none."""
+    return tuple((dimension, sizes.get(dimension)) for dimension in dimensions)
 
 
 def shape_text(shape: Shape) -> str:

@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 
 import numpy as np
 
@@ -164,21 +165,27 @@ def concatenated(pieces: Sequence[Array]) -> Array:
     return np.concatenate(pieces, out=empty((rows, *pieces[0].shape[1:]), pieces[0].dtype))
 
 
-def arrays(dtype: Dtype, *shapes: Sequence[int]) -> list[Array]:
+def arrays(dtype: Dtype, *shapes: tuple[int, ...]) -> list[Array]:
     """Uninitialised arrays of these shapes, in C order, for a call and its tape."""
     if RUNNING.workspace is not None:
         return [RUNNING.workspace.take(shape, dtype) for shape in shapes]
-    sizes = [-(-math.prod(shape) * dtype.itemsize // LINE) * LINE + STAGGER for shape in shapes]
-    total = sum(sizes)
+    sizes, total = _extents(dtype.itemsize, shapes)
     if total < _SMALL:
         return [np.empty(shape, dtype) for shape in shapes]
     loan = _BLOCKS.lend(total + LINE)
     offset = -loan.__array_interface__["data"][0] % LINE
     given = []
     for shape, size in zip(shapes, sizes, strict=True):
-        given.append(np.ndarray(tuple(shape), dtype, loan, offset))
+        given.append(np.ndarray(shape, dtype, loan, offset))
         offset += size
     return given
+
+
+@lru_cache(maxsize=256)
+def _extents(itemsize: int, shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], int]:
+    """The bytes of arrays of these shapes, each with the distance to the next one, and of all together."""
+    sizes = tuple(-(-math.prod(shape) * itemsize // LINE) * LINE + STAGGER for shape in shapes)
+    return sizes, sum(sizes)
 
 
 def row(columns: int, dtype: Dtype) -> int:

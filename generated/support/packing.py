@@ -17,21 +17,25 @@ _VECTOR_BYTES = HOST.bytes
 
 
 @compiled
-def fill_panels(matrix, packed):
-    """Write `matrix` (k, n), in C or Fortran order, into panels (panels, at least k, columns of a panel).
+def fill_panels(matrix, packed, row, column):
+    """Write `matrix` (k, n), in C or Fortran order, into panels (panels, at least row + k, columns of a panel).
 
-    Columns beyond n get zeros, so that no result depends on what was there. Rows beyond k stay as they are.
+    It begins at `row` and `column` of what the panels hold. Behind its last column zeros fill the panel, so that no
+    result depends on what was there: of matrices side by side the left one comes first. Other rows stay as they are.
     """
     lanes = _VECTOR_BYTES // packed.itemsize
-    for panel in range(len(packed)):
+    across = PANEL * lanes
+    for panel in range(column // across, -(-(column + matrix.shape[1]) // across)):
         for k in range(0, matrix.shape[0], lanes):
-            for vector in range(PANEL):
-                pack_block(matrix, packed, k, panel, vector)
+            for vector in range(panel * across, (panel + 1) * across, lanes):
+                if vector + lanes > column:
+                    start = max(vector, column)
+                    pack_block(matrix, packed, k, start - column, row + k, start)
 
 
 @intrinsic
-def pack_block(_typing, matrix, packed, row, panel, vector):
-    """Write a square of `matrix`, from `row` down and as wide as a vector, to its place in the panels.
+def pack_block(_typing, matrix, packed, source_row, source_column, row, column):
+    """Write a square of `matrix` to `row` and `column` of the panels, as high as a vector, and up to the end of one.
 
     What lies beyond the matrix is not read and becomes zeros; rows beyond it are not written. Nothing is checked.
     """
@@ -43,25 +47,30 @@ def pack_block(_typing, matrix, packed, row, panel, vector):
         _Square(builder, *arrays, *values[2:]).emit(matrix.layout == "F")
         return context.get_dummy_value()
 
-    return types.void(matrix, packed, types.intp, types.intp, types.intp), emit
+    return types.void(matrix, packed, *[types.intp] * 4), emit
 
 
 class _Square:
     """Writes the code that copies a square; its vectors lie along the contiguous axis of the matrix."""
 
-    def __init__(self, builder: Any, matrix: Matrix, packed: Matrix, row: Any, panel: Any, vector: Any) -> None:
-        self.builder, self.matrix, self.packed, self.row = builder, matrix, packed, row
+    def __init__(
+        self, builder: Any, matrix: Matrix, packed: Matrix, source_row: Any, source_column: Any, row: Any, column: Any
+    ) -> None:
+        self.builder, self.matrix, self.packed = builder, matrix, packed
+        self.source_row, self.source_column, self.row = source_row, source_column, row
         self.lanes = Lanes(builder, matrix.element.pointee)
-        self.offset = builder.mul(vector, self._number(HOST.bytes))
-        self.panel = panel
-        first = builder.mul(panel, self._number(PANEL * self.lanes.count))
-        self.column = builder.add(first, builder.mul(vector, self._number(self.lanes.count)))
+        across = self._number(PANEL * self.lanes.count)
+        self.panel = builder.udiv(column, across)
+        self.offset = builder.mul(builder.urem(column, across), self._number(self.lanes.itemsize))
+        count = self._number(self.lanes.count)
+        self.room = builder.sub(count, builder.urem(column, count))
 
     def emit(self, transposed: bool) -> None:
-        """The copy; where the square reaches beyond the matrix, under masks."""
+        """The copy; where the square reaches beyond the matrix, or begins inside a vector, under masks."""
         builder, count = self.builder, self._number(self.lanes.count)
-        rows = builder.sub(self.matrix.shape[0], self.row)
-        columns = builder.sub(self.matrix.shape[1], self.column)
+        rows = builder.sub(self.matrix.shape[0], self.source_row)
+        columns = builder.sub(self.matrix.shape[1], self.source_column)
+        columns = builder.select(builder.icmp_signed("<", columns, self.room), columns, self.room)
         whole = [builder.icmp_signed(">=", size, count) for size in (rows, columns)]
         with builder.if_else(builder.and_(*whole)) as (then, otherwise):
             with then:
@@ -74,8 +83,8 @@ class _Square:
         along, across = (rows, columns) if transposed else (columns, rows)
         vectors = []
         for number in range(lanes.count):
-            here = [builder.add(self.row, self._number(0 if transposed else number))]
-            here.append(builder.add(self.column, self._number(number if transposed else 0)))
+            here = [builder.add(self.source_row, self._number(0 if transposed else number))]
+            here.append(builder.add(self.source_column, self._number(number if transposed else 0)))
             place = builder.bitcast(self.matrix.at(*here), self.matrix.element)
             if rows is None:
                 vectors.append(lanes.load(place))
@@ -89,8 +98,7 @@ class _Square:
             if rows is None:
                 lanes.store(vector, place)
             else:
-                every = self._number(lanes.count)
-                lanes.store_masked(vector, place, lanes.first(self._inside(number, rows, every)))
+                lanes.store_masked(vector, place, lanes.first(self._inside(number, rows, self.room)))
 
     def _inside(self, number: int, limit: Any, size: Any) -> Any:
         """`size` where `number` is below `limit`, else 0."""

@@ -8,17 +8,16 @@ columns of a wider array in C order; all other arrays are in C order.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numba.extending import register_jitable
 
-from generated.support import memory, threads
+from generated.support import memory
+from generated.support.blocks import room
 from generated.support.compiling import compiled
-from generated.support.expected import contiguous
 from generated.support.lanes import width
 from generated.support.packing import fill_panels
-from generated.support.threads import Part
 from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, multiply_rows
 
 _LEFT = 1 << 16
@@ -27,8 +26,6 @@ _NEAR = 1 << 15
 """Bytes of panels that are read from the caches next to the CPU."""
 _DEPTH = 256
 """Rows of a weight gradient's factors that are summed before the result is touched."""
-_WHOLE: Sequence[Part] = ((0, 0, 0),)
-"""One part: all is done in the thread of the caller."""
 
 
 def panels(matrix: np.ndarray) -> np.ndarray:
@@ -38,15 +35,10 @@ def panels(matrix: np.ndarray) -> np.ndarray:
     """
     if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
         matrix = np.ascontiguousarray(matrix)
-    packed = _room(1, *matrix.shape, matrix.dtype)[0]
-    fill_panels(matrix, packed)
+    shape = panel_shape(*matrix.shape, matrix.itemsize)
+    packed = memory.aligned(math.prod(shape), matrix.dtype).reshape(shape)
+    fill_panels(matrix, packed, 0, 0)
     return packed
-
-
-def fill_stacked(packed: np.ndarray, *matrices: np.ndarray) -> None:
-    """Pack the transpose of the `matrices` (rows, k), one below the other, into panels of `panel_shape`."""
-    stacked = matrices[0] if len(matrices) == 1 else memory.concatenated(matrices)
-    fill_panels(contiguous(np.asarray(stacked)).T, packed)
 
 
 @register_jitable
@@ -63,15 +55,21 @@ def check_panels(made_for):
         raise ValueError("product: the panels do not fit another CPU")
 
 
-def weight_gradient(adjoints: np.ndarray, operands: np.ndarray, parts: Sequence[Part] = _WHOLE) -> np.ndarray:
-    """The gradients of stacked matrices (rows, columns): the sum of adjoint times operandᵀ over all rows of both.
+@partial(compiled, inline="always")
+def weight_gradient(share, shares, adjoints, operands, out):
+    """The gradients of stacked matrices: out (rows, columns) = the sum of adjoint times operandᵀ over all rows of both.
 
-    As many threads as there are `parts` share the rows of the result. It has the same bits for any number of them.
+    Written are the rows of one of so many `shares`; all rows have the same bits for any number of them.
     """
-    out = memory.zeros((adjoints.shape[1], operands.shape[1]), adjoints.dtype)
-    room = _room(len(parts), min(len(adjoints), _DEPTH), operands.shape[1], out.dtype)
-    threads.run(_add_blocks, threads.split(len(out), len(parts), ROWS), adjoints[:, 0:], operands, room, out)
-    return out
+    edge = np.int64(0)  # Not the literal 0, for which Numba would compile what is called here once more.
+    tiles = -(-len(out) // ROWS)
+    first, stop = tiles * share // shares * ROWS, min(tiles * (share + 1) // shares * ROWS, len(out))
+    out[first:stop] = 0
+    (packed,) = room(out, (panel_shape(min(len(adjoints), _DEPTH), operands.shape[1], out.itemsize),))
+    for start in range(0, len(adjoints), _DEPTH):
+        end = min(start + _DEPTH, len(adjoints))
+        fill_panels(operands[start:end], packed, edge, edge)
+        _multiply(adjoints[start:end, first:stop], packed, out[first:stop], edge, True)
 
 
 @compiled
@@ -84,13 +82,14 @@ def product_of_steps(a, column, packed, out, first, stop):
     end = column + packed.shape[1]
     if steps > 1 and first == 0 and stop == batch:
         rows = a.reshape(steps * batch, a.shape[2])
-        product(rows[:, column:end], packed, out.reshape(steps * batch, size))
+        # `first` for the 0 that it is here: with a literal one Numba would compile the product once more.
+        product(rows[:, column:end], packed, out.reshape(steps * batch, size), first)
     else:
         for t in range(steps):
-            product(a[t, first:stop, column:end], packed, out[t, first:stop])
+            product(a[t, first:stop, column:end], packed, out[t, first:stop], t)
 
 
-@compiled
+@partial(compiled, inline="always")
 def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray, turn: int = 0) -> None:
     """out (m, n) = a (m, k) @ b (k, n) for the `panels` of b; zeros where k is 0.
 
@@ -131,18 +130,3 @@ def _multiply(a, packed, out, turn, gradient):
                 count = least + 1 if tile < larger else least
                 multiply_rows(a, packed, out, row, count, panel, min(PANEL, vectors - panel * PANEL), gradient)
                 row += count
-
-
-@compiled
-def _add_blocks(part, first, stop, adjoints, operands, room, out):
-    """out[first:stop] += (adjointsᵀ @ operands)[first:stop], in blocks of rows, whose panels are in `room[part]`."""
-    for start in range(0, len(adjoints), _DEPTH):
-        end = min(start + _DEPTH, len(adjoints))
-        fill_panels(operands[start:end], room[part])
-        _multiply(adjoints[start:end, first:stop], room[part], out[first:stop], 0, True)
-
-
-def _room(count: int, depth: int, columns: int, dtype: np.dtype) -> np.ndarray:
-    """Uninitialised panels of `count` matrices, at the start of a cache line."""
-    shape = (count, *panel_shape(depth, columns, dtype.itemsize))
-    return memory.aligned(math.prod(shape), dtype).reshape(shape)

@@ -76,7 +76,8 @@ def limit(threads: int) -> int:
 
 def parts(size: int, work: int) -> tuple[Part, ...]:
     """The rows of a batch of `size` for each thread, no more threads than `work` multiply-adds a row are worth."""
-    return split(size, max(1, min(_POOL.threads, size, size * work // _LEAST)))
+    count = min(_POOL.threads, size, size * work // _LEAST)
+    return split(size, count) if count > 1 else ((0, 0, size),)
 
 
 def alone(work: int) -> int:

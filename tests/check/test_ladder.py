@@ -57,7 +57,7 @@ def test_the_fast_check_stops_after_one_run_of_differences() -> None:
     [
         ("d_h = next_h_before_from_loop", "d_h = zero * next_h_before_from_loop"),
         ("(one - h * h)", "(one - h)"),
-        ("sum_b[part, unit] += d_a", "sum_b[part, unit] = d_a"),
+        ("sums[part, unit] += d_a", "sums[part, unit] = d_a"),
         ("kept_h[:-1]", "kept_h[1:]"),
     ],
 )
@@ -72,7 +72,7 @@ def test_a_fault_in_the_compiled_target_is_found(old: str, new: str) -> None:
 
 def test_a_gradient_in_double_precision_is_found_in_float32() -> None:
     subject = Subject(Cell(load("rnn")))
-    wide = broken(subject.cell, "cpu", "memory.copied(sum_b[0], dtype)", "sum_b[0]")
+    wide = broken(subject.cell, "cpu", "memory.copied(sums[0], dtype)", "sums[0]")
     object.__setattr__(subject, "cpu", wide)
     assert any("dtype float64 from float32" in failure for failure in single_precision(subject).failures)
 

@@ -25,7 +25,7 @@ S I E N O Q C pi beta gamma zeta lambda_ Symbol Add oo
 np calls arrays losses functions parameters unrolled mask product range len zip sum real njit
 params state tape call lengths dy dstate target weight errors ends steps batch sizes dtype grads y_t x_t loss
 t1 item unit now before here ended keep one zero two number_0_5 packed plain array isinstance y
-kept_c kept_x d_c d_h x_before c_before sum_b carry_h adjoints_x packed_x products_x pulled_x weights_x error_h
+kept_c kept_x d_c d_h x_before c_before sums carry_h adjoints_x packed_x products_x pulled_x weights_x error_h
 common_1 function_1 W_product count index self forward backward init pack step Params State
 c h z r g f W U V R b
 """

@@ -8,9 +8,8 @@ import mmap
 
 import numpy as np
 
-from generated.support import products
 from generated.support.packing import fill_panels
-from generated.support.products import product
+from generated.support.products import product, weight_gradient
 from generated.support.tiles import PANEL_BYTES
 
 PAGE = mmap.PAGESIZE
@@ -44,26 +43,42 @@ class Guarded:
         return bool((rest == MARK).all())
 
 
+def fill(packed: np.ndarray, matrix: np.ndarray, room: Guarded, at_end: bool) -> None:
+    """Panels of a matrix as a whole, and of a part of it beside the rest, in either order of its memory."""
+    k, n = matrix.shape
+    fill_panels(matrix, packed, 0, 0)
+    for column in {n // 3, n - 1} - {0}:
+        part = room.array((k, n - column), matrix.dtype.type, at_end)
+        turned = room.array((n - column, k), matrix.dtype.type, at_end)
+        for right in (part, turned.T):
+            right[:] = matrix[:, column:]
+            before = packed.copy()
+            packed[column // packed.shape[2] :] = np.nan
+            fill_panels(np.ascontiguousarray(matrix[:, :column]), packed, 0, 0)
+            fill_panels(right, packed, 0, column)
+            assert (packed == before).all(), (k, n, column)
+
+
 def main() -> None:
     """Every size at either end of its room, results compared on the way."""
-    rooms = [Guarded() for _ in range(4)]
+    rooms = [Guarded() for _ in range(5)]
     random = np.random.default_rng(0)
     for dtype, at_end, (m, k, n) in itertools.product((np.float32, np.float64), (False, True), SIZES):
         width = PANEL_BYTES // np.dtype(dtype).itemsize
         shapes = ((m, k), (k, n), (-(-n // width), k, width), (m, n))
-        a, b, packed, out = (room.array(shape, dtype, at_end) for room, shape in zip(rooms, shapes, strict=True))
+        a, b, packed, out = (room.array(shape, dtype, at_end) for room, shape in zip(rooms[:4], shapes, strict=True))
         a[:], b[:] = random.integers(-8, 9, a.shape), random.integers(-8, 9, b.shape)
         for matrix in (b, b.reshape(n, k).T):
-            fill_panels(matrix, packed)
+            fill(packed, matrix, rooms[4], at_end)
             for left in (a, a[:, 0:]):
                 out[:] = np.nan
                 product(left, packed, out)
                 assert (out == left @ matrix).all(), (dtype, at_end, m, k, n)
         adjoints = a.reshape(k, m)
-        out[:] = 1
-        products._add_blocks(0, 0, m, adjoints[:, 0:], b, packed[None], out)
-        assert (out == adjoints.T @ b + 1).all(), (dtype, at_end, m, k, n)
-        for room, array in zip(rooms, (a, b, packed, out), strict=True):
+        out[:] = np.nan
+        weight_gradient(0, 1, adjoints[:, 0:], b, out)
+        assert (out == adjoints.T @ b).all(), (dtype, at_end, m, k, n)
+        for room, array in zip(rooms[:4], (a, b, packed, out), strict=True):
             assert room.untouched(array, at_end), (dtype, at_end, m, k, n)
 
 

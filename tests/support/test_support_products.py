@@ -38,6 +38,14 @@ def multiplied(a: Any, b: Any, multiply: Any = product) -> Any:
     return out
 
 
+def gradient(adjoints: Any, operands: Any, shares: int = 1) -> Any:
+    """adjointsᵀ @ operands by `weight_gradient`, written over NaN, one share after the other."""
+    out = np.full((adjoints.shape[1], operands.shape[1]), np.nan, adjoints.dtype)
+    for share in range(shares):
+        weight_gradient(share, shares, adjoints[:, 0:], operands, out)
+    return out
+
+
 def whole(rows: int, columns: int, dtype: Any, seed: int) -> Any:
     """A matrix of small integers, whose products are exact in either dtype and in any order of summation."""
     return np.random.default_rng(seed).integers(-8, 9, (rows, columns)).astype(dtype)
@@ -67,7 +75,7 @@ def test_products_of_all_small_sizes_are_exact_on_small_integers(dtype: Any) -> 
             multiplied(a, b),
             multiplied(np.pad(a, ((0, 0), (3, 2)))[:, 3 : 3 + k], b),
             multiplied(a, np.ascontiguousarray(b.T).T),
-            weight_gradient(across, b),
+            gradient(across, b),
         ):
             assert result.shape == exact.shape
             assert result.dtype == dtype
@@ -93,7 +101,7 @@ def test_products_are_rounded_no_more_than_their_length_allows(dtype: Any) -> No
 
 def test_a_weight_gradient_of_many_rows_is_summed_in_blocks() -> None:
     adjoints, operands = normal(100_000, 3, np.float32, 1) + 2, normal(100_000, 5, np.float32, 2) + 2
-    assert_rounded(weight_gradient(adjoints, operands), adjoints.T, operands, 256 + 100_000 // 256 + 4)
+    assert_rounded(gradient(adjoints, operands), adjoints.T, operands, 256 + 100_000 // 256 + 4)
     assert_rounded(multiplied(adjoints.T.copy(), operands), adjoints.T, operands, 100_004)
 
 
@@ -113,9 +121,9 @@ def test_the_same_product_has_the_same_bits_wherever_it_stands(dtype: Any) -> No
         given, right, out = (m[shift:].reshape(o.shape) for m, o in zip(moved, (a, packed, first), strict=True))
         product(given, right, out)
         np.testing.assert_array_equal(out, first)
-    gradients = [weight_gradient(a, normal(9, 40, dtype, 3)) for _ in range(3)]
-    for gradient in gradients:
-        np.testing.assert_array_equal(gradient, gradients[0])
+    gradients = [gradient(a, normal(9, 40, dtype, 3), shares) for shares in (1, 1, 2, 3, 40)]
+    for again in gradients:
+        np.testing.assert_array_equal(again, gradients[0])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -128,12 +136,12 @@ def test_what_is_not_finite_stays_in_its_row_and_column(bad: float, size: tuple[
         expected = np.full((m, n), float(k))
         expected[row] = bad
         np.testing.assert_array_equal(multiplied(a, b), expected)
-        np.testing.assert_array_equal(weight_gradient(a.T.copy(), b), expected)
+        np.testing.assert_array_equal(gradient(a.T.copy(), b), expected)
         a, b[-1, column] = np.ones((m, k)), bad
         expected = np.full((m, n), float(k))
         expected[:, column] = bad
         np.testing.assert_array_equal(multiplied(a, b), expected)
-        np.testing.assert_array_equal(weight_gradient(a.T.copy(), b), expected)
+        np.testing.assert_array_equal(gradient(a.T.copy(), b), expected)
 
 
 @DTYPES
@@ -148,9 +156,25 @@ def test_panels_hold_every_column_and_zeros_beyond_the_last(dtype: Any) -> None:
             assert packed.ctypes.data % 64 == 0
             np.testing.assert_array_equal(packed.transpose(1, 0, 2).reshape(k, -1), padded)
         higher = np.full((len(packed), k + 2, width), np.nan, dtype)
-        fill_panels(b, higher)
+        fill_panels(b, higher, 0, 0)
         np.testing.assert_array_equal(higher[:, :k], packed)
         assert np.isnan(higher[:, k:]).all()
+
+
+@DTYPES
+def test_panels_of_several_matrices_are_those_of_all_in_one(dtype: Any) -> None:
+    width = PANEL_BYTES // np.dtype(dtype).itemsize
+    sizes = (1, 3, width // 2 - 1, width // 2, width // 2 + 1, width, 2 * width + 3)
+    for k, first, second, third in itertools.product((1, 17), sizes, sizes, (1, width - 1)):
+        matrices = [normal(size, k, dtype, seed) for seed, size in enumerate((first, second, third))]
+        stacked = np.concatenate(matrices)
+        starts = np.cumsum((0, first, second))
+        below, beside = np.full_like(panels(stacked), np.nan), np.full_like(panels(stacked.T), np.nan)
+        for matrix, start in zip(matrices, starts, strict=True):
+            fill_panels(matrix, below, start, 0)
+            fill_panels(matrix.T, beside, 0, start)
+        np.testing.assert_array_equal(below, panels(stacked))
+        np.testing.assert_array_equal(beside, panels(stacked.T))
 
 
 @pytest.mark.parametrize("shapes", [((2, 3), (4, 5), (2, 5)), ((2, 3), (3, 5), (5, 5)), ((2, 3), (3, 5), (2, 500))])

@@ -1,12 +1,11 @@
-"""The block of packed parameters, and the step that reads it: what a compiled function takes as one argument."""
+"""The blocks of packed parameters, and the step that reads one: what a compiled function takes as one argument."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from derive.elementary import Value, value
-from derive.equations.model import Kind
 from derive.plan.model import Array, Kept, Origin, Stack
 from derive.printers.cpu.kernels import Functions
 from derive.printers.cpu.model import Allocation, BlockView, Kernel, StepView
@@ -16,29 +15,48 @@ _ROWS = {Kept.STEPS: "1, ", Kept.CHUNK: "1, ", Kept.CARRIED: "2, ", Kept.ONE: ""
 """The rows along time of one step without a tape: of a state the one before it and its own."""
 
 
-def block_view(naming: Naming, forward: Functions) -> BlockView:
-    """The pieces of the block: panels, parameters that the forward pass reads, and what it computes from these alone.
-
-    `sizes` are the dimensions that parameters state; those of the pieces are among them.
-    """
-    plan, equations = naming.plan, naming.plan.graph.equations
-    read = parameters_read(naming, forward)
-    stated = {dimension for name in equations.parameters for dimension in equations.symbols[name].shape}
+def forward_block(naming: Naming, functions: Functions, preamble: Iterable[str]) -> BlockView:
+    """Panels, parameters that the forward pass reads, and what the lines of `preamble` compute from these alone."""
+    plan = naming.plan
+    stacks, read = plan.stacks, _parameters_read(naming, functions)
     once = [array for array in plan.arrays if array.origin is Origin.FORWARD and array.kept is Kept.ONCE]
+    made_for = (Allocation("made_for", "(1,)"),) if stacks else ()
+    fills = ("made_for[0] = PANEL_BYTES",) if stacks else ()
     return BlockView(
-        sizes=tuple(item.name for item in equations.dimensions if item.name in stated),
-        panels=tuple(_panels(stack) for stack in plan.stacks),
-        parameters=tuple(
-            Allocation(naming.names[name], f"({columns(equations.symbols[name].shape or ('1',))},)") for name in read
+        direction="forward",
+        sizes=_stated(naming),
+        pieces=(
+            *made_for,
+            *(_panels(stack, stack.columns, columns(stack.rows)) for stack in stacks),
+            *_vectors(naming, read),
+            *(Allocation(array.name, f"(1, {columns(array.columns)})") for array in once),
         ),
-        once=tuple(Allocation(array.name, f"(1, {columns(array.columns)})") for array in once),
-        fills=tuple(_fills(naming, read)),
+        once=tuple(array.name for array in once),
+        given=_given(naming, stacks, read),
+        fills=(*fills, *_fills(naming, stacks, read, backward=False), *preamble),
     )
 
 
-def carving(block: BlockView, kernel: Kernel | None, dimensions: Sequence[str]) -> Kernel:
+def backward_block(naming: Naming, functions: Functions) -> BlockView:
+    """Panels of the stacks that errors go back through, and the parameters that the backward pass reads."""
+    multiplied = {stack for _, stages in naming.plan.backward.regions for stage in stages for stack in stage.products}
+    stacks = [stack for stack in naming.plan.stacks if stack in multiplied]
+    read = _parameters_read(naming, functions)
+    return BlockView(
+        direction="backward",
+        sizes=_stated(naming),
+        pieces=(
+            *(_panels(stack, columns(stack.rows), stack.columns) for stack in stacks),
+            *_vectors(naming, read),
+        ),
+        once=(),
+        given=_given(naming, stacks, read),
+        fills=tuple(_fills(naming, stacks, read, backward=True)),
+    )
+
+
+def carving(block: BlockView, kernel: Kernel, dimensions: Sequence[str]) -> Kernel:
     """A compiled function that takes the block, and carves the pieces from it, in the place of these as arguments."""
-    assert kernel is not None
     pieces = {item.name for item in block.pieces}
     rest = [name for name in kernel.arguments if name not in pieces and name not in dimensions]
     return replace(kernel, arguments=("block", *dimensions, *rest))
@@ -90,7 +108,7 @@ def _one_step(array: Array) -> str:
     return f"({_ROWS[array.kept]}batch, {columns(array.columns)})"
 
 
-def parameters_read(naming: Naming, functions: Functions) -> list[str]:
+def _parameters_read(naming: Naming, functions: Functions) -> list[str]:
     """The parameters other than stacked matrices that a pass reads."""
     plan, equations = naming.plan, naming.plan.graph.equations
     read = {argument for item in functions.kernels for argument in item.arguments}
@@ -104,17 +122,48 @@ def parameter_operand(naming: Naming, stack: Stack) -> str:
     return name if name in naming.plan.graph.equations.parameters else ""
 
 
-def _panels(stack: Stack) -> Allocation:
-    return Allocation(f"packed_{stack.name}", f"panel_shape({stack.columns or '1'}, {columns(stack.rows)}, itemsize)")
+def _stated(naming: Naming) -> tuple[str, ...]:
+    """The dimensions that parameters state: those of all pieces are among them."""
+    equations = naming.plan.graph.equations
+    stated = {dimension for name in equations.parameters for dimension in equations.symbols[name].shape}
+    return tuple(item.name for item in equations.dimensions if item.name in stated)
 
 
-def _fills(naming: Naming, read: Sequence[str]) -> Iterator[str]:
-    """The lines that copy matrices and other parameters to their places."""
-    if naming.plan.stacks:
-        yield "made_for[0] = PANEL_BYTES"
-    for stack in naming.plan.stacks:
-        matrices = [f"params.{name}{'.T' if transposed else ''}" for name, transposed in stack.matrices]
-        yield f"fill_stacked(packed_{stack.name}, {', '.join(matrices)})"
+def _panels(stack: Stack, depth: str, across: str) -> Allocation:
+    return Allocation(f"packed_{stack.name}", f"panel_shape({depth or '1'}, {across or '1'}, itemsize)")
+
+
+def _vectors(naming: Naming, read: Sequence[str]) -> Iterator[Allocation]:
+    """The pieces of vectors; a scalar is one of a single element."""
     for name in read:
-        kind = naming.plan.graph.equations.symbols[name].kind
-        yield f"{naming.names[name]}[{'0' if kind is Kind.SCALAR else ':'}] = params.{name}"
+        shape = naming.plan.graph.equations.symbols[name].shape
+        yield Allocation(naming.names[name], f"({columns(shape or ('1',))},)")
+
+
+def _given(naming: Naming, stacks: Sequence[Stack], read: Sequence[str]) -> tuple[Allocation, ...]:
+    """The parameters that go into a block: the name inside the function that fills it, and where each comes from."""
+    equations = naming.plan.graph.equations
+    used = {*read, *(name for stack in stacks for name, _ in stack.matrices)}
+    return tuple(
+        Allocation(naming.given[name], f"params.{name}{'' if equations.symbols[name].shape else '.reshape(1)'}")
+        for name in equations.parameters
+        if name in used
+    )
+
+
+def _fills(naming: Naming, stacks: Sequence[Stack], read: Sequence[str], *, backward: bool) -> Iterator[str]:
+    """The lines that copy matrices and other parameters to their places.
+
+    The way back multiplies by the stack, whose matrices lie below each other; the way forward by its transpose.
+    """
+    if stacks:
+        # Not the literal 0, for which Numba would compile `fill_panels` once more.
+        yield "edge = np.int64(0)"
+    for stack in stacks:
+        for number, (name, transposed) in enumerate(stack.matrices):
+            matrix = f"{naming.given[name]}{'.T' if transposed is backward else ''}"
+            before = columns(stack.rows[:number]) or "edge"
+            place = f"{before}, edge" if backward else f"edge, {before}"
+            yield f"fill_panels({matrix}, packed_{stack.name}, {place})"
+    for name in read:
+        yield f"copy_vector({naming.given[name]}, {naming.names[name]})"

@@ -35,12 +35,13 @@ class Body:
 
     def array(self, array: Array) -> str:
         """The name of an array, noted as an argument."""
-        self.arguments[array.name] = None
-        if array.kept is not Kept.SUM and not self.typed:
-            self.typed = array.name
-        elif array.kept is Kept.SUM:
-            self.summed = array.name
-        return array.name
+        name = "sums" if array.kept is Kept.SUM else array.name
+        self.arguments[name] = None
+        if array.kept is Kept.SUM:
+            self.summed = name
+        else:
+            self.typed = self.typed or name
+        return name
 
     def size(self, dimension: str) -> str:
         """The size of a dimension, noted as an argument; a scalar has size 1."""
@@ -76,7 +77,8 @@ class Body:
         """The element of the running item and unit."""
         array = place.array
         name = self.array(array)
-        offset = " + ".join([*self.sizes(place.before), "unit"]) if array.columns != ("",) else "0"
+        before = (*self.naming.sums.get(array, ()), *place.before)
+        offset = " + ".join([*self.sizes(before), *(["unit"] if array.columns != ("",) else [])]) or "0"
         if array.kept is Kept.SUM:
             return f"{name}[{self.part}, {offset}]"
         if array.kept is Kept.ONCE:
@@ -105,16 +107,10 @@ class Body:
         rows = tuple(rows)
         return " + ".join(self.sizes(place.before)) or "0", " + ".join(self.sizes((*place.before, *rows)))
 
-    def running_rows(self, place: Place, rows: Iterable[str], lag: int = 0) -> str:
-        """The rows of the running step, one a sequence, as a factor or the result of a product."""
-        array = place.array
+    def running_rows(self, array: Array, lag: int = 0, columns: str = "") -> str:
+        """The rows of the running step, one a sequence."""
         name, row = self.array(array), self.row(array, lag, False)
-        rows = tuple(rows)
-        leading = f"{row}, first:stop" if row else "first:stop"
-        if rows == array.columns and array not in self.naming.padded:
-            return f"{name}[{leading}]"
-        start, end = self.columns(place, rows)
-        return f"{name}[{leading}, {start} : {end}]"
+        return f"{name}[{', '.join(filter(None, (row, 'first:stop', columns)))}]"
 
     def chunk_rows(self, array: Array, lag: int = 0) -> str:
         """The rows of the running chunk of steps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import sympy
@@ -10,12 +11,12 @@ from derive.elementary import Value, value
 from derive.equations.model import Kind
 from derive.plan.model import Array, Kept, Origin, Plan, Region, Stack
 from derive.plan.symbols import adjoint, error, last_error, total
-from derive.printers.cpu.block import block_view, carving, parameter_operand, parameters_read, step_view
+from derive.printers.cpu.block import backward_block, carving, forward_block, parameter_operand, step_view
 from derive.printers.cpu.kernels import Functions, functions
-from derive.printers.cpu.model import Allocation, Arrays, CpuView, Kernel, PackedStack
+from derive.printers.cpu.model import Allocation, Arrays, CpuView, Kernel, WeightsView
 from derive.printers.cpu.naming import Naming, columns
 
-_CLEARED = (Kept.SUM, Kept.ONCE, Kept.PAIR)
+_CLEARED = (Kept.ONCE, Kept.PAIR)
 
 
 def view(plan: Plan) -> CpuView:
@@ -36,51 +37,43 @@ class _Driver:
         forward = functions(naming, plan.forward, "forward")
         backward = functions(naming, plan.backward, "backward")
         dimensions = tuple(dimension.name for dimension in equations.dimensions)
-        block = block_view(naming, forward)
-        kernel = carving(block, forward.sequence, dimensions)
-        pulled = {stack for _, stages in plan.backward.regions for stage in stages for stack in stage.products}
+        read_forward = forward_block(naming, forward, self._preamble(forward, backward=False))
+        read_backward = backward_block(naming, backward)
+        kernel = carving(read_forward, forward.sequence, dimensions)
+        backward_preamble = tuple(self._preamble(backward, backward=True))
+        operands = [parameter_operand(naming, item.stack) for item in plan.weight_gradients]
         inputs = [plan.places[value(name)].array for name in equations.inputs]
         used_forward = [array for array in plan.arrays if array.origin is Origin.FORWARD]
         used_backward = [array for array in plan.arrays if array.origin is Origin.BACKWARD]
         return CpuView(
             functions=naming.functions,
             sizes=dimensions,
-            backward_params=self._read_params(backward, [stack for stack in plan.stacks if stack in pulled]),
-            block=block,
-            stacks=tuple(self._packed(stack, stack in pulled) for stack in plan.stacks),
+            forward_block=read_forward,
+            backward_block=read_backward,
+            names_pieces=bool(backward_preamble) or any(operands),
             preamble_kernels=tuple(
                 item for item in (*forward.preamble, *backward.preamble) if isinstance(item, Kernel)
             ),
             forward_kernel=kernel,
-            backward_kernel=backward.sequence,
+            backward_kernel=carving(read_backward, backward.sequence, dimensions),
             taken=tuple(self._given(array) for array in inputs),
             forward_arrays=self._arrays([array for array in used_forward if array.kept is not Kept.ONCE]),
             backward_arrays=self._arrays(used_backward),
             starts=tuple(self._start(array) for array in used_forward if array.kept is Kept.CARRIED),
-            step=step_view(naming, block, kernel),
+            step=step_view(naming, read_forward, kernel),
             saved=tuple(array.name for array in plan.arrays if array.saved),
-            sums=tuple(array.name for array in used_backward if array.kept is Kept.SUM),
+            sums=columns(dimension for array in naming.sums for dimension in array.columns),
             work=self._work(),
-            forward_preamble=tuple(self._preamble(forward, backward=False)),
-            backward_preamble=tuple(self._preamble(backward, backward=True)),
+            backward_preamble=backward_preamble,
             judged=self._rows_of(equations.loss.variable) if equations.loss else "",
             outputs=tuple(plan.outputs[name].name for name in equations.outputs),
             final=tuple(f"calls.last_rows({self._kept(name)}, call)" for name in equations.states),
             errors=tuple(self._external_name(error(name)) for name in equations.outputs),
             ends=tuple(self._external_name(last_error(name)) for name in equations.states),
-            weights=tuple(self._weight(item.stack) for item in plan.weight_gradients),
+            weights=self._weights(dimensions),
             parameter_gradients=tuple(self._parameter_gradient(name) for name in equations.parameters),
             input_gradients=tuple(plan.places[adjoint(name)].array.name for name in equations.inputs),
             state_gradients=tuple(self._state_gradient(index) for index in range(len(equations.states))),
-        )
-
-    def _read_params(self, functions: Functions, packed: Sequence[Stack]) -> tuple[tuple[str, str], ...]:
-        """The parameters that a driver names, with the field of Params that gives each; a scalar gets one element."""
-        read = {*parameters_read(self.naming, functions), *(name for stack in packed for name, _ in stack.matrices)}
-        return tuple(
-            (self.naming.names[name], f"params.{name}){'' if self.equations.symbols[name].shape else '.reshape(1)'}")
-            for name in self.equations.parameters
-            if name in read
         )
 
     def _work(self) -> str:
@@ -106,6 +99,7 @@ class _Driver:
     def _arrays(self, arrays: Sequence[Array]) -> Arrays:
         """The arrays of one pass by who keeps them: the caller, the tape, or this call alone."""
         handed_out = {*self.plan.outputs.values(), *(self.plan.places[adjoint(x)].array for x in self.equations.inputs)}
+        arrays = [array for array in arrays if array.kept is not Kept.SUM]
         lent = [array for array in arrays if array.kept not in _CLEARED and array not in handed_out]
         return Arrays(
             cleared=tuple(Allocation(array.name, self._cleared(array)) for array in arrays if array.kept in _CLEARED),
@@ -116,10 +110,7 @@ class _Driver:
 
     def _cleared(self, array: Array) -> str:
         """An array that starts as zeros: what is added to, and what a sequence without steps leaves as it is."""
-        across = columns(array.columns)
-        if array.kept is Kept.SUM:
-            return f"memory.zeros((len(parts), {across}))"
-        return f"memory.zeros(({'2, batch' if array.kept is Kept.PAIR else '1'}, {across}), dtype)"
+        return f"memory.zeros(({'2, batch' if array.kept is Kept.PAIR else '1'}, {columns(array.columns)}), dtype)"
 
     def _shape(self, array: Array) -> str:
         """The shape of an array, which is smaller where no tape is kept."""
@@ -133,13 +124,6 @@ class _Driver:
 
     def _start(self, array: Array) -> str:
         return f"{array.name}[0] = call.state[{self.equations.states.index(array.holds)}]"
-
-    def _packed(self, stack: Stack, read_back: bool) -> PackedStack:
-        """The matrices of a stack below each other."""
-        names = self.naming.names
-        matrices = [f"{names[matrix]}{'.T' if transposed else ''}" for matrix, transposed in stack.matrices]
-        stacked = matrices[0] if len(matrices) == 1 else f"memory.concatenated(({', '.join(matrices)}))"
-        return PackedStack(f"packed_{stack.name}", stacked, read_back)
 
     def _preamble(self, functions: Functions, *, backward: bool) -> Iterator[str]:
         """The calls of what runs once a call, outside the steps."""
@@ -175,14 +159,21 @@ class _Driver:
         array = self.plan.places[value(name)].array
         return f"{array.name}{'[1:]' if array.kept is Kept.CARRIED else ''}"
 
-    def _weight(self, stack: Stack) -> Allocation:
-        """The deferred product of a stack: adjoints transposed times right-hand vectors."""
-        place = self.plan.places[adjoint(str(stack.products[0]))]
-        adjoints = place.array.name
-        if place.array in self.naming.padded:
-            start, end = columns(place.before) or "0", columns((*place.before, *stack.rows))
-            adjoints = f"{adjoints}.reshape(steps * batch, {adjoints}.shape[2])[:, {start} : {end}]"
-        return Allocation(f"weights_{stack.name}", f"weight_gradient({adjoints}, {self._operand(stack)}, parts)")
+    def _weights(self, dimensions: Sequence[str]) -> WeightsView:
+        """The deferred products of the stacks: adjoints transposed times right-hand vectors."""
+        made, arguments, products = [], {"steps": None, "batch": None, **dict.fromkeys(dimensions)}, []
+        for stack in (item.stack for item in self.plan.weight_gradients):
+            place = self.plan.places[adjoint(str(stack.products[0]))]
+            adjoints, operand = place.array.name, self._operand(stack)
+            name = f"weights_{stack.name}"
+            made.append(Allocation(name, f"({columns(stack.rows)}, {stack.columns or '1'})"))
+            array = re.split(r"\W", operand)[0]
+            arguments |= dict.fromkeys((adjoints, array, name))
+            if place.array in self.naming.padded:
+                start, end = columns(place.before) or "0", columns((*place.before, *stack.rows))
+                adjoints = f"{adjoints}.reshape(steps * batch, {adjoints}.shape[2])[:, {start} : {end}]"
+            products.append(f"weight_gradient(part, shares, {adjoints}, {operand}, {name})")
+        return WeightsView(tuple(made), tuple(arguments), tuple(products))
 
     def _parameter_gradient(self, name: str) -> str:
         """The gradient of one parameter, from the deferred products or the sums."""
@@ -192,7 +183,10 @@ class _Driver:
             return pieces[0] if len(pieces) == 1 else f"calls.added({', '.join(pieces)})"
         place = self.plan.places.get(adjoint(name))
         array = place.array if place else self.plan.places[total(name)].array
-        text = f"{array.name}[0]" if array.kept is Kept.ONCE else f"memory.copied({array.name}[0], dtype)"
+        text = f"{array.name}[0]"
+        if array.kept is Kept.SUM:
+            before = self.naming.sums[array]
+            text = f"sums[{columns(before) or '0'} : {columns((*before, *array.columns))}]"
         return f"{text}.reshape(())" if symbol.kind is Kind.SCALAR else text
 
     def _slices(self, name: str) -> list[str]:

@@ -18,19 +18,15 @@ from derive.printers.cpu.naming import Naming
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """What the driver of one pass runs: the whole sequence in one function, and the preamble, in order.
+    """What the driver of one pass runs: the whole sequence in one function, and the preamble, in order."""
 
-    `sequence` is None where nothing depends on the step.
-    """
-
-    sequence: Kernel | None
+    sequence: Kernel
     preamble: tuple[Kernel | Stack, ...]
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
         """All compiled functions."""
-        sweeps = tuple(item for item in self.preamble if isinstance(item, Kernel))
-        return (*sweeps, self.sequence) if self.sequence else sweeps
+        return (*(item for item in self.preamble if isinstance(item, Kernel)), self.sequence)
 
 
 def functions(naming: Naming, one_pass: Pass, direction: str) -> Functions:
@@ -44,8 +40,7 @@ def functions(naming: Naming, one_pass: Pass, direction: str) -> Functions:
             preamble.extend(_preamble(naming, stages, direction))
         else:
             regions.append(RegionView(region is Region.LOOP, tuple(_stage(stage, body) for stage in stages)))
-    sequence = _kernel(f"_{direction}_part", body, tuple(regions)) if regions else None
-    return Functions(sequence, tuple(preamble))
+    return Functions(_kernel(f"_{direction}_part", body, tuple(regions)), tuple(preamble))
 
 
 def _preamble(naming: Naming, stages: Sequence[Stage], direction: str) -> Iterator[Kernel | Stack]:
@@ -143,13 +138,14 @@ def _product(stack: Stack, body: Body) -> str:
     columns: tuple[str, ...] = (stack.columns,)
     if body.backward:
         factor, factor_rows, lag = places[adjoint(stack.products[0].name)], stack.rows, 0
-        result, result_rows = places[stack.pulled], columns
+        result = places[stack.pulled]
     else:
         factor, factor_rows = body.naming.place(stack.operand), columns
         lag = stack.operand.lag if isinstance(stack.operand, Value) else 0
-        result, result_rows = places[stack.products[0]], stack.rows
+        result = places[stack.products[0]]
     if stack.region is Region.LOOP:
-        left = body.running_rows(factor, factor_rows, lag)
-        return f"product({left}, {packed}, {body.running_rows(result, result_rows)}, t)"
+        # The columns also where these are all: so every product has arrays of one type and is compiled once.
+        left = body.running_rows(factor.array, lag, " : ".join(body.columns(factor, factor_rows)))
+        return f"product({left}, {packed}, {body.running_rows(result.array)}, t)"
     left = f"{body.chunk_rows(factor.array, lag)}, {body.columns(factor, factor_rows)[0]}"
     return f"product_of_steps({left}, {packed}, {body.chunk_rows(result.array)}, first, stop)"

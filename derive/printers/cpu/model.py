@@ -56,18 +56,6 @@ class Kernel:
 
 
 @dataclass(frozen=True, slots=True)
-class PackedStack:
-    """Matrices that share a right-hand vector, one below the other in `stacked`.
-
-    A product takes the panels of its transpose, and on the way back, where `read_back`, those of itself.
-    """
-
-    name: str
-    stacked: str
-    read_back: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Allocation:
     """An array that the driver makes, or takes from the caller: `text` is the code that gives it, or its shape."""
 
@@ -90,28 +78,28 @@ class Arrays:
 
 @dataclass(frozen=True, slots=True)
 class BlockView:
-    """What `pack` lays into one block, in this order, each with its shape.
+    """What one pass reads of the parameters, in one block: the `pieces` in this order, each with its shape.
 
-    `panels` are those of the stacks, `parameters` all others that the forward pass reads, `once` what it computes from
-    these alone. In front of panels stands what tells for which CPU they are. `fills` are the lines that copy the
-    parameters; `sizes` are the dimensions that these state.
+    These are the panels of stacks, all other parameters that the pass reads, and `once`, what the forward pass computes
+    from parameters alone; in front of its panels stands what tells for which CPU they are. `fills` are the lines of the
+    compiled function that fills the block from the `given` parameters; `sizes` are the dimensions that these state.
     """
 
+    direction: str
     sizes: tuple[str, ...]
-    panels: tuple[Allocation, ...]
-    parameters: tuple[Allocation, ...]
-    once: tuple[Allocation, ...]
+    pieces: tuple[Allocation, ...]
+    once: tuple[str, ...]
+    given: tuple[Allocation, ...]
     fills: tuple[str, ...]
 
     @property
-    def pieces(self) -> tuple[Allocation, ...]:
-        """All that is in the block."""
-        head = (Allocation("made_for", "(1,)"),) if self.panels else ()
-        return (*head, *self.panels, *self.parameters, *self.once)
+    def made_for(self) -> bool:
+        """Whether the block says for which CPU its panels are."""
+        return any(item.name == "made_for" for item in self.pieces)
 
     def saved(self, names: Sequence[str]) -> bool:
         """Whether any of it is in the tape, whose arrays have these names."""
-        return any(item.name in names for item in self.once)
+        return any(name in names for name in self.once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,41 +120,49 @@ class StepView:
     ends: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class WeightsView:
+    """The compiled function for the gradients of all matrices: what it makes, what it takes, and its products."""
+
+    made: tuple[Allocation, ...]
+    arguments: tuple[str, ...]
+    products: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class CpuView:
     """What the CPU template lays out.
 
-    `stacks` are the packed matrices: their name in the forward pass, what they are for, and the code that packs them
-    for the way back. `block` is what the forward pass reads of the parameters; `forward_preamble` are the lines that
-    compute a part of it from the others. `step` is None where parameters do not state every size. The backward pass
-    ends with the lines of `backward_preamble`. The other parts of a pass are one compiled function. `taken` are the
-    inputs, `starts` puts the state before the first step into its arrays.
+    `forward_block` and `backward_block` are what the passes read of the parameters. `step` is None where parameters do
+    not state every size. The backward pass ends with the lines of `backward_preamble`; `names_pieces` says whether
+    these, or the products of the weights, name a part of its block. The other parts of a pass are one compiled
+    function. `taken` are the inputs, `starts` puts the state before the first step into its arrays. `sums` are the
+    columns of the array of all sums over steps and batch; "" without any.
     """
 
     functions: tuple[str, ...]
     sizes: tuple[str, ...]
-    backward_params: tuple[tuple[str, str], ...]
-    block: BlockView
-    stacks: tuple[PackedStack, ...]
+    forward_block: BlockView
+    backward_block: BlockView
+    names_pieces: bool
     preamble_kernels: tuple[Kernel, ...]
-    forward_kernel: Kernel | None
-    backward_kernel: Kernel | None
+    forward_kernel: Kernel
+    backward_kernel: Kernel
     taken: tuple[Allocation, ...]
     forward_arrays: Arrays
     backward_arrays: Arrays
     starts: tuple[str, ...]
     step: StepView | None
     saved: tuple[str, ...]
-    sums: tuple[str, ...]
+    sums: str
     work: str
-    forward_preamble: tuple[str, ...]
     backward_preamble: tuple[str, ...]
     judged: str
     outputs: tuple[str, ...]
     final: tuple[str, ...]
     errors: tuple[str, ...]
     ends: tuple[str, ...]
-    weights: tuple[Allocation, ...]
+    weights: WeightsView
     parameter_gradients: tuple[str, ...]
     input_gradients: tuple[str, ...]
     state_gradients: tuple[str, ...]

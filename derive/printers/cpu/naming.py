@@ -16,23 +16,26 @@ from derive.printers.code import decimal
 
 RESERVED = (
     "abs", "alone", "annotations", "array", "arrays", "backward", "batch", "before", "begin", "block", "call",
-    "calls", "carried_rows", "carved", "check_panels", "checkpoint_every", "Checkpoints", "checkpoints", "chunk",
-    "consume_tape", "copy_rows", "dstate", "dtype", "dy", "end", "ends", "errors", "every", "fill_stacked", "first",
-    "forward", "Grads", "grads", "here", "init", "init_state", "Inputs", "int", "isinstance", "item", "itemsize",
-    "keep", "keep_tape", "kept", "len", "lengths", "loss", "losses", "made_for", "max", "memory", "min",
-    "NamedTuple", "new_block", "njit", "now", "np", "Outputs", "pack", "Packed", "packed", "PANEL_BYTES",
-    "panel_shape", "panels", "parameters", "Params", "params", "part", "parts", "plain", "product",
-    "product_of_steps", "range", "real", "register_jitable", "room", "rows", "seed", "SIGNATURE", "Signature",
-    "sizes", "start", "State", "state", "step", "steps", "stop", "t", "Tape", "tape", "target", "threads", "total",
-    "tuple", "type", "unit", "units", "weight", "weight_gradient", "width", "Workspace", "workspace",
-    "workspaces", "x_t",
+    "calls", "carried_rows", "carved", "check_panels", "checkpoint_every", "checkpoints", "Checkpoints", "chunk",
+    "consume_tape", "contiguous", "copy_rows", "copy_vector", "dstate", "dtype", "dy", "edge", "end", "ends",
+    "errors", "every", "fill_panels", "first", "forward", "grads", "Grads", "here", "init", "init_state", "Inputs",
+    "int", "isinstance", "item", "itemsize", "keep", "keep_tape", "kept", "len", "lengths", "loss", "losses",
+    "made_for", "map", "max", "memory", "min", "NamedTuple", "new_block", "njit", "now", "np", "Outputs", "pack",
+    "packed", "Packed", "PANEL_BYTES", "panel_shape", "parameters", "params", "Params", "part", "parts", "plain",
+    "product", "product_of_steps", "range", "real", "register_jitable", "room", "rows", "seed", "shares", "Signature",
+    "SIGNATURE", "sizes", "start", "state", "State", "step", "steps", "stop", "sums", "t", "tape", "Tape", "target",
+    "threads", "total", "tuple", "type", "unit", "units", "weight", "weight_gradient", "width", "workspace",
+    "Workspace", "workspaces", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 WORDS = {0: "zero", 1: "one", 2: "two", 3: "three", 4: "four"}
 
 
 class Naming:
-    """The names of one plan, each given once and never to two things."""
+    """The names of one plan, each given once and never to two things.
+
+    `given` are those of parameters as the caller gives them, where `names` stand for what is made of them.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -42,8 +45,20 @@ class Naming:
         stacks = [f"{kind}_{stack.name}" for stack in plan.stacks for kind in ("packed", "weights")]
         self._namer = Namer((*RESERVED, *arrays, *stacks, *self.equations.size_names, *self.functions))
         self.names = {name: self._namer.new(name) for name in self.equations.symbols}
+        self.given = {name: self._namer.new(f"given_{name}") for name in self.equations.parameters}
         self._locals: dict[sympy.Symbol, str] = {}
         self._constants: dict[sympy.Rational, str] = {}
+
+    @cached_property
+    def sums(self) -> dict[Array, tuple[str, ...]]:
+        """The sums over steps and batch, side by side in one array: each with the columns of those before it."""
+        before: dict[Array, tuple[str, ...]] = {}
+        taken: tuple[str, ...] = ()
+        for array in self.plan.arrays:
+            if array.kept is Kept.SUM:
+                before[array] = taken
+                taken += array.columns
+        return before
 
     @cached_property
     def read_whole(self) -> frozenset[Array]:
