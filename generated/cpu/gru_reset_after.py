@@ -1,7 +1,7 @@
 """GRU, reset after the product: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -23,11 +23,13 @@ from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.elementwise import sigmoid, tanh
+from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
+from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -143,8 +145,8 @@ def init_state(params, batch, **sizes):
 
 
 @register_jitable
-def _pieces(itemsize, input_size, hidden_size):
-    """The shapes of what `pack` lays into one block."""
+def _forward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the forward pass reads of the parameters."""
     return (
         (1,),
         panel_shape(input_size, 3 * hidden_size, itemsize),
@@ -156,13 +158,36 @@ def _pieces(itemsize, input_size, hidden_size):
     )
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_forward(
+    block, input_size, hidden_size, given_W_r, given_U_r, given_b_r, given_W_z, given_U_z, given_b_z, given_W_n,
+    given_b_n, given_U_n, given_b_un
+):
+    """Write what the forward pass reads of the parameters into its block."""
+    (made_for, packed_x, packed_h_before, b_r, b_z, b_n, b_un,) = (
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
+    )
+    made_for[0] = PANEL_BYTES
+    edge = np.int64(0)
+    fill_panels(given_W_r.T, packed_x, edge, edge)
+    fill_panels(given_W_z.T, packed_x, edge, hidden_size)
+    fill_panels(given_W_n.T, packed_x, edge, 2 * hidden_size)
+    fill_panels(given_U_r.T, packed_h_before, edge, edge)
+    fill_panels(given_U_z.T, packed_h_before, edge, hidden_size)
+    fill_panels(given_U_n.T, packed_h_before, edge, 2 * hidden_size)
+    copy_vector(given_b_r, b_r)
+    copy_vector(given_b_z, b_z)
+    copy_vector(given_b_n, b_n)
+    copy_vector(given_b_un, b_un)
+
+
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, kept_r, kept_z, kept_n, out_h, kept_product_6
 ):
     (made_for, packed_x, packed_h_before, b_r, b_z, b_n, b_un,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     )
     check_panels(made_for)
     real = kept_x.dtype.type
@@ -173,7 +198,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop], t)
+            product(kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -205,12 +230,38 @@ def _forward_part(
                     kept_product_6[here, item, unit] = U_n_product
 
 
+@register_jitable
+def _backward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the backward pass reads of the parameters."""
+    return (
+        panel_shape(3 * hidden_size, input_size, itemsize),
+        panel_shape(3 * hidden_size, hidden_size, itemsize),
+        (hidden_size,),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_backward(
+    block, input_size, hidden_size, given_W_r, given_U_r, given_W_z, given_U_z, given_W_n, given_U_n, given_b_un
+):
+    """Write what the backward pass reads of the parameters into its block."""
+    (packed_x, packed_h_before, b_un,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
+    edge = np.int64(0)
+    fill_panels(given_W_r, packed_x, edge, edge)
+    fill_panels(given_W_z, packed_x, hidden_size, edge)
+    fill_panels(given_W_n, packed_x, 2 * hidden_size, edge)
+    fill_panels(given_U_r, packed_h_before, edge, edge)
+    fill_panels(given_U_z, packed_h_before, hidden_size, edge)
+    fill_panels(given_U_n, packed_h_before, 2 * hidden_size, edge)
+    copy_vector(given_b_un, b_un)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h,
-    kept_product_6, b_un, kept_r, sum_b_r, sum_b_z, sum_b_n, sum_b_un, adjoints_x, adjoints_h_before, hidden_size,
-    packed_h_before, pulled_h_before, packed_x, pulled_x
+    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, d_h,
+    kept_z, kept_n, kept_h, kept_product_6, kept_r, sums, adjoints_x, adjoints_h_before, pulled_h_before, pulled_x
 ):
+    (packed_x, packed_h_before, b_un,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     real = carry_h.dtype.type
     one = real(1)
     zero = real(0)
@@ -247,11 +298,11 @@ def _backward_part(
                     d_r = d_n_bar * (product_6 + b_un[unit])  # (B.5)
                     d_z_bar = common_1 * z * d_z  # (B.6)
                     d_r_bar = r * d_r * (one - r)  # (B.7)
-                    sum_b_r[part, unit] += d_r_bar  # (B.11)
-                    sum_b_z[part, unit] += d_z_bar  # (B.14)
-                    sum_b_n[part, unit] += d_n_bar  # (B.16)
+                    sums[part, unit] += d_r_bar  # (B.11)
+                    sums[part, hidden_size + unit] += d_z_bar  # (B.14)
+                    sums[part, 2 * hidden_size + unit] += d_n_bar  # (B.16)
                     common_2 = r * d_n_bar
-                    sum_b_un[part, unit] += common_2  # (B.18)
+                    sums[part, 3 * hidden_size + unit] += common_2  # (B.18)
                     adjoints_x[t, item, unit] = d_r_bar
                     adjoints_h_before[t, item, unit] = d_r_bar
                     adjoints_x[t, item, hidden_size + unit] = d_z_bar
@@ -272,6 +323,22 @@ def _backward_part(
                     d_h_before_from_loop = pulled_product_2 + z * d_h_
                     carry_h[t & 1, item, unit] = d_h_before_from_loop
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _weights_part(
+    part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x, adjoints_h_before,
+    kept_h, weights_h_before
+):
+    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size],
+        kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    weight_gradient(
+        part, shares, adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : 3 * hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), weights_h_before
+    )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -303,20 +370,18 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
 
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    return _packed(params, *arrays.param_sizes(SIGNATURE, params, "pack"))
+
+
+def _packed(params, sizes, dtype):
+    """Checked parameters as the forward pass reads them."""
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
-    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size))
-    (made_for, packed_x, packed_h_before, b_r, b_z, b_n, b_un,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    block = new_block(dtype, _forward_pieces, input_size, hidden_size)
+    _fill_forward(
+        block, input_size, hidden_size, *map(contiguous, (params.W_r, params.U_r, params.b_r, params.W_z, params.U_z,
+        params.b_z, params.W_n, params.b_n, params.U_n, params.b_un, ))
     )
-    made_for[0] = PANEL_BYTES
-    fill_stacked(packed_x, params.W_r, params.W_z, params.W_n)
-    fill_stacked(packed_h_before, params.U_r, params.U_z, params.U_n)
-    b_r[:] = params.b_r
-    b_z[:] = params.b_z
-    b_n[:] = params.b_n
-    b_un[:] = params.b_un
     alone = threads.alone((3 * hidden_size) * input_size + (3 * hidden_size) * hidden_size + input_size + hidden_size)
     return Packed(params, block, (input_size, hidden_size, ), alone)
 
@@ -335,7 +400,7 @@ def forward(
     plain = params.params if isinstance(params, Packed) else params
     with memory.within(workspace, SIGNATURE.cell):
         call = calls.begin(SIGNATURE, plain, x, state, lengths)
-        packed = params if isinstance(params, Packed) else pack(plain)
+        packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
@@ -374,7 +439,7 @@ def step(params, x_t, state=None):
                 return y_h, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
-    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    y, state, _ = _run(params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype), call, False)
     return y[0], state
 
 
@@ -424,40 +489,40 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
     with memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
-            packed = params if isinstance(params, Packed) else pack(plain)
-            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+            packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
+            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
         else:
-            grads = _gradients(plain, tape, errors, ends)
+            grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
 
-def _gradients(params, tape, errors, ends):
+def _backward_block(params, sizes, dtype):
+    """What the backward pass reads of checked parameters."""
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    block = new_block(dtype, _backward_pieces, input_size, hidden_size)
+    _fill_backward(
+        block, input_size, hidden_size, *map(contiguous, (params.W_r, params.U_r, params.W_z, params.U_z, params.W_n,
+        params.U_n, params.b_un, ))
+    )
+    return block
+
+
+def _gradients(block, tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    W_r = calls.plain(params.W_r)
-    U_r = calls.plain(params.U_r)
-    W_z = calls.plain(params.W_z)
-    U_z = calls.plain(params.U_z)
-    W_n = calls.plain(params.W_n)
-    U_n = calls.plain(params.U_n)
-    b_un = calls.plain(params.b_un)
-    packed_x = panels(memory.concatenated((W_r, W_z, W_n)))
-    packed_h_before = panels(memory.concatenated((U_r, U_z, U_n)))
     (_, kept_x, kept_r, kept_z, kept_n, kept_h, kept_product_6,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
     parts = threads.parts(
         batch, steps * ((3 * hidden_size) * input_size + (3 * hidden_size) * hidden_size + input_size + hidden_size)
     )
-    sum_b_r = memory.zeros((len(parts), hidden_size))
-    sum_b_z = memory.zeros((len(parts), hidden_size))
-    sum_b_n = memory.zeros((len(parts), hidden_size))
-    sum_b_un = memory.zeros((len(parts), hidden_size))
     carry_h = memory.zeros((2, batch, hidden_size), dtype)
     pulled_x = memory.empty((steps, batch, input_size), dtype)
     (d_h, adjoints_x, adjoints_h_before, pulled_h_before,) = memory.arrays(
@@ -467,35 +532,32 @@ def _gradients(params, tape, errors, ends):
         (steps, batch, memory.row(3 * hidden_size, dtype)),
         (batch, hidden_size),
     )
+    sums = memory.zeros((len(parts), 4 * hidden_size))
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h,
-        kept_product_6, b_un, kept_r, sum_b_r, sum_b_z, sum_b_n, sum_b_un, adjoints_x, adjoints_h_before, hidden_size,
-        packed_h_before, pulled_h_before, packed_x, pulled_x
+        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_h, error_h,
+        last_error_h, d_h, kept_z, kept_n, kept_h, kept_product_6, kept_r, sums, adjoints_x, adjoints_h_before,
+        pulled_h_before, pulled_x
     )
-    sum_b_r = calls.total(sum_b_r)
-    sum_b_z = calls.total(sum_b_z)
-    sum_b_n = calls.total(sum_b_n)
-    sum_b_un = calls.total(sum_b_un)
-    weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_x.reshape(steps * batch,
-        input_size), parts
-    )
-    weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : 3 * hidden_size],
-        kept_h[:-1].reshape(steps * batch, hidden_size), parts
+    sums = calls.total(sums)
+    sums = memory.copied(sums[0], dtype)
+    weights_x = memory.empty((3 * hidden_size, input_size), dtype)
+    weights_h_before = memory.empty((3 * hidden_size, hidden_size), dtype)
+    threads.run(
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x,
+        adjoints_h_before, kept_h, weights_h_before
     )
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
             weights_h_before[0 : hidden_size],
-            memory.copied(sum_b_r[0], dtype),
+            sums[0 : hidden_size],
             weights_x[hidden_size : 2 * hidden_size],
             weights_h_before[hidden_size : 2 * hidden_size],
-            memory.copied(sum_b_z[0], dtype),
+            sums[hidden_size : 2 * hidden_size],
             weights_x[2 * hidden_size : 3 * hidden_size],
-            memory.copied(sum_b_n[0], dtype),
+            sums[2 * hidden_size : 3 * hidden_size],
             weights_h_before[2 * hidden_size : 3 * hidden_size],
-            memory.copied(sum_b_un[0], dtype),
+            sums[3 * hidden_size : 4 * hidden_size],
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """Independently recurrent network: cpu kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -18,11 +18,13 @@ from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.elementwise import greater, relu
+from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
+from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -113,8 +115,8 @@ def init_state(params, batch, **sizes):
 
 
 @register_jitable
-def _pieces(itemsize, input_size, hidden_size):
-    """The shapes of what `pack` lays into one block."""
+def _forward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the forward pass reads of the parameters."""
     return (
         (1,),
         panel_shape(input_size, hidden_size, itemsize),
@@ -123,11 +125,22 @@ def _pieces(itemsize, input_size, hidden_size):
     )
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_forward(block, input_size, hidden_size, given_W, given_u, given_b):
+    """Write what the forward pass reads of the parameters into its block."""
+    (made_for, packed_x, u, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
+    made_for[0] = PANEL_BYTES
+    edge = np.int64(0)
+    fill_panels(given_W.T, packed_x, edge, edge)
+    copy_vector(given_u, u)
+    copy_vector(given_b, b)
+
+
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h, out_h
 ):
-    (made_for, packed_x, u, b,) = carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    (made_for, packed_x, u, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     check_panels(made_for)
     real = kept_x.dtype.type
     zero = real(0)
@@ -153,11 +166,30 @@ def _forward_part(
                     out_h[t, item, unit] = h
 
 
+@register_jitable
+def _backward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the backward pass reads of the parameters."""
+    return (
+        panel_shape(hidden_size, input_size, itemsize),
+        (hidden_size,),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_backward(block, input_size, hidden_size, given_W, given_u):
+    """Write what the backward pass reads of the parameters into its block."""
+    (packed_x, u,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
+    edge = np.int64(0)
+    fill_panels(given_W, packed_x, edge, edge)
+    copy_vector(given_u, u)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, carry_h, error_h, last_error_h, kept_h, u, sum_u, sum_b, adjoints_x,
-    hidden_size, packed_x, pulled_x
+    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, kept_h,
+    sums, adjoints_x, pulled_x
 ):
+    (packed_x, u,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     real = carry_h.dtype.type
     zero = real(0)
     for end in range(steps, 0, -chunk):
@@ -180,10 +212,19 @@ def _backward_part(
                     d_a = greater(h, zero) * d_h  # (B.2)
                     d_h_before_from_loop = u[unit] * d_a
                     carry_h[t & 1, item, unit] = d_h_before_from_loop
-                    sum_u[part, unit] += h_before * d_a  # (B.5)
-                    sum_b[part, unit] += d_a  # (B.6)
+                    sums[part, unit] += h_before * d_a  # (B.5)
+                    sums[part, hidden_size + unit] += d_a  # (B.6)
                     adjoints_x[t, item, unit] = d_a
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _weights_part(part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x):
+    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps *
+        batch, input_size), weights_x
+    )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -207,15 +248,15 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
 
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    return _packed(params, *arrays.param_sizes(SIGNATURE, params, "pack"))
+
+
+def _packed(params, sizes, dtype):
+    """Checked parameters as the forward pass reads them."""
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
-    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size))
-    (made_for, packed_x, u, b,) = carved(block, _pieces(block.itemsize, input_size, hidden_size))
-    made_for[0] = PANEL_BYTES
-    fill_stacked(packed_x, params.W)
-    u[:] = params.u
-    b[:] = params.b
+    block = new_block(dtype, _forward_pieces, input_size, hidden_size)
+    _fill_forward(block, input_size, hidden_size, *map(contiguous, (params.W, params.u, params.b, )))
     alone = threads.alone((hidden_size) * input_size + input_size + hidden_size)
     return Packed(params, block, (input_size, hidden_size, ), alone)
 
@@ -234,7 +275,7 @@ def forward(
     plain = params.params if isinstance(params, Packed) else params
     with memory.within(workspace, SIGNATURE.cell):
         call = calls.begin(SIGNATURE, plain, x, state, lengths)
-        packed = params if isinstance(params, Packed) else pack(plain)
+        packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
@@ -273,7 +314,7 @@ def step(params, x_t, state=None):
                 return y_h, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
-    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    y, state, _ = _run(params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype), call, False)
     return y[0], state
 
 
@@ -316,51 +357,55 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
     with memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
-            packed = params if isinstance(params, Packed) else pack(plain)
-            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+            packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
+            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
         else:
-            grads = _gradients(plain, tape, errors, ends)
+            grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
 
-def _gradients(params, tape, errors, ends):
+def _backward_block(params, sizes, dtype):
+    """What the backward pass reads of checked parameters."""
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    block = new_block(dtype, _backward_pieces, input_size, hidden_size)
+    _fill_backward(block, input_size, hidden_size, *map(contiguous, (params.W, params.u, )))
+    return block
+
+
+def _gradients(block, tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    W = calls.plain(params.W)
-    u = calls.plain(params.u)
-    packed_x = panels(W)
     (_, kept_x, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
     parts = threads.parts(batch, steps * ((hidden_size) * input_size + input_size + hidden_size))
     carry_h = memory.zeros((2, batch, hidden_size), dtype)
-    sum_u = memory.zeros((len(parts), hidden_size))
-    sum_b = memory.zeros((len(parts), hidden_size))
     pulled_x = memory.empty((steps, batch, input_size), dtype)
     (adjoints_x,) = memory.arrays(
         dtype,
         (steps, batch, memory.row(hidden_size, dtype)),
     )
+    sums = memory.zeros((len(parts), 2 * hidden_size))
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, kept_h, u, sum_u, sum_b,
-        adjoints_x, hidden_size, packed_x, pulled_x
+        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_h, error_h,
+        last_error_h, kept_h, sums, adjoints_x, pulled_x
     )
-    sum_u = calls.total(sum_u)
-    sum_b = calls.total(sum_b)
-    weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps * batch,
-        input_size), parts
-    )
+    sums = calls.total(sums)
+    sums = memory.copied(sums[0], dtype)
+    weights_x = memory.empty((hidden_size, input_size), dtype)
+    threads.run(_weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x)
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
-            memory.copied(sum_u[0], dtype),
-            memory.copied(sum_b[0], dtype),
+            sums[0 : hidden_size],
+            sums[hidden_size : 2 * hidden_size],
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -24,11 +24,13 @@ from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.elementwise import sigmoid, tanh
+from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
+from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -152,8 +154,8 @@ def init_state(params, batch, **sizes):
 
 
 @register_jitable
-def _pieces(itemsize, input_size, hidden_size):
-    """The shapes of what `pack` lays into one block."""
+def _forward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the forward pass reads of the parameters."""
     return (
         (1,),
         panel_shape(hidden_size, 3 * hidden_size, itemsize),
@@ -166,6 +168,31 @@ def _pieces(itemsize, input_size, hidden_size):
     )
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_forward(
+    block, input_size, hidden_size, given_W_1, given_V_1, given_b_1, given_W_2, given_V_2, given_b_2, given_W_z,
+    given_V_z, given_b_z, given_W_y, given_V_y, given_b_y
+):
+    """Write what the forward pass reads of the parameters into its block."""
+    (made_for, packed_y_before, packed_x, packed_z, b_1, b_2, b_z, b_y,) = (
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
+    )
+    made_for[0] = PANEL_BYTES
+    edge = np.int64(0)
+    fill_panels(given_W_1.T, packed_y_before, edge, edge)
+    fill_panels(given_W_2.T, packed_y_before, edge, hidden_size)
+    fill_panels(given_W_z.T, packed_y_before, edge, 2 * hidden_size)
+    fill_panels(given_V_1.T, packed_x, edge, edge)
+    fill_panels(given_V_2.T, packed_x, edge, hidden_size)
+    fill_panels(given_V_z.T, packed_x, edge, 2 * hidden_size)
+    fill_panels(given_V_y.T, packed_x, edge, 3 * hidden_size)
+    fill_panels(given_W_y.T, packed_z, edge, edge)
+    copy_vector(given_b_1, b_1)
+    copy_vector(given_b_2, b_2)
+    copy_vector(given_b_z, b_z)
+    copy_vector(given_b_y, b_y)
+
+
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_y,
@@ -173,7 +200,7 @@ def _forward_part(
     kept_function_3, out_y
 ):
     (made_for, packed_y_before, packed_x, packed_z, b_1, b_2, b_z, b_y,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     )
     check_panels(made_for)
     real = kept_x.dtype.type
@@ -185,7 +212,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop], t)
+            product(kept_y[before, first:stop, 0 : hidden_size], packed_y_before, products_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -215,7 +242,7 @@ def _forward_part(
                     kept_function_4[here, item, unit] = function_4
                     z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
                     kept_z[now, item, unit] = z
-            product(kept_z[now, first:stop], packed_z, products_z[first:stop], t)
+            product(kept_z[now, first:stop, 0 : hidden_size], packed_z, products_z[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -237,12 +264,41 @@ def _forward_part(
                     out_y[t, item, unit] = y
 
 
+@register_jitable
+def _backward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the backward pass reads of the parameters."""
+    return (
+        panel_shape(3 * hidden_size, hidden_size, itemsize),
+        panel_shape(4 * hidden_size, input_size, itemsize),
+        panel_shape(hidden_size, hidden_size, itemsize),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_backward(
+    block, input_size, hidden_size, given_W_1, given_V_1, given_W_2, given_V_2, given_W_z, given_V_z, given_W_y,
+    given_V_y
+):
+    """Write what the backward pass reads of the parameters into its block."""
+    (packed_y_before, packed_x, packed_z,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
+    edge = np.int64(0)
+    fill_panels(given_W_1, packed_y_before, edge, edge)
+    fill_panels(given_W_2, packed_y_before, hidden_size, edge)
+    fill_panels(given_W_z, packed_y_before, 2 * hidden_size, edge)
+    fill_panels(given_V_1, packed_x, edge, edge)
+    fill_panels(given_V_2, packed_x, hidden_size, edge)
+    fill_panels(given_V_z, packed_x, 2 * hidden_size, edge)
+    fill_panels(given_V_y, packed_x, 3 * hidden_size, edge)
+    fill_panels(given_W_y, packed_z, edge, edge)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, kept_function_2, carry_y, last_error_y, error_y, d_y, kept_function_3,
-    kept_y, sum_b_2, sum_b_y, adjoints_x, hidden_size, packed_z, pulled_z, kept_function_1, carry_z, last_error_z,
-    kept_function_4, kept_z, sum_b_1, sum_b_z, packed_y_before, pulled_y_before, packed_x, pulled_x
+    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, kept_function_2, carry_y, last_error_y,
+    error_y, d_y, kept_function_3, kept_y, sums, adjoints_x, pulled_z, kept_function_1, carry_z, last_error_z,
+    kept_function_4, kept_z, pulled_y_before, pulled_x
 ):
+    (packed_y_before, packed_x, packed_z,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     real = kept_function_2.dtype.type
     dt = real(1)
     one = real(1)
@@ -271,8 +327,8 @@ def _backward_part(
                     d_y_bar = Delta_2 * d_y_ * (one - function_3 * function_3)  # (B.2)
                     d_Delta_2 = -y_before * d_y_ + function_3 * d_y_  # (B.5)
                     d_Delta_2_bar = Delta_2 * d_Delta_2 * (one - function_2)  # (B.7)
-                    sum_b_2[part, unit] += d_Delta_2_bar  # (B.15)
-                    sum_b_y[part, unit] += d_y_bar  # (B.21)
+                    sums[part, unit] += d_Delta_2_bar  # (B.15)
+                    sums[part, hidden_size + unit] += d_y_bar  # (B.21)
                     adjoints_x[t, item, hidden_size + unit] = d_Delta_2_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_y_bar
             product(adjoints_x[t, first:stop, 3 * hidden_size : 4 * hidden_size], packed_z, pulled_z[first:stop], t)
@@ -298,8 +354,8 @@ def _backward_part(
                     d_z_bar = Delta_1 * d_z * (one - function_4 * function_4)  # (B.4)
                     d_Delta_1 = -z_before * d_z + function_4 * d_z  # (B.6)
                     d_Delta_1_bar = Delta_1 * d_Delta_1 * (one - function_1)  # (B.8)
-                    sum_b_1[part, unit] += d_Delta_1_bar  # (B.12)
-                    sum_b_z[part, unit] += d_z_bar  # (B.18)
+                    sums[part, 2 * hidden_size + unit] += d_Delta_1_bar  # (B.12)
+                    sums[part, 3 * hidden_size + unit] += d_z_bar  # (B.18)
                     adjoints_x[t, item, unit] = d_Delta_1_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_z_bar
             product(adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop], t)
@@ -315,6 +371,26 @@ def _backward_part(
                     d_y_before_from_loop = pulled_product_1 + d_y_ * (one - Delta_2)
                     carry_y[t & 1, item, unit] = d_y_before_from_loop
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _weights_part(
+    part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_x, kept_y, weights_y_before, kept_x,
+    weights_x, kept_z, weights_z
+):
+    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size],
+        kept_y[:-1].reshape(steps * batch, hidden_size), weights_y_before
+    )
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size],
+        kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 3 * hidden_size : 4 * hidden_size],
+        kept_z[1:].reshape(steps * batch, hidden_size), weights_z
+    )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -355,21 +431,18 @@ def _step(block, input_size, hidden_size, given_x, before_z, before_y, y_y, afte
 
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    return _packed(params, *arrays.param_sizes(SIGNATURE, params, "pack"))
+
+
+def _packed(params, sizes, dtype):
+    """Checked parameters as the forward pass reads them."""
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
-    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size))
-    (made_for, packed_y_before, packed_x, packed_z, b_1, b_2, b_z, b_y,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    block = new_block(dtype, _forward_pieces, input_size, hidden_size)
+    _fill_forward(
+        block, input_size, hidden_size, *map(contiguous, (params.W_1, params.V_1, params.b_1, params.W_2, params.V_2,
+        params.b_2, params.W_z, params.V_z, params.b_z, params.W_y, params.V_y, params.b_y, ))
     )
-    made_for[0] = PANEL_BYTES
-    fill_stacked(packed_y_before, params.W_1, params.W_2, params.W_z)
-    fill_stacked(packed_x, params.V_1, params.V_2, params.V_z, params.V_y)
-    fill_stacked(packed_z, params.W_y)
-    b_1[:] = params.b_1
-    b_2[:] = params.b_2
-    b_z[:] = params.b_z
-    b_y[:] = params.b_y
     alone = threads.alone(
         (3 * hidden_size) * hidden_size + (4 * hidden_size) * input_size + (hidden_size) * hidden_size + input_size +
         hidden_size
@@ -391,7 +464,7 @@ def forward(
     plain = params.params if isinstance(params, Packed) else params
     with memory.within(workspace, SIGNATURE.cell):
         call = calls.begin(SIGNATURE, plain, x, state, lengths)
-        packed = params if isinstance(params, Packed) else pack(plain)
+        packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
@@ -431,7 +504,7 @@ def step(params, x_t, state=None):
                 return y_y, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
-    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    y, state, _ = _run(params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype), call, False)
     return y[0], state
 
 
@@ -489,32 +562,34 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
     with memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
-            packed = params if isinstance(params, Packed) else pack(plain)
-            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+            packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
+            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
         else:
-            grads = _gradients(plain, tape, errors, ends)
+            grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
 
-def _gradients(params, tape, errors, ends):
+def _backward_block(params, sizes, dtype):
+    """What the backward pass reads of checked parameters."""
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    block = new_block(dtype, _backward_pieces, input_size, hidden_size)
+    _fill_backward(
+        block, input_size, hidden_size, *map(contiguous, (params.W_1, params.V_1, params.W_2, params.V_2, params.W_z,
+        params.V_z, params.W_y, params.V_y, ))
+    )
+    return block
+
+
+def _gradients(block, tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    W_1 = calls.plain(params.W_1)
-    V_1 = calls.plain(params.V_1)
-    W_2 = calls.plain(params.W_2)
-    V_2 = calls.plain(params.V_2)
-    W_z = calls.plain(params.W_z)
-    V_z = calls.plain(params.V_z)
-    W_y = calls.plain(params.W_y)
-    V_y = calls.plain(params.V_y)
-    packed_y_before = panels(memory.concatenated((W_1, W_2, W_z)))
-    packed_x = panels(memory.concatenated((V_1, V_2, V_z, V_y)))
-    packed_z = panels(W_y)
     (_, kept_x, kept_function_1, kept_function_2, kept_function_4, kept_z, kept_function_3, kept_y,) = tape
     (error_y,) = errors
     (last_error_z, last_error_y,) = ends
@@ -522,11 +597,7 @@ def _gradients(params, tape, errors, ends):
         batch, steps * ((3 * hidden_size) * hidden_size + (4 * hidden_size) * input_size + (hidden_size) * hidden_size +
         input_size + hidden_size)
     )
-    sum_b_2 = memory.zeros((len(parts), hidden_size))
-    sum_b_y = memory.zeros((len(parts), hidden_size))
     carry_z = memory.zeros((2, batch, hidden_size), dtype)
-    sum_b_1 = memory.zeros((len(parts), hidden_size))
-    sum_b_z = memory.zeros((len(parts), hidden_size))
     carry_y = memory.zeros((2, batch, hidden_size), dtype)
     pulled_x = memory.empty((steps, batch, input_size), dtype)
     (d_y, adjoints_x, pulled_y_before, pulled_z,) = memory.arrays(
@@ -536,42 +607,35 @@ def _gradients(params, tape, errors, ends):
         (batch, hidden_size),
         (batch, hidden_size),
     )
+    sums = memory.zeros((len(parts), 4 * hidden_size))
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, kept_function_2, carry_y, last_error_y, error_y, d_y,
-        kept_function_3, kept_y, sum_b_2, sum_b_y, adjoints_x, hidden_size, packed_z, pulled_z, kept_function_1,
-        carry_z, last_error_z, kept_function_4, kept_z, sum_b_1, sum_b_z, packed_y_before, pulled_y_before, packed_x,
-        pulled_x
+        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, kept_function_2, carry_y,
+        last_error_y, error_y, d_y, kept_function_3, kept_y, sums, adjoints_x, pulled_z, kept_function_1, carry_z,
+        last_error_z, kept_function_4, kept_z, pulled_y_before, pulled_x
     )
-    sum_b_2 = calls.total(sum_b_2)
-    sum_b_y = calls.total(sum_b_y)
-    sum_b_1 = calls.total(sum_b_1)
-    sum_b_z = calls.total(sum_b_z)
-    weights_y_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size], kept_y[:-1].reshape(steps *
-        batch, hidden_size), parts
-    )
-    weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_x.reshape(steps * batch,
-        input_size), parts
-    )
-    weights_z = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 3 * hidden_size : 4 * hidden_size],
-        kept_z[1:].reshape(steps * batch, hidden_size), parts
+    sums = calls.total(sums)
+    sums = memory.copied(sums[0], dtype)
+    weights_y_before = memory.empty((3 * hidden_size, hidden_size), dtype)
+    weights_x = memory.empty((4 * hidden_size, input_size), dtype)
+    weights_z = memory.empty((hidden_size, hidden_size), dtype)
+    threads.run(
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_x, kept_y, weights_y_before,
+        kept_x, weights_x, kept_z, weights_z
     )
     return Grads(
         params=Params(
             weights_y_before[0 : hidden_size],
             weights_x[0 : hidden_size],
-            memory.copied(sum_b_1[0], dtype),
+            sums[2 * hidden_size : 3 * hidden_size],
             weights_y_before[hidden_size : 2 * hidden_size],
             weights_x[hidden_size : 2 * hidden_size],
-            memory.copied(sum_b_2[0], dtype),
+            sums[0 : hidden_size],
             weights_y_before[2 * hidden_size : 3 * hidden_size],
             weights_x[2 * hidden_size : 3 * hidden_size],
-            memory.copied(sum_b_z[0], dtype),
+            sums[3 * hidden_size : 4 * hidden_size],
             weights_z[0 : hidden_size],
             weights_x[3 * hidden_size : 4 * hidden_size],
-            memory.copied(sum_b_y[0], dtype),
+            sums[hidden_size : 2 * hidden_size],
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """LSTM without input activation function: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NIAF (no input activation function)
-Equations: b70e50900e0e1007, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: b70e50900e0e1007, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -26,11 +26,13 @@ from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.elementwise import sigmoid, tanh
+from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
+from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -164,8 +166,8 @@ def init_state(params, batch, **sizes):
 
 
 @register_jitable
-def _pieces(itemsize, input_size, hidden_size):
-    """The shapes of what `pack` lays into one block."""
+def _forward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the forward pass reads of the parameters."""
     return (
         (1,),
         panel_shape(input_size, 4 * hidden_size, itemsize),
@@ -180,13 +182,41 @@ def _pieces(itemsize, input_size, hidden_size):
     )
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_forward(
+    block, input_size, hidden_size, given_W_z, given_R_z, given_b_z, given_W_in, given_R_in, given_p_in, given_b_in,
+    given_W_for, given_R_for, given_p_for, given_b_for, given_W_out, given_R_out, given_p_out, given_b_out
+):
+    """Write what the forward pass reads of the parameters into its block."""
+    (made_for, packed_x, packed_y_before, b_z, p_in, b_in, p_for, b_for, p_out, b_out,) = (
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
+    )
+    made_for[0] = PANEL_BYTES
+    edge = np.int64(0)
+    fill_panels(given_W_z.T, packed_x, edge, edge)
+    fill_panels(given_W_in.T, packed_x, edge, hidden_size)
+    fill_panels(given_W_for.T, packed_x, edge, 2 * hidden_size)
+    fill_panels(given_W_out.T, packed_x, edge, 3 * hidden_size)
+    fill_panels(given_R_z.T, packed_y_before, edge, edge)
+    fill_panels(given_R_in.T, packed_y_before, edge, hidden_size)
+    fill_panels(given_R_for.T, packed_y_before, edge, 2 * hidden_size)
+    fill_panels(given_R_out.T, packed_y_before, edge, 3 * hidden_size)
+    copy_vector(given_b_z, b_z)
+    copy_vector(given_p_in, p_in)
+    copy_vector(given_b_in, b_in)
+    copy_vector(given_p_for, p_for)
+    copy_vector(given_b_for, b_for)
+    copy_vector(given_p_out, p_out)
+    copy_vector(given_b_out, b_out)
+
+
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_y,
     products_y_before, kept_c, kept_z, kept_i, kept_f, kept_o, kept_function_1, out_y
 ):
     (made_for, packed_x, packed_y_before, b_z, p_in, b_in, p_for, b_for, p_out, b_out,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     )
     check_panels(made_for)
     real = kept_x.dtype.type
@@ -196,7 +226,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_y[before, first:stop], packed_y_before, products_y_before[first:stop], t)
+            product(kept_y[before, first:stop, 0 : hidden_size], packed_y_before, products_y_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -236,12 +266,50 @@ def _forward_part(
                     out_y[t, item, unit] = y
 
 
+@register_jitable
+def _backward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the backward pass reads of the parameters."""
+    return (
+        panel_shape(4 * hidden_size, input_size, itemsize),
+        panel_shape(4 * hidden_size, hidden_size, itemsize),
+        (hidden_size,),
+        (hidden_size,),
+        (hidden_size,),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_backward(
+    block, input_size, hidden_size, given_W_z, given_R_z, given_W_in, given_R_in, given_p_in, given_W_for, given_R_for,
+    given_p_for, given_W_out, given_R_out, given_p_out
+):
+    """Write what the backward pass reads of the parameters into its block."""
+    (packed_x, packed_y_before, p_in, p_for, p_out,) = (
+        carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
+    )
+    edge = np.int64(0)
+    fill_panels(given_W_z, packed_x, edge, edge)
+    fill_panels(given_W_in, packed_x, hidden_size, edge)
+    fill_panels(given_W_for, packed_x, 2 * hidden_size, edge)
+    fill_panels(given_W_out, packed_x, 3 * hidden_size, edge)
+    fill_panels(given_R_z, packed_y_before, edge, edge)
+    fill_panels(given_R_in, packed_y_before, hidden_size, edge)
+    fill_panels(given_R_for, packed_y_before, 2 * hidden_size, edge)
+    fill_panels(given_R_out, packed_y_before, 3 * hidden_size, edge)
+    copy_vector(given_p_in, p_in)
+    copy_vector(given_p_for, p_for)
+    copy_vector(given_p_out, p_out)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o, carry_c,
-    last_error_c, p_out, kept_c, kept_z, kept_i, kept_f, p_for, p_in, sum_b_z, sum_p_in, sum_b_in, sum_p_for, sum_b_for,
-    sum_p_out, sum_b_out, adjoints_x, hidden_size, packed_y_before, pulled_y_before, packed_x, pulled_x
+    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_y, last_error_y, error_y,
+    kept_function_1, kept_o, carry_c, last_error_c, kept_c, kept_z, kept_i, kept_f, sums, adjoints_x, pulled_y_before,
+    pulled_x
 ):
+    (packed_x, packed_y_before, p_in, p_for, p_out,) = (
+        carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
+    )
     real = carry_y.dtype.type
     one = real(1)
     zero = real(0)
@@ -283,13 +351,13 @@ def _backward_part(
                     d_c_before_from_loop = f * d_c + p_for[unit] * d_f_bar + p_in[unit] * d_i_bar
                     carry_c[t & 1, item, unit] = d_c_before_from_loop
                     d_z_bar = d_z  # (B.10)
-                    sum_b_z[part, unit] += d_z_bar  # (B.14)
-                    sum_p_in[part, unit] += c_before * d_i_bar  # (B.17)
-                    sum_b_in[part, unit] += d_i_bar  # (B.18)
-                    sum_p_for[part, unit] += c_before * d_f_bar  # (B.21)
-                    sum_b_for[part, unit] += d_f_bar  # (B.22)
-                    sum_p_out[part, unit] += c * d_o_bar  # (B.25)
-                    sum_b_out[part, unit] += d_o_bar  # (B.26)
+                    sums[part, unit] += d_z_bar  # (B.14)
+                    sums[part, hidden_size + unit] += c_before * d_i_bar  # (B.17)
+                    sums[part, 2 * hidden_size + unit] += d_i_bar  # (B.18)
+                    sums[part, 3 * hidden_size + unit] += c_before * d_f_bar  # (B.21)
+                    sums[part, 4 * hidden_size + unit] += d_f_bar  # (B.22)
+                    sums[part, 5 * hidden_size + unit] += c * d_o_bar  # (B.25)
+                    sums[part, 6 * hidden_size + unit] += d_o_bar  # (B.26)
                     adjoints_x[t, item, unit] = d_z_bar
                     adjoints_x[t, item, hidden_size + unit] = d_i_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_f_bar
@@ -303,6 +371,22 @@ def _backward_part(
                     pulled_product_2 = pulled_y_before[item, unit]
                     carry_y[t & 1, item, unit] = pulled_product_2
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _weights_part(
+    part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x, kept_y,
+    weights_y_before
+):
+    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size],
+        kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size],
+        kept_y[:-1].reshape(steps * batch, hidden_size), weights_y_before
+    )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -338,23 +422,19 @@ def _step(block, input_size, hidden_size, given_x, before_c, before_y, y_y, afte
 
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    return _packed(params, *arrays.param_sizes(SIGNATURE, params, "pack"))
+
+
+def _packed(params, sizes, dtype):
+    """Checked parameters as the forward pass reads them."""
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
-    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size))
-    (made_for, packed_x, packed_y_before, b_z, p_in, b_in, p_for, b_for, p_out, b_out,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    block = new_block(dtype, _forward_pieces, input_size, hidden_size)
+    _fill_forward(
+        block, input_size, hidden_size, *map(contiguous, (params.W_z, params.R_z, params.b_z, params.W_in, params.R_in,
+        params.p_in, params.b_in, params.W_for, params.R_for, params.p_for, params.b_for, params.W_out, params.R_out,
+        params.p_out, params.b_out, ))
     )
-    made_for[0] = PANEL_BYTES
-    fill_stacked(packed_x, params.W_z, params.W_in, params.W_for, params.W_out)
-    fill_stacked(packed_y_before, params.R_z, params.R_in, params.R_for, params.R_out)
-    b_z[:] = params.b_z
-    p_in[:] = params.p_in
-    b_in[:] = params.b_in
-    p_for[:] = params.p_for
-    b_for[:] = params.b_for
-    p_out[:] = params.p_out
-    b_out[:] = params.b_out
     alone = threads.alone((4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + input_size + hidden_size)
     return Packed(params, block, (input_size, hidden_size, ), alone)
 
@@ -373,7 +453,7 @@ def forward(
     plain = params.params if isinstance(params, Packed) else params
     with memory.within(workspace, SIGNATURE.cell):
         call = calls.begin(SIGNATURE, plain, x, state, lengths)
-        packed = params if isinstance(params, Packed) else pack(plain)
+        packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
@@ -413,7 +493,7 @@ def step(params, x_t, state=None):
                 return y_y, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
-    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    y, state, _ = _run(params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype), call, False)
     return y[0], state
 
 
@@ -468,34 +548,34 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
     with memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
-            packed = params if isinstance(params, Packed) else pack(plain)
-            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+            packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
+            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
         else:
-            grads = _gradients(plain, tape, errors, ends)
+            grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
 
-def _gradients(params, tape, errors, ends):
+def _backward_block(params, sizes, dtype):
+    """What the backward pass reads of checked parameters."""
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    block = new_block(dtype, _backward_pieces, input_size, hidden_size)
+    _fill_backward(
+        block, input_size, hidden_size, *map(contiguous, (params.W_z, params.R_z, params.W_in, params.R_in, params.p_in,
+        params.W_for, params.R_for, params.p_for, params.W_out, params.R_out, params.p_out, ))
+    )
+    return block
+
+
+def _gradients(block, tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    W_z = calls.plain(params.W_z)
-    R_z = calls.plain(params.R_z)
-    W_in = calls.plain(params.W_in)
-    R_in = calls.plain(params.R_in)
-    p_in = calls.plain(params.p_in)
-    W_for = calls.plain(params.W_for)
-    R_for = calls.plain(params.R_for)
-    p_for = calls.plain(params.p_for)
-    W_out = calls.plain(params.W_out)
-    R_out = calls.plain(params.R_out)
-    p_out = calls.plain(params.p_out)
-    packed_x = panels(memory.concatenated((W_z, W_in, W_for, W_out)))
-    packed_y_before = panels(memory.concatenated((R_z, R_in, R_for, R_out)))
     (_, kept_x, kept_z, kept_i, kept_f, kept_c, kept_o, kept_function_1, kept_y,) = tape
     (error_y,) = errors
     (last_error_c, last_error_y,) = ends
@@ -503,13 +583,6 @@ def _gradients(params, tape, errors, ends):
         batch, steps * ((4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + input_size + hidden_size)
     )
     carry_c = memory.zeros((2, batch, hidden_size), dtype)
-    sum_b_z = memory.zeros((len(parts), hidden_size))
-    sum_p_in = memory.zeros((len(parts), hidden_size))
-    sum_b_in = memory.zeros((len(parts), hidden_size))
-    sum_p_for = memory.zeros((len(parts), hidden_size))
-    sum_b_for = memory.zeros((len(parts), hidden_size))
-    sum_p_out = memory.zeros((len(parts), hidden_size))
-    sum_b_out = memory.zeros((len(parts), hidden_size))
     carry_y = memory.zeros((2, batch, hidden_size), dtype)
     pulled_x = memory.empty((steps, batch, input_size), dtype)
     (adjoints_x, pulled_y_before,) = memory.arrays(
@@ -517,44 +590,37 @@ def _gradients(params, tape, errors, ends):
         (steps, batch, memory.row(4 * hidden_size, dtype)),
         (batch, hidden_size),
     )
+    sums = memory.zeros((len(parts), 7 * hidden_size))
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, carry_y, last_error_y, error_y, kept_function_1, kept_o,
-        carry_c, last_error_c, p_out, kept_c, kept_z, kept_i, kept_f, p_for, p_in, sum_b_z, sum_p_in, sum_b_in,
-        sum_p_for, sum_b_for, sum_p_out, sum_b_out, adjoints_x, hidden_size, packed_y_before, pulled_y_before, packed_x,
-        pulled_x
+        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_y, last_error_y,
+        error_y, kept_function_1, kept_o, carry_c, last_error_c, kept_c, kept_z, kept_i, kept_f, sums, adjoints_x,
+        pulled_y_before, pulled_x
     )
-    sum_b_z = calls.total(sum_b_z)
-    sum_p_in = calls.total(sum_p_in)
-    sum_b_in = calls.total(sum_b_in)
-    sum_p_for = calls.total(sum_p_for)
-    sum_b_for = calls.total(sum_b_for)
-    sum_p_out = calls.total(sum_p_out)
-    sum_b_out = calls.total(sum_b_out)
-    weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_x.reshape(steps * batch,
-        input_size), parts
-    )
-    weights_y_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_y[:-1].reshape(steps *
-        batch, hidden_size), parts
+    sums = calls.total(sums)
+    sums = memory.copied(sums[0], dtype)
+    weights_x = memory.empty((4 * hidden_size, input_size), dtype)
+    weights_y_before = memory.empty((4 * hidden_size, hidden_size), dtype)
+    threads.run(
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x, kept_y,
+        weights_y_before
     )
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
             weights_y_before[0 : hidden_size],
-            memory.copied(sum_b_z[0], dtype),
+            sums[0 : hidden_size],
             weights_x[hidden_size : 2 * hidden_size],
             weights_y_before[hidden_size : 2 * hidden_size],
-            memory.copied(sum_p_in[0], dtype),
-            memory.copied(sum_b_in[0], dtype),
+            sums[hidden_size : 2 * hidden_size],
+            sums[2 * hidden_size : 3 * hidden_size],
             weights_x[2 * hidden_size : 3 * hidden_size],
             weights_y_before[2 * hidden_size : 3 * hidden_size],
-            memory.copied(sum_p_for[0], dtype),
-            memory.copied(sum_b_for[0], dtype),
+            sums[3 * hidden_size : 4 * hidden_size],
+            sums[4 * hidden_size : 5 * hidden_size],
             weights_x[3 * hidden_size : 4 * hidden_size],
             weights_y_before[3 * hidden_size : 4 * hidden_size],
-            memory.copied(sum_p_out[0], dtype),
-            memory.copied(sum_b_out[0], dtype),
+            sums[5 * hidden_size : 6 * hidden_size],
+            sums[6 * hidden_size : 7 * hidden_size],
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """LSTM with a linear readout and squared error: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the linear output units of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.2.2.1
-Equations: c9478d49065cf354, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: c9478d49065cf354, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -27,11 +27,13 @@ from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.elementwise import sigmoid, tanh
+from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
+from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -163,8 +165,8 @@ def init_state(params, batch, **sizes):
 
 
 @register_jitable
-def _pieces(itemsize, input_size, hidden_size, output_size):
-    """The shapes of what `pack` lays into one block."""
+def _forward_pieces(itemsize, input_size, hidden_size, output_size):
+    """The shapes of what the forward pass reads of the parameters."""
     return (
         (1,),
         panel_shape(input_size, 4 * hidden_size, itemsize),
@@ -178,13 +180,40 @@ def _pieces(itemsize, input_size, hidden_size, output_size):
     )
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_forward(
+    block, input_size, hidden_size, output_size, given_W_i, given_U_i, given_b_i, given_W_f, given_U_f, given_b_f,
+    given_W_g, given_U_g, given_b_g, given_W_o, given_U_o, given_b_o, given_V, given_b_y
+):
+    """Write what the forward pass reads of the parameters into its block."""
+    (made_for, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = (
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, output_size))
+    )
+    made_for[0] = PANEL_BYTES
+    edge = np.int64(0)
+    fill_panels(given_W_i.T, packed_x, edge, edge)
+    fill_panels(given_W_f.T, packed_x, edge, hidden_size)
+    fill_panels(given_W_g.T, packed_x, edge, 2 * hidden_size)
+    fill_panels(given_W_o.T, packed_x, edge, 3 * hidden_size)
+    fill_panels(given_U_i.T, packed_h_before, edge, edge)
+    fill_panels(given_U_f.T, packed_h_before, edge, hidden_size)
+    fill_panels(given_U_g.T, packed_h_before, edge, 2 * hidden_size)
+    fill_panels(given_U_o.T, packed_h_before, edge, 3 * hidden_size)
+    fill_panels(given_V.T, packed_h_after, edge, edge)
+    copy_vector(given_b_i, b_i)
+    copy_vector(given_b_f, b_f)
+    copy_vector(given_b_g, b_g)
+    copy_vector(given_b_o, b_o)
+    copy_vector(given_b_y, b_y)
+
+
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, output_size, kept_x, products_x,
     kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, products_h_after, out_y, kept_y
 ):
     (made_for, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size, output_size))
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, output_size))
     )
     check_panels(made_for)
     real = kept_x.dtype.type
@@ -194,7 +223,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[t, first:stop], packed_h_before, products_h_before[first:stop], t)
+            product(kept_h[t, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -248,13 +277,46 @@ def _forward_part(
                     out_y[t, item, unit] = y
 
 
+@register_jitable
+def _backward_pieces(itemsize, input_size, hidden_size, output_size):
+    """The shapes of what the backward pass reads of the parameters."""
+    return (
+        panel_shape(4 * hidden_size, input_size, itemsize),
+        panel_shape(4 * hidden_size, hidden_size, itemsize),
+        panel_shape(output_size, hidden_size, itemsize),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_backward(
+    block, input_size, hidden_size, output_size, given_W_i, given_U_i, given_W_f, given_U_f, given_W_g, given_U_g,
+    given_W_o, given_U_o, given_V
+):
+    """Write what the backward pass reads of the parameters into its block."""
+    (packed_x, packed_h_before, packed_h_after,) = (
+        carved(block, _backward_pieces(block.itemsize, input_size, hidden_size, output_size))
+    )
+    edge = np.int64(0)
+    fill_panels(given_W_i, packed_x, edge, edge)
+    fill_panels(given_W_f, packed_x, hidden_size, edge)
+    fill_panels(given_W_g, packed_x, 2 * hidden_size, edge)
+    fill_panels(given_W_o, packed_x, 3 * hidden_size, edge)
+    fill_panels(given_U_i, packed_h_before, edge, edge)
+    fill_panels(given_U_f, packed_h_before, hidden_size, edge)
+    fill_panels(given_U_g, packed_h_before, 2 * hidden_size, edge)
+    fill_panels(given_U_o, packed_h_before, 3 * hidden_size, edge)
+    fill_panels(given_V, packed_h_after, edge, edge)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, error_y, sum_b_y, adjoints_h_after, output_size, packed_h_after,
-    pulled_h_after, d_h_from_suffix, hidden_size, carry_h, last_error_h, kept_function_1, kept_o, carry_c, last_error_c,
-    kept_f, kept_i, kept_c, kept_g, sum_b_i, sum_b_f, sum_b_g, sum_b_o, adjoints_x, packed_h_before, pulled_h_before,
-    packed_x, pulled_x
+    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, output_size, error_y, sums,
+    adjoints_h_after, pulled_h_after, d_h_from_suffix, carry_h, last_error_h, kept_function_1, kept_o, carry_c,
+    last_error_c, kept_f, kept_i, kept_c, kept_g, adjoints_x, pulled_h_before, pulled_x
 ):
+    (packed_x, packed_h_before, packed_h_after,) = (
+        carved(block, _backward_pieces(block.itemsize, input_size, hidden_size, output_size))
+    )
     real = error_y.dtype.type
     one = real(1)
     zero = real(0)
@@ -271,7 +333,7 @@ def _backward_part(
                     unit = units(start, output_size, error_y)
                     error_y_ = error_y[t, item, unit]
                     d_y = error_y_  # (B.1)
-                    sum_b_y[part, unit] += d_y  # (B.26)
+                    sums[part, unit] += d_y  # (B.26)
                     adjoints_h_after[t, item, unit] = d_y
         product_of_steps(adjoints_h_after[begin:end], 0, packed_h_after, pulled_h_after[begin:end], first, stop)
         for t in range(end - 1, begin - 1, -1):
@@ -320,10 +382,10 @@ def _backward_part(
                     d_g_bar = d_g * (one - g * g)  # (B.9)
                     d_f_bar = f * d_f * (one - f)  # (B.10)
                     d_i_bar = i * d_i * (one - i)  # (B.11)
-                    sum_b_i[part, unit] += d_i_bar  # (B.15)
-                    sum_b_f[part, unit] += d_f_bar  # (B.18)
-                    sum_b_g[part, unit] += d_g_bar  # (B.21)
-                    sum_b_o[part, unit] += d_o_bar  # (B.24)
+                    sums[part, output_size + unit] += d_i_bar  # (B.15)
+                    sums[part, output_size + hidden_size + unit] += d_f_bar  # (B.18)
+                    sums[part, output_size + 2 * hidden_size + unit] += d_g_bar  # (B.21)
+                    sums[part, output_size + 3 * hidden_size + unit] += d_o_bar  # (B.24)
                     adjoints_x[t, item, unit] = d_i_bar
                     adjoints_x[t, item, hidden_size + unit] = d_f_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_g_bar
@@ -337,6 +399,26 @@ def _backward_part(
                     pulled_product_2 = pulled_h_before[item, unit]
                     carry_h[t & 1, item, unit] = pulled_product_2
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _weights_part(
+    part, first, stop, shares, steps, batch, input_size, hidden_size, output_size, adjoints_x, kept_x, weights_x,
+    kept_h, weights_h_before, adjoints_h_after, weights_h_after
+):
+    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size],
+        kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), weights_h_before
+    )
+    weight_gradient(
+        part, shares, adjoints_h_after.reshape(steps * batch, adjoints_h_after.shape[2])[:, 0 : output_size],
+        kept_h[1:].reshape(steps * batch, hidden_size), weights_h_after
+    )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -377,23 +459,20 @@ def _step(block, input_size, hidden_size, output_size, given_x, before_c, before
 
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    return _packed(params, *arrays.param_sizes(SIGNATURE, params, "pack"))
+
+
+def _packed(params, sizes, dtype):
+    """Checked parameters as the forward pass reads them."""
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     output_size = sizes["output_size"]
-    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size, output_size))
-    (made_for, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size, output_size))
+    block = new_block(dtype, _forward_pieces, input_size, hidden_size, output_size)
+    _fill_forward(
+        block, input_size, hidden_size, output_size, *map(contiguous, (params.W_i, params.U_i, params.b_i, params.W_f,
+        params.U_f, params.b_f, params.W_g, params.U_g, params.b_g, params.W_o, params.U_o, params.b_o, params.V,
+        params.b_y, ))
     )
-    made_for[0] = PANEL_BYTES
-    fill_stacked(packed_x, params.W_i, params.W_f, params.W_g, params.W_o)
-    fill_stacked(packed_h_before, params.U_i, params.U_f, params.U_g, params.U_o)
-    fill_stacked(packed_h_after, params.V)
-    b_i[:] = params.b_i
-    b_f[:] = params.b_f
-    b_g[:] = params.b_g
-    b_o[:] = params.b_o
-    b_y[:] = params.b_y
     alone = threads.alone(
         (4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + (output_size) * hidden_size + input_size +
         hidden_size + output_size
@@ -415,7 +494,7 @@ def forward(
     plain = params.params if isinstance(params, Packed) else params
     with memory.within(workspace, SIGNATURE.cell):
         call = calls.begin(SIGNATURE, plain, x, state, lengths, target, weight)
-        packed = params if isinstance(params, Packed) else pack(plain)
+        packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
@@ -457,7 +536,7 @@ def step(params, x_t, state=None):
                 return y_y, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
-    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    y, state, _ = _run(params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype), call, False)
     return y[0], state
 
 
@@ -520,34 +599,36 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
         y = tape.kept.y[0] if isinstance(tape, Checkpoints) else tape.kept_y
         errors = (losses.errors("mse", y, call.target, call.weight, errors[0]),)
+        block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
-            packed = params if isinstance(params, Packed) else pack(plain)
-            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+            packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
+            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
         else:
-            grads = _gradients(plain, tape, errors, ends)
+            grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
 
-def _gradients(params, tape, errors, ends):
+def _backward_block(params, sizes, dtype):
+    """What the backward pass reads of checked parameters."""
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    output_size = sizes["output_size"]
+    block = new_block(dtype, _backward_pieces, input_size, hidden_size, output_size)
+    _fill_backward(
+        block, input_size, hidden_size, output_size, *map(contiguous, (params.W_i, params.U_i, params.W_f, params.U_f,
+        params.W_g, params.U_g, params.W_o, params.U_o, params.V, ))
+    )
+    return block
+
+
+def _gradients(block, tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
-    W_i = calls.plain(params.W_i)
-    U_i = calls.plain(params.U_i)
-    W_f = calls.plain(params.W_f)
-    U_f = calls.plain(params.U_f)
-    W_g = calls.plain(params.W_g)
-    U_g = calls.plain(params.U_g)
-    W_o = calls.plain(params.W_o)
-    U_o = calls.plain(params.U_o)
-    V = calls.plain(params.V)
-    packed_x = panels(memory.concatenated((W_i, W_f, W_g, W_o)))
-    packed_h_before = panels(memory.concatenated((U_i, U_f, U_g, U_o)))
-    packed_h_after = panels(V)
     (_, kept_x, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h, kept_y,) = tape
     (error_y,) = errors
     (last_error_c, last_error_h,) = ends
@@ -555,12 +636,7 @@ def _gradients(params, tape, errors, ends):
         batch, steps * ((4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + (output_size) * hidden_size +
         input_size + hidden_size + output_size)
     )
-    sum_b_y = memory.zeros((len(parts), output_size))
     carry_c = memory.zeros((2, batch, hidden_size), dtype)
-    sum_b_i = memory.zeros((len(parts), hidden_size))
-    sum_b_f = memory.zeros((len(parts), hidden_size))
-    sum_b_g = memory.zeros((len(parts), hidden_size))
-    sum_b_o = memory.zeros((len(parts), hidden_size))
     carry_h = memory.zeros((2, batch, hidden_size), dtype)
     pulled_x = memory.empty((steps, batch, input_size), dtype)
     (d_h_from_suffix, adjoints_x, adjoints_h_after, pulled_h_before, pulled_h_after,) = memory.arrays(
@@ -571,45 +647,37 @@ def _gradients(params, tape, errors, ends):
         (batch, hidden_size),
         (steps, batch, hidden_size),
     )
+    sums = memory.zeros((len(parts), output_size + 4 * hidden_size))
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, error_y, sum_b_y, adjoints_h_after, output_size,
-        packed_h_after, pulled_h_after, d_h_from_suffix, hidden_size, carry_h, last_error_h, kept_function_1, kept_o,
-        carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g, sum_b_i, sum_b_f, sum_b_g, sum_b_o, adjoints_x,
-        packed_h_before, pulled_h_before, packed_x, pulled_x
+        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, output_size, error_y, sums,
+        adjoints_h_after, pulled_h_after, d_h_from_suffix, carry_h, last_error_h, kept_function_1, kept_o, carry_c,
+        last_error_c, kept_f, kept_i, kept_c, kept_g, adjoints_x, pulled_h_before, pulled_x
     )
-    sum_b_y = calls.total(sum_b_y)
-    sum_b_i = calls.total(sum_b_i)
-    sum_b_f = calls.total(sum_b_f)
-    sum_b_g = calls.total(sum_b_g)
-    sum_b_o = calls.total(sum_b_o)
-    weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_x.reshape(steps * batch,
-        input_size), parts
-    )
-    weights_h_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size], kept_h[:-1].reshape(steps *
-        batch, hidden_size), parts
-    )
-    weights_h_after = weight_gradient(
-        adjoints_h_after.reshape(steps * batch, adjoints_h_after.shape[2])[:, 0 : output_size], kept_h[1:].reshape(steps
-        * batch, hidden_size), parts
+    sums = calls.total(sums)
+    sums = memory.copied(sums[0], dtype)
+    weights_x = memory.empty((4 * hidden_size, input_size), dtype)
+    weights_h_before = memory.empty((4 * hidden_size, hidden_size), dtype)
+    weights_h_after = memory.empty((output_size, hidden_size), dtype)
+    threads.run(
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, output_size, adjoints_x, kept_x,
+        weights_x, kept_h, weights_h_before, adjoints_h_after, weights_h_after
     )
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
             weights_h_before[0 : hidden_size],
-            memory.copied(sum_b_i[0], dtype),
+            sums[output_size : output_size + hidden_size],
             weights_x[hidden_size : 2 * hidden_size],
             weights_h_before[hidden_size : 2 * hidden_size],
-            memory.copied(sum_b_f[0], dtype),
+            sums[output_size + hidden_size : output_size + 2 * hidden_size],
             weights_x[2 * hidden_size : 3 * hidden_size],
             weights_h_before[2 * hidden_size : 3 * hidden_size],
-            memory.copied(sum_b_g[0], dtype),
+            sums[output_size + 2 * hidden_size : output_size + 3 * hidden_size],
             weights_x[3 * hidden_size : 4 * hidden_size],
             weights_h_before[3 * hidden_size : 4 * hidden_size],
-            memory.copied(sum_b_o[0], dtype),
+            sums[output_size + 3 * hidden_size : output_size + 4 * hidden_size],
             weights_h_after[0 : output_size],
-            memory.copied(sum_b_y[0], dtype),
+            sums[0 : output_size],
         ),
         x=pulled_x,
         state=State(

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -27,11 +27,13 @@ from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.elementwise import sigmoid, tanh
+from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
+from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -169,8 +171,8 @@ def init_state(params, batch, **sizes):
 
 
 @register_jitable
-def _pieces(itemsize, input_size, hidden_size, cell_size):
-    """The shapes of what `pack` lays into one block."""
+def _forward_pieces(itemsize, input_size, hidden_size, cell_size):
+    """The shapes of what the forward pass reads of the parameters."""
     return (
         (1,),
         panel_shape(input_size, 4 * cell_size, itemsize),
@@ -186,13 +188,42 @@ def _pieces(itemsize, input_size, hidden_size, cell_size):
     )
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_forward(
+    block, input_size, hidden_size, cell_size, given_W_ix, given_W_ir, given_w_ic, given_b_i, given_W_fx, given_W_fr,
+    given_w_fc, given_b_f, given_W_cx, given_W_cr, given_b_c, given_W_ox, given_W_or, given_w_oc, given_b_o, given_W_rm
+):
+    """Write what the forward pass reads of the parameters into its block."""
+    (made_for, packed_x, packed_r_before, packed_m, w_ic, b_i, w_fc, b_f, b_c, w_oc, b_o,) = (
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, cell_size))
+    )
+    made_for[0] = PANEL_BYTES
+    edge = np.int64(0)
+    fill_panels(given_W_ix.T, packed_x, edge, edge)
+    fill_panels(given_W_fx.T, packed_x, edge, cell_size)
+    fill_panels(given_W_cx.T, packed_x, edge, 2 * cell_size)
+    fill_panels(given_W_ox.T, packed_x, edge, 3 * cell_size)
+    fill_panels(given_W_ir.T, packed_r_before, edge, edge)
+    fill_panels(given_W_fr.T, packed_r_before, edge, cell_size)
+    fill_panels(given_W_cr.T, packed_r_before, edge, 2 * cell_size)
+    fill_panels(given_W_or.T, packed_r_before, edge, 3 * cell_size)
+    fill_panels(given_W_rm.T, packed_m, edge, edge)
+    copy_vector(given_w_ic, w_ic)
+    copy_vector(given_b_i, b_i)
+    copy_vector(given_w_fc, w_fc)
+    copy_vector(given_b_f, b_f)
+    copy_vector(given_b_c, b_c)
+    copy_vector(given_w_oc, w_oc)
+    copy_vector(given_b_o, b_o)
+
+
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, cell_size, kept_x, products_x,
     kept_r, products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m, products_m, out_r
 ):
     (made_for, packed_x, packed_r_before, packed_m, w_ic, b_i, w_fc, b_f, b_c, w_oc, b_o,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size, cell_size))
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, cell_size))
     )
     check_panels(made_for)
     real = kept_x.dtype.type
@@ -202,7 +233,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_r[before, first:stop], packed_r_before, products_r_before[first:stop], t)
+            product(kept_r[before, first:stop, 0 : hidden_size], packed_r_before, products_r_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, cell_size, width(kept_x)):
@@ -239,7 +270,7 @@ def _forward_part(
                     kept_function_1[here, item, unit] = function_1
                     m = o * function_1  # (F.10)
                     kept_m[here, item, unit] = m
-            product(kept_m[here, first:stop], packed_m, products_m[first:stop], t)
+            product(kept_m[here, first:stop, 0 : cell_size], packed_m, products_m[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -255,13 +286,52 @@ def _forward_part(
                     out_r[t, item, unit] = r
 
 
+@register_jitable
+def _backward_pieces(itemsize, input_size, hidden_size, cell_size):
+    """The shapes of what the backward pass reads of the parameters."""
+    return (
+        panel_shape(4 * cell_size, input_size, itemsize),
+        panel_shape(4 * cell_size, hidden_size, itemsize),
+        panel_shape(hidden_size, cell_size, itemsize),
+        (cell_size,),
+        (cell_size,),
+        (cell_size,),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_backward(
+    block, input_size, hidden_size, cell_size, given_W_ix, given_W_ir, given_w_ic, given_W_fx, given_W_fr, given_w_fc,
+    given_W_cx, given_W_cr, given_W_ox, given_W_or, given_w_oc, given_W_rm
+):
+    """Write what the backward pass reads of the parameters into its block."""
+    (packed_x, packed_r_before, packed_m, w_ic, w_fc, w_oc,) = (
+        carved(block, _backward_pieces(block.itemsize, input_size, hidden_size, cell_size))
+    )
+    edge = np.int64(0)
+    fill_panels(given_W_ix, packed_x, edge, edge)
+    fill_panels(given_W_fx, packed_x, cell_size, edge)
+    fill_panels(given_W_cx, packed_x, 2 * cell_size, edge)
+    fill_panels(given_W_ox, packed_x, 3 * cell_size, edge)
+    fill_panels(given_W_ir, packed_r_before, edge, edge)
+    fill_panels(given_W_fr, packed_r_before, cell_size, edge)
+    fill_panels(given_W_cr, packed_r_before, 2 * cell_size, edge)
+    fill_panels(given_W_or, packed_r_before, 3 * cell_size, edge)
+    fill_panels(given_W_rm, packed_m, edge, edge)
+    copy_vector(given_w_ic, w_ic)
+    copy_vector(given_w_fc, w_fc)
+    copy_vector(given_w_oc, w_oc)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, carry_r, last_error_r, error_r, adjoints_m, hidden_size, packed_m,
-    pulled_m, kept_function_1, kept_o, carry_c, last_error_c, w_oc, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic,
-    sum_w_ic, sum_b_i, sum_w_fc, sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, cell_size, packed_r_before,
-    pulled_r_before, packed_x, pulled_x
+    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, cell_size, carry_r, last_error_r, error_r,
+    adjoints_m, pulled_m, kept_function_1, kept_o, carry_c, last_error_c, kept_i, kept_c, kept_z, kept_f, sums,
+    adjoints_x, pulled_r_before, pulled_x
 ):
+    (packed_x, packed_r_before, packed_m, w_ic, w_fc, w_oc,) = (
+        carved(block, _backward_pieces(block.itemsize, input_size, hidden_size, cell_size))
+    )
     real = carry_r.dtype.type
     one = real(1)
     zero = real(0)
@@ -315,13 +385,13 @@ def _backward_part(
                     d_i_bar = i * d_i * (one - i)  # (B.11)
                     d_c_before_from_loop = f * d_c + w_fc[unit] * d_f_bar + w_ic[unit] * d_i_bar
                     carry_c[t & 1, item, unit] = d_c_before_from_loop
-                    sum_w_ic[part, unit] += c_before * d_i_bar  # (B.15)
-                    sum_b_i[part, unit] += d_i_bar  # (B.16)
-                    sum_w_fc[part, unit] += c_before * d_f_bar  # (B.19)
-                    sum_b_f[part, unit] += d_f_bar  # (B.20)
-                    sum_b_c[part, unit] += d_z_bar  # (B.23)
-                    sum_w_oc[part, unit] += c * d_o_bar  # (B.26)
-                    sum_b_o[part, unit] += d_o_bar  # (B.27)
+                    sums[part, unit] += c_before * d_i_bar  # (B.15)
+                    sums[part, cell_size + unit] += d_i_bar  # (B.16)
+                    sums[part, 2 * cell_size + unit] += c_before * d_f_bar  # (B.19)
+                    sums[part, 3 * cell_size + unit] += d_f_bar  # (B.20)
+                    sums[part, 4 * cell_size + unit] += d_z_bar  # (B.23)
+                    sums[part, 5 * cell_size + unit] += c * d_o_bar  # (B.26)
+                    sums[part, 6 * cell_size + unit] += d_o_bar  # (B.27)
                     adjoints_x[t, item, unit] = d_i_bar
                     adjoints_x[t, item, cell_size + unit] = d_f_bar
                     adjoints_x[t, item, 2 * cell_size + unit] = d_z_bar
@@ -335,6 +405,26 @@ def _backward_part(
                     pulled_product_2 = pulled_r_before[item, unit]
                     carry_r[t & 1, item, unit] = pulled_product_2
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _weights_part(
+    part, first, stop, shares, steps, batch, input_size, hidden_size, cell_size, adjoints_x, kept_x, weights_x, kept_r,
+    weights_r_before, adjoints_m, kept_m, weights_m
+):
+    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size], kept_x.reshape(steps
+        * batch, input_size), weights_x
+    )
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size],
+        kept_r[:-1].reshape(steps * batch, hidden_size), weights_r_before
+    )
+    weight_gradient(
+        part, shares, adjoints_m.reshape(steps * batch, adjoints_m.shape[2])[:, 0 : hidden_size], kept_m.reshape(steps *
+        batch, cell_size), weights_m
+    )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -375,25 +465,20 @@ def _step(block, input_size, hidden_size, cell_size, given_x, before_c, before_r
 
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    return _packed(params, *arrays.param_sizes(SIGNATURE, params, "pack"))
+
+
+def _packed(params, sizes, dtype):
+    """Checked parameters as the forward pass reads them."""
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     cell_size = sizes["cell_size"]
-    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size, cell_size))
-    (made_for, packed_x, packed_r_before, packed_m, w_ic, b_i, w_fc, b_f, b_c, w_oc, b_o,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size, cell_size))
+    block = new_block(dtype, _forward_pieces, input_size, hidden_size, cell_size)
+    _fill_forward(
+        block, input_size, hidden_size, cell_size, *map(contiguous, (params.W_ix, params.W_ir, params.w_ic, params.b_i,
+        params.W_fx, params.W_fr, params.w_fc, params.b_f, params.W_cx, params.W_cr, params.b_c, params.W_ox,
+        params.W_or, params.w_oc, params.b_o, params.W_rm, ))
     )
-    made_for[0] = PANEL_BYTES
-    fill_stacked(packed_x, params.W_ix, params.W_fx, params.W_cx, params.W_ox)
-    fill_stacked(packed_r_before, params.W_ir, params.W_fr, params.W_cr, params.W_or)
-    fill_stacked(packed_m, params.W_rm)
-    w_ic[:] = params.w_ic
-    b_i[:] = params.b_i
-    w_fc[:] = params.w_fc
-    b_f[:] = params.b_f
-    b_c[:] = params.b_c
-    w_oc[:] = params.w_oc
-    b_o[:] = params.b_o
     alone = threads.alone(
         (4 * cell_size) * input_size + (4 * cell_size) * hidden_size + (hidden_size) * cell_size + input_size +
         hidden_size + cell_size
@@ -415,7 +500,7 @@ def forward(
     plain = params.params if isinstance(params, Packed) else params
     with memory.within(workspace, SIGNATURE.cell):
         call = calls.begin(SIGNATURE, plain, x, state, lengths)
-        packed = params if isinstance(params, Packed) else pack(plain)
+        packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
@@ -457,7 +542,7 @@ def step(params, x_t, state=None):
                 return y_r, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
-    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    y, state, _ = _run(params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype), call, False)
     return y[0], state
 
 
@@ -517,37 +602,36 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
     with memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
-            packed = params if isinstance(params, Packed) else pack(plain)
-            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+            packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
+            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
         else:
-            grads = _gradients(plain, tape, errors, ends)
+            grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
 
-def _gradients(params, tape, errors, ends):
+def _backward_block(params, sizes, dtype):
+    """What the backward pass reads of checked parameters."""
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    cell_size = sizes["cell_size"]
+    block = new_block(dtype, _backward_pieces, input_size, hidden_size, cell_size)
+    _fill_backward(
+        block, input_size, hidden_size, cell_size, *map(contiguous, (params.W_ix, params.W_ir, params.w_ic, params.W_fx,
+        params.W_fr, params.w_fc, params.W_cx, params.W_cr, params.W_ox, params.W_or, params.w_oc, params.W_rm, ))
+    )
+    return block
+
+
+def _gradients(block, tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     cell_size = call.sizes["cell_size"]
-    W_ix = calls.plain(params.W_ix)
-    W_ir = calls.plain(params.W_ir)
-    w_ic = calls.plain(params.w_ic)
-    W_fx = calls.plain(params.W_fx)
-    W_fr = calls.plain(params.W_fr)
-    w_fc = calls.plain(params.w_fc)
-    W_cx = calls.plain(params.W_cx)
-    W_cr = calls.plain(params.W_cr)
-    W_ox = calls.plain(params.W_ox)
-    W_or = calls.plain(params.W_or)
-    w_oc = calls.plain(params.w_oc)
-    W_rm = calls.plain(params.W_rm)
-    packed_x = panels(memory.concatenated((W_ix, W_fx, W_cx, W_ox)))
-    packed_r_before = panels(memory.concatenated((W_ir, W_fr, W_cr, W_or)))
-    packed_m = panels(W_rm)
     (_, kept_x, kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r,) = tape
     (error_r,) = errors
     (last_error_c, last_error_r,) = ends
@@ -556,13 +640,6 @@ def _gradients(params, tape, errors, ends):
         input_size + hidden_size + cell_size)
     )
     carry_c = memory.zeros((2, batch, cell_size), dtype)
-    sum_w_ic = memory.zeros((len(parts), cell_size))
-    sum_b_i = memory.zeros((len(parts), cell_size))
-    sum_w_fc = memory.zeros((len(parts), cell_size))
-    sum_b_f = memory.zeros((len(parts), cell_size))
-    sum_b_c = memory.zeros((len(parts), cell_size))
-    sum_w_oc = memory.zeros((len(parts), cell_size))
-    sum_b_o = memory.zeros((len(parts), cell_size))
     carry_r = memory.zeros((2, batch, hidden_size), dtype)
     pulled_x = memory.empty((steps, batch, input_size), dtype)
     (adjoints_x, adjoints_m, pulled_r_before, pulled_m,) = memory.arrays(
@@ -572,48 +649,38 @@ def _gradients(params, tape, errors, ends):
         (batch, hidden_size),
         (batch, cell_size),
     )
+    sums = memory.zeros((len(parts), 7 * cell_size))
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, carry_r, last_error_r, error_r, adjoints_m, hidden_size,
-        packed_m, pulled_m, kept_function_1, kept_o, carry_c, last_error_c, w_oc, kept_i, kept_c, kept_z, kept_f, w_fc,
-        w_ic, sum_w_ic, sum_b_i, sum_w_fc, sum_b_f, sum_b_c, sum_w_oc, sum_b_o, adjoints_x, cell_size, packed_r_before,
-        pulled_r_before, packed_x, pulled_x
+        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, cell_size, carry_r,
+        last_error_r, error_r, adjoints_m, pulled_m, kept_function_1, kept_o, carry_c, last_error_c, kept_i, kept_c,
+        kept_z, kept_f, sums, adjoints_x, pulled_r_before, pulled_x
     )
-    sum_w_ic = calls.total(sum_w_ic)
-    sum_b_i = calls.total(sum_b_i)
-    sum_w_fc = calls.total(sum_w_fc)
-    sum_b_f = calls.total(sum_b_f)
-    sum_b_c = calls.total(sum_b_c)
-    sum_w_oc = calls.total(sum_w_oc)
-    sum_b_o = calls.total(sum_b_o)
-    weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size], kept_x.reshape(steps * batch,
-        input_size), parts
-    )
-    weights_r_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size], kept_r[:-1].reshape(steps * batch,
-        hidden_size), parts
-    )
-    weights_m = weight_gradient(
-        adjoints_m.reshape(steps * batch, adjoints_m.shape[2])[:, 0 : hidden_size], kept_m.reshape(steps * batch,
-        cell_size), parts
+    sums = calls.total(sums)
+    sums = memory.copied(sums[0], dtype)
+    weights_x = memory.empty((4 * cell_size, input_size), dtype)
+    weights_r_before = memory.empty((4 * cell_size, hidden_size), dtype)
+    weights_m = memory.empty((hidden_size, cell_size), dtype)
+    threads.run(
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, cell_size, adjoints_x, kept_x,
+        weights_x, kept_r, weights_r_before, adjoints_m, kept_m, weights_m
     )
     return Grads(
         params=Params(
             weights_x[0 : cell_size],
             weights_r_before[0 : cell_size],
-            memory.copied(sum_w_ic[0], dtype),
-            memory.copied(sum_b_i[0], dtype),
+            sums[0 : cell_size],
+            sums[cell_size : 2 * cell_size],
             weights_x[cell_size : 2 * cell_size],
             weights_r_before[cell_size : 2 * cell_size],
-            memory.copied(sum_w_fc[0], dtype),
-            memory.copied(sum_b_f[0], dtype),
+            sums[2 * cell_size : 3 * cell_size],
+            sums[3 * cell_size : 4 * cell_size],
             weights_x[2 * cell_size : 3 * cell_size],
             weights_r_before[2 * cell_size : 3 * cell_size],
-            memory.copied(sum_b_c[0], dtype),
+            sums[4 * cell_size : 5 * cell_size],
             weights_x[3 * cell_size : 4 * cell_size],
             weights_r_before[3 * cell_size : 4 * cell_size],
-            memory.copied(sum_w_oc[0], dtype),
-            memory.copied(sum_b_o[0], dtype),
+            sums[5 * cell_size : 6 * cell_size],
+            sums[6 * cell_size : 7 * cell_size],
             weights_m[0 : hidden_size],
         ),
         x=pulled_x,

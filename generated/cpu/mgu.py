@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -21,11 +21,13 @@ from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.elementwise import sigmoid, tanh
+from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
+from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -128,8 +130,8 @@ def init_state(params, batch, **sizes):
 
 
 @register_jitable
-def _pieces(itemsize, input_size, hidden_size):
-    """The shapes of what `pack` lays into one block."""
+def _forward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the forward pass reads of the parameters."""
     return (
         (1,),
         panel_shape(input_size, 2 * hidden_size, itemsize),
@@ -140,13 +142,29 @@ def _pieces(itemsize, input_size, hidden_size):
     )
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_forward(block, input_size, hidden_size, given_W_f, given_U_f, given_b_f, given_W_h, given_U_h, given_b_h):
+    """Write what the forward pass reads of the parameters into its block."""
+    (made_for, packed_x, packed_h_before, packed_operand_4, b_f, b_h,) = (
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
+    )
+    made_for[0] = PANEL_BYTES
+    edge = np.int64(0)
+    fill_panels(given_W_f.T, packed_x, edge, edge)
+    fill_panels(given_W_h.T, packed_x, edge, hidden_size)
+    fill_panels(given_U_f.T, packed_h_before, edge, edge)
+    fill_panels(given_U_h.T, packed_operand_4, edge, edge)
+    copy_vector(given_b_f, b_f)
+    copy_vector(given_b_h, b_h)
+
+
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, kept_f, kept_operand_4, products_operand_4, kept_n, out_h
 ):
     (made_for, packed_x, packed_h_before, packed_operand_4, b_f, b_h,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     )
     check_panels(made_for)
     real = kept_x.dtype.type
@@ -157,7 +175,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop], t)
+            product(kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -174,7 +192,9 @@ def _forward_part(
                     kept_f[here, item, unit] = f
                     operand_4 = f * h_before
                     kept_operand_4[here, item, unit] = operand_4
-            product(kept_operand_4[here, first:stop], packed_operand_4, products_operand_4[first:stop], t)
+            product(
+                kept_operand_4[here, first:stop, 0 : hidden_size], packed_operand_4, products_operand_4[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -196,12 +216,37 @@ def _forward_part(
                     out_h[t, item, unit] = h
 
 
+@register_jitable
+def _backward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the backward pass reads of the parameters."""
+    return (
+        panel_shape(2 * hidden_size, input_size, itemsize),
+        panel_shape(hidden_size, hidden_size, itemsize),
+        panel_shape(hidden_size, hidden_size, itemsize),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_backward(block, input_size, hidden_size, given_W_f, given_U_f, given_W_h, given_U_h):
+    """Write what the backward pass reads of the parameters into its block."""
+    (packed_x, packed_h_before, packed_operand_4,) = (
+        carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
+    )
+    edge = np.int64(0)
+    fill_panels(given_W_f, packed_x, edge, edge)
+    fill_panels(given_W_h, packed_x, hidden_size, edge)
+    fill_panels(given_U_f, packed_h_before, edge, edge)
+    fill_panels(given_U_h, packed_operand_4, edge, edge)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, carry_h, error_h, last_error_h, d_h, kept_f, kept_n, sum_b_h, adjoints_x,
-    hidden_size, packed_operand_4, pulled_operand_4, kept_h, sum_b_f, packed_h_before, pulled_h_before, packed_x,
-    pulled_x
+    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, d_h,
+    kept_f, kept_n, sums, adjoints_x, pulled_operand_4, kept_h, pulled_h_before, pulled_x
 ):
+    (packed_x, packed_h_before, packed_operand_4,) = (
+        carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
+    )
     real = carry_h.dtype.type
     one = real(1)
     zero = real(0)
@@ -225,7 +270,7 @@ def _backward_part(
                     d_h[item, unit] = d_h_
                     d_n = f * d_h_  # (B.2)
                     d_n_bar = d_n * (one - n * n)  # (B.3)
-                    sum_b_h[part, unit] += d_n_bar  # (B.12)
+                    sums[part, unit] += d_n_bar  # (B.12)
                     adjoints_x[t, item, hidden_size + unit] = d_n_bar
             product(
                 adjoints_x[t, first:stop, hidden_size : 2 * hidden_size], packed_operand_4,
@@ -246,7 +291,7 @@ def _backward_part(
                     f = kept_f[t, item, unit]
                     d_f = -h_before * d_h_ + pulled_product_4 * h_before + n * d_h_  # (B.4)
                     d_f_bar = f * d_f * (one - f)  # (B.5)
-                    sum_b_f[part, unit] += d_f_bar  # (B.9)
+                    sums[part, hidden_size + unit] += d_f_bar  # (B.9)
                     adjoints_x[t, item, unit] = d_f_bar
             product(adjoints_x[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t)
             for item in range(first, stop):
@@ -261,6 +306,26 @@ def _backward_part(
                     d_h_before_from_loop = pulled_product_2 + pulled_product_4 * f + d_h_ * (one - f)
                     carry_h[t & 1, item, unit] = d_h_before_from_loop
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _weights_part(
+    part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x, kept_h,
+    weights_h_before, kept_operand_4, weights_operand_4
+):
+    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 2 * hidden_size],
+        kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), weights_h_before
+    )
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, hidden_size : 2 * hidden_size],
+        kept_operand_4.reshape(steps * batch, hidden_size), weights_operand_4
+    )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -292,19 +357,18 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
 
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    return _packed(params, *arrays.param_sizes(SIGNATURE, params, "pack"))
+
+
+def _packed(params, sizes, dtype):
+    """Checked parameters as the forward pass reads them."""
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
-    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size))
-    (made_for, packed_x, packed_h_before, packed_operand_4, b_f, b_h,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    block = new_block(dtype, _forward_pieces, input_size, hidden_size)
+    _fill_forward(
+        block, input_size, hidden_size, *map(contiguous, (params.W_f, params.U_f, params.b_f, params.W_h, params.U_h,
+        params.b_h, ))
     )
-    made_for[0] = PANEL_BYTES
-    fill_stacked(packed_x, params.W_f, params.W_h)
-    fill_stacked(packed_h_before, params.U_f)
-    fill_stacked(packed_operand_4, params.U_h)
-    b_f[:] = params.b_f
-    b_h[:] = params.b_h
     alone = threads.alone(
         (2 * hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size + input_size +
         hidden_size
@@ -326,7 +390,7 @@ def forward(
     plain = params.params if isinstance(params, Packed) else params
     with memory.within(workspace, SIGNATURE.cell):
         call = calls.begin(SIGNATURE, plain, x, state, lengths)
-        packed = params if isinstance(params, Packed) else pack(plain)
+        packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
@@ -365,7 +429,7 @@ def step(params, x_t, state=None):
                 return y_h, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
-    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    y, state, _ = _run(params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype), call, False)
     return y[0], state
 
 
@@ -416,28 +480,31 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
     with memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
-            packed = params if isinstance(params, Packed) else pack(plain)
-            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+            packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
+            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
         else:
-            grads = _gradients(plain, tape, errors, ends)
+            grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
 
-def _gradients(params, tape, errors, ends):
+def _backward_block(params, sizes, dtype):
+    """What the backward pass reads of checked parameters."""
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    block = new_block(dtype, _backward_pieces, input_size, hidden_size)
+    _fill_backward(block, input_size, hidden_size, *map(contiguous, (params.W_f, params.U_f, params.W_h, params.U_h, )))
+    return block
+
+
+def _gradients(block, tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    W_f = calls.plain(params.W_f)
-    U_f = calls.plain(params.U_f)
-    W_h = calls.plain(params.W_h)
-    U_h = calls.plain(params.U_h)
-    packed_x = panels(memory.concatenated((W_f, W_h)))
-    packed_h_before = panels(U_f)
-    packed_operand_4 = panels(U_h)
     (_, kept_x, kept_f, kept_operand_4, kept_n, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
@@ -445,8 +512,6 @@ def _gradients(params, tape, errors, ends):
         batch, steps * ((2 * hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size +
         input_size + hidden_size)
     )
-    sum_b_h = memory.zeros((len(parts), hidden_size))
-    sum_b_f = memory.zeros((len(parts), hidden_size))
     carry_h = memory.zeros((2, batch, hidden_size), dtype)
     pulled_x = memory.empty((steps, batch, input_size), dtype)
     (d_h, adjoints_x, pulled_h_before, pulled_operand_4,) = memory.arrays(
@@ -456,33 +521,28 @@ def _gradients(params, tape, errors, ends):
         (batch, hidden_size),
         (batch, hidden_size),
     )
+    sums = memory.zeros((len(parts), 2 * hidden_size))
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, d_h, kept_f, kept_n, sum_b_h,
-        adjoints_x, hidden_size, packed_operand_4, pulled_operand_4, kept_h, sum_b_f, packed_h_before, pulled_h_before,
-        packed_x, pulled_x
+        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_h, error_h,
+        last_error_h, d_h, kept_f, kept_n, sums, adjoints_x, pulled_operand_4, kept_h, pulled_h_before, pulled_x
     )
-    sum_b_h = calls.total(sum_b_h)
-    sum_b_f = calls.total(sum_b_f)
-    weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 2 * hidden_size], kept_x.reshape(steps * batch,
-        input_size), parts
-    )
-    weights_h_before = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_h[:-1].reshape(steps * batch,
-        hidden_size), parts
-    )
-    weights_operand_4 = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, hidden_size : 2 * hidden_size],
-        kept_operand_4.reshape(steps * batch, hidden_size), parts
+    sums = calls.total(sums)
+    sums = memory.copied(sums[0], dtype)
+    weights_x = memory.empty((2 * hidden_size, input_size), dtype)
+    weights_h_before = memory.empty((hidden_size, hidden_size), dtype)
+    weights_operand_4 = memory.empty((hidden_size, hidden_size), dtype)
+    threads.run(
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x, kept_h,
+        weights_h_before, kept_operand_4, weights_operand_4
     )
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
             weights_h_before[0 : hidden_size],
-            memory.copied(sum_b_f[0], dtype),
+            sums[hidden_size : 2 * hidden_size],
             weights_x[hidden_size : 2 * hidden_size],
             weights_operand_4[0 : hidden_size],
-            memory.copied(sum_b_h[0], dtype),
+            sums[0 : hidden_size],
         ),
         x=pulled_x,
         state=State(

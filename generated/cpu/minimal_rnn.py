@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -21,11 +21,13 @@ from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.elementwise import sigmoid, tanh
+from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
+from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -124,8 +126,8 @@ def init_state(params, batch, **sizes):
 
 
 @register_jitable
-def _pieces(itemsize, input_size, hidden_size):
-    """The shapes of what `pack` lays into one block."""
+def _forward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the forward pass reads of the parameters."""
     return (
         (1,),
         panel_shape(input_size, hidden_size, itemsize),
@@ -136,13 +138,28 @@ def _pieces(itemsize, input_size, hidden_size):
     )
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_forward(block, input_size, hidden_size, given_W_x, given_b_z, given_U_h, given_U_z, given_b_u):
+    """Write what the forward pass reads of the parameters into its block."""
+    (made_for, packed_x, packed_h_before, packed_z, b_z, b_u,) = (
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
+    )
+    made_for[0] = PANEL_BYTES
+    edge = np.int64(0)
+    fill_panels(given_W_x.T, packed_x, edge, edge)
+    fill_panels(given_U_h.T, packed_h_before, edge, edge)
+    fill_panels(given_U_z.T, packed_z, edge, edge)
+    copy_vector(given_b_z, b_z)
+    copy_vector(given_b_u, b_u)
+
+
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_z,
     products_z, kept_h, products_h_before, kept_u, out_h
 ):
     (made_for, packed_x, packed_h_before, packed_z, b_z, b_u,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     )
     check_panels(made_for)
     real = kept_x.dtype.type
@@ -167,7 +184,7 @@ def _forward_part(
         product_of_steps(kept_z[begin:end], 0, packed_z, products_z[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop], t)
+            product(kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -189,12 +206,32 @@ def _forward_part(
                     out_h[t, item, unit] = h
 
 
+@register_jitable
+def _backward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the backward pass reads of the parameters."""
+    return (
+        panel_shape(hidden_size, input_size, itemsize),
+        panel_shape(hidden_size, hidden_size, itemsize),
+        panel_shape(hidden_size, hidden_size, itemsize),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_backward(block, input_size, hidden_size, given_W_x, given_U_h, given_U_z):
+    """Write what the backward pass reads of the parameters into its block."""
+    (packed_x, packed_h_before, packed_z,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
+    edge = np.int64(0)
+    fill_panels(given_W_x, packed_x, edge, edge)
+    fill_panels(given_U_h, packed_h_before, edge, edge)
+    fill_panels(given_U_z, packed_z, edge, edge)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, carry_h, error_h, last_error_h, d_h, kept_h, kept_z, kept_u,
-    d_z_from_loop, sum_b_u, adjoints_h_before, hidden_size, packed_h_before, pulled_h_before, packed_z, pulled_z,
-    sum_b_z, adjoints_x, packed_x, pulled_x
+    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, d_h,
+    kept_h, kept_z, kept_u, d_z_from_loop, sums, adjoints_h_before, pulled_h_before, pulled_z, adjoints_x, pulled_x
 ):
+    (packed_x, packed_h_before, packed_z,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     real = carry_h.dtype.type
     one = real(1)
     zero = real(0)
@@ -223,7 +260,7 @@ def _backward_part(
                     d_u_bar = common_1 * u * d_u  # (B.3)
                     d_z_from_loop_ = common_1 * d_h_
                     d_z_from_loop[t, item, unit] = d_z_from_loop_
-                    sum_b_u[part, unit] += d_u_bar  # (B.11)
+                    sums[part, unit] += d_u_bar  # (B.11)
                     adjoints_h_before[t, item, unit] = d_u_bar
             product(adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t)
             for item in range(first, stop):
@@ -251,9 +288,29 @@ def _backward_part(
                     z = kept_z[t, item, unit]
                     d_z = pulled_product_3 + d_z_from_loop_  # (B.4)
                     d_z_bar = d_z * (one - z * z)  # (B.5)
-                    sum_b_z[part, unit] += d_z_bar  # (B.8)
+                    sums[part, hidden_size + unit] += d_z_bar  # (B.8)
                     adjoints_x[t, item, unit] = d_z_bar
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _weights_part(
+    part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x, adjoints_h_before,
+    kept_h, weights_h_before, kept_z, weights_z
+):
+    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
+    weight_gradient(
+        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps *
+        batch, input_size), weights_x
+    )
+    weight_gradient(
+        part, shares, adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), weights_h_before
+    )
+    weight_gradient(
+        part, shares, adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
+        kept_z.reshape(steps * batch, hidden_size), weights_z
+    )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -284,19 +341,17 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
 
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    return _packed(params, *arrays.param_sizes(SIGNATURE, params, "pack"))
+
+
+def _packed(params, sizes, dtype):
+    """Checked parameters as the forward pass reads them."""
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
-    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size))
-    (made_for, packed_x, packed_h_before, packed_z, b_z, b_u,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    block = new_block(dtype, _forward_pieces, input_size, hidden_size)
+    _fill_forward(
+        block, input_size, hidden_size, *map(contiguous, (params.W_x, params.b_z, params.U_h, params.U_z, params.b_u, ))
     )
-    made_for[0] = PANEL_BYTES
-    fill_stacked(packed_x, params.W_x)
-    fill_stacked(packed_h_before, params.U_h)
-    fill_stacked(packed_z, params.U_z)
-    b_z[:] = params.b_z
-    b_u[:] = params.b_u
     alone = threads.alone(
         (hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size + input_size +
         hidden_size
@@ -318,7 +373,7 @@ def forward(
     plain = params.params if isinstance(params, Packed) else params
     with memory.within(workspace, SIGNATURE.cell):
         call = calls.begin(SIGNATURE, plain, x, state, lengths)
-        packed = params if isinstance(params, Packed) else pack(plain)
+        packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
@@ -357,7 +412,7 @@ def step(params, x_t, state=None):
                 return y_h, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
-    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    y, state, _ = _run(params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype), call, False)
     return y[0], state
 
 
@@ -407,27 +462,31 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
     with memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
-            packed = params if isinstance(params, Packed) else pack(plain)
-            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+            packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
+            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
         else:
-            grads = _gradients(plain, tape, errors, ends)
+            grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
 
-def _gradients(params, tape, errors, ends):
+def _backward_block(params, sizes, dtype):
+    """What the backward pass reads of checked parameters."""
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    block = new_block(dtype, _backward_pieces, input_size, hidden_size)
+    _fill_backward(block, input_size, hidden_size, *map(contiguous, (params.W_x, params.U_h, params.U_z, )))
+    return block
+
+
+def _gradients(block, tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    W_x = calls.plain(params.W_x)
-    U_h = calls.plain(params.U_h)
-    U_z = calls.plain(params.U_z)
-    packed_x = panels(W_x)
-    packed_h_before = panels(U_h)
-    packed_z = panels(U_z)
     (_, kept_x, kept_z, kept_u, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
@@ -435,9 +494,7 @@ def _gradients(params, tape, errors, ends):
         batch, steps * ((hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size +
         input_size + hidden_size)
     )
-    sum_b_u = memory.zeros((len(parts), hidden_size))
     carry_h = memory.zeros((2, batch, hidden_size), dtype)
-    sum_b_z = memory.zeros((len(parts), hidden_size))
     pulled_x = memory.empty((steps, batch, input_size), dtype)
     (d_h, d_z_from_loop, adjoints_x, adjoints_h_before, pulled_h_before, pulled_z,) = memory.arrays(
         dtype,
@@ -448,32 +505,28 @@ def _gradients(params, tape, errors, ends):
         (batch, hidden_size),
         (steps, batch, hidden_size),
     )
+    sums = memory.zeros((len(parts), 2 * hidden_size))
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, d_h, kept_h, kept_z, kept_u,
-        d_z_from_loop, sum_b_u, adjoints_h_before, hidden_size, packed_h_before, pulled_h_before, packed_z, pulled_z,
-        sum_b_z, adjoints_x, packed_x, pulled_x
+        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_h, error_h,
+        last_error_h, d_h, kept_h, kept_z, kept_u, d_z_from_loop, sums, adjoints_h_before, pulled_h_before, pulled_z,
+        adjoints_x, pulled_x
     )
-    sum_b_u = calls.total(sum_b_u)
-    sum_b_z = calls.total(sum_b_z)
-    weights_x = weight_gradient(
-        adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps * batch,
-        input_size), parts
-    )
-    weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
-        kept_h[:-1].reshape(steps * batch, hidden_size), parts
-    )
-    weights_z = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size], kept_z.reshape(steps *
-        batch, hidden_size), parts
+    sums = calls.total(sums)
+    sums = memory.copied(sums[0], dtype)
+    weights_x = memory.empty((hidden_size, input_size), dtype)
+    weights_h_before = memory.empty((hidden_size, hidden_size), dtype)
+    weights_z = memory.empty((hidden_size, hidden_size), dtype)
+    threads.run(
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x,
+        adjoints_h_before, kept_h, weights_h_before, kept_z, weights_z
     )
     return Grads(
         params=Params(
             weights_x[0 : hidden_size],
-            memory.copied(sum_b_z[0], dtype),
+            sums[hidden_size : 2 * hidden_size],
             weights_h_before[0 : hidden_size],
             weights_z[0 : hidden_size],
-            memory.copied(sum_b_u[0], dtype),
+            sums[0 : hidden_size],
         ),
         x=pulled_x,
         state=State(

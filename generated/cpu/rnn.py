@@ -1,7 +1,7 @@
 """Simple recurrent network: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -18,11 +18,13 @@ from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.elementwise import tanh
+from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
+from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -113,8 +115,8 @@ def init_state(params, batch, **sizes):
 
 
 @register_jitable
-def _pieces(itemsize, input_size, hidden_size):
-    """The shapes of what `pack` lays into one block."""
+def _forward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the forward pass reads of the parameters."""
     return (
         (1,),
         panel_shape(hidden_size, hidden_size, itemsize),
@@ -123,12 +125,23 @@ def _pieces(itemsize, input_size, hidden_size):
     )
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_forward(block, input_size, hidden_size, given_b, given_W, given_U):
+    """Write what the forward pass reads of the parameters into its block."""
+    (made_for, packed_h_before, packed_x, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
+    made_for[0] = PANEL_BYTES
+    edge = np.int64(0)
+    fill_panels(given_W.T, packed_h_before, edge, edge)
+    fill_panels(given_U.T, packed_x, edge, edge)
+    copy_vector(given_b, b)
+
+
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, out_h
 ):
-    (made_for, packed_h_before, packed_x, b,) = carved(block, _pieces(block.itemsize, input_size, hidden_size))
+    (made_for, packed_h_before, packed_x, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     check_panels(made_for)
     real = kept_x.dtype.type
     zero = real(0)
@@ -137,7 +150,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop], packed_h_before, products_h_before[first:stop], t)
+            product(kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -155,11 +168,30 @@ def _forward_part(
                     out_h[t, item, unit] = h
 
 
+@register_jitable
+def _backward_pieces(itemsize, input_size, hidden_size):
+    """The shapes of what the backward pass reads of the parameters."""
+    return (
+        panel_shape(hidden_size, hidden_size, itemsize),
+        panel_shape(hidden_size, input_size, itemsize),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_backward(block, input_size, hidden_size, given_W, given_U):
+    """Write what the backward pass reads of the parameters into its block."""
+    (packed_h_before, packed_x,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
+    edge = np.int64(0)
+    fill_panels(given_W, packed_h_before, edge, edge)
+    fill_panels(given_U, packed_x, edge, edge)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, carry_h, error_h, last_error_h, kept_h, sum_b, adjoints_h_before,
-    hidden_size, packed_h_before, pulled_h_before, packed_x, pulled_x
+    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, kept_h,
+    sums, adjoints_h_before, pulled_h_before, pulled_x
 ):
+    (packed_h_before, packed_x,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     real = carry_h.dtype.type
     one = real(1)
     zero = real(0)
@@ -180,7 +212,7 @@ def _backward_part(
                     h = kept_h[t + 1, item, unit]
                     d_h = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
                     d_a = d_h * (one - h * h)  # (B.2)
-                    sum_b[part, unit] += d_a  # (B.4)
+                    sums[part, unit] += d_a  # (B.4)
                     adjoints_h_before[t, item, unit] = d_a
             product(adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t)
             for item in range(first, stop):
@@ -191,6 +223,22 @@ def _backward_part(
                     pulled_product_1 = pulled_h_before[item, unit]
                     carry_h[t & 1, item, unit] = pulled_product_1
         product_of_steps(adjoints_h_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _weights_part(
+    part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_h_before, kept_h, weights_h_before,
+    kept_x, weights_x
+):
+    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
+    weight_gradient(
+        part, shares, adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
+        kept_h[:-1].reshape(steps * batch, hidden_size), weights_h_before
+    )
+    weight_gradient(
+        part, shares, adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
+        kept_x.reshape(steps * batch, input_size), weights_x
+    )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -218,15 +266,15 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
 
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    return _packed(params, *arrays.param_sizes(SIGNATURE, params, "pack"))
+
+
+def _packed(params, sizes, dtype):
+    """Checked parameters as the forward pass reads them."""
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
-    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size))
-    (made_for, packed_h_before, packed_x, b,) = carved(block, _pieces(block.itemsize, input_size, hidden_size))
-    made_for[0] = PANEL_BYTES
-    fill_stacked(packed_h_before, params.W)
-    fill_stacked(packed_x, params.U)
-    b[:] = params.b
+    block = new_block(dtype, _forward_pieces, input_size, hidden_size)
+    _fill_forward(block, input_size, hidden_size, *map(contiguous, (params.b, params.W, params.U, )))
     alone = threads.alone((hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size)
     return Packed(params, block, (input_size, hidden_size, ), alone)
 
@@ -245,7 +293,7 @@ def forward(
     plain = params.params if isinstance(params, Packed) else params
     with memory.within(workspace, SIGNATURE.cell):
         call = calls.begin(SIGNATURE, plain, x, state, lengths)
-        packed = params if isinstance(params, Packed) else pack(plain)
+        packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
@@ -284,7 +332,7 @@ def step(params, x_t, state=None):
                 return y_h, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
-    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    y, state, _ = _run(params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype), call, False)
     return y[0], state
 
 
@@ -330,32 +378,37 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     call = calls.begin_backward(SIGNATURE, plain, tape, (Tape, Checkpoints))
     with memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
-            packed = params if isinstance(params, Packed) else pack(plain)
-            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+            packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
+            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
         else:
-            grads = _gradients(plain, tape, errors, ends)
+            grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
 
-def _gradients(params, tape, errors, ends):
+def _backward_block(params, sizes, dtype):
+    """What the backward pass reads of checked parameters."""
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    block = new_block(dtype, _backward_pieces, input_size, hidden_size)
+    _fill_backward(block, input_size, hidden_size, *map(contiguous, (params.W, params.U, )))
+    return block
+
+
+def _gradients(block, tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    W = calls.plain(params.W)
-    U = calls.plain(params.U)
-    packed_h_before = panels(W)
-    packed_x = panels(U)
     (_, kept_x, kept_h,) = tape
     (error_h,) = errors
     (last_error_h,) = ends
     parts = threads.parts(
         batch, steps * ((hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size)
     )
-    sum_b = memory.zeros((len(parts), hidden_size))
     carry_h = memory.zeros((2, batch, hidden_size), dtype)
     pulled_x = memory.empty((steps, batch, input_size), dtype)
     (adjoints_h_before, pulled_h_before,) = memory.arrays(
@@ -363,22 +416,22 @@ def _gradients(params, tape, errors, ends):
         (steps, batch, memory.row(hidden_size, dtype)),
         (batch, hidden_size),
     )
+    sums = memory.zeros((len(parts), hidden_size))
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, carry_h, error_h, last_error_h, kept_h, sum_b,
-        adjoints_h_before, hidden_size, packed_h_before, pulled_h_before, packed_x, pulled_x
+        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_h, error_h,
+        last_error_h, kept_h, sums, adjoints_h_before, pulled_h_before, pulled_x
     )
-    sum_b = calls.total(sum_b)
-    weights_h_before = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
-        kept_h[:-1].reshape(steps * batch, hidden_size), parts
-    )
-    weights_x = weight_gradient(
-        adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps *
-        batch, input_size), parts
+    sums = calls.total(sums)
+    sums = memory.copied(sums[0], dtype)
+    weights_h_before = memory.empty((hidden_size, hidden_size), dtype)
+    weights_x = memory.empty((hidden_size, input_size), dtype)
+    threads.run(
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_h_before, kept_h,
+        weights_h_before, kept_x, weights_x
     )
     return Grads(
         params=Params(
-            memory.copied(sum_b[0], dtype),
+            sums[0 : hidden_size],
             weights_h_before[0 : hidden_size],
             weights_x[0 : hidden_size],
         ),

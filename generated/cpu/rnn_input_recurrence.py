@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cpu kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -19,11 +19,13 @@ from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
-from generated.support.blocks import carved, copy_rows, new_block, room
+from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.elementwise import tanh
+from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
+from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, fill_stacked, panel_shape, panels, product, product_of_steps, weight_gradient,
+    check_panels, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -121,8 +123,8 @@ def init_state(params, batch, **sizes):
 
 
 @register_jitable
-def _pieces(itemsize, input_size, hidden_size, output_size):
-    """The shapes of what `pack` lays into one block."""
+def _forward_pieces(itemsize, input_size, hidden_size, output_size):
+    """The shapes of what the forward pass reads of the parameters."""
     return (
         (1,),
         panel_shape(input_size, hidden_size, itemsize),
@@ -133,13 +135,28 @@ def _pieces(itemsize, input_size, hidden_size, output_size):
     )
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_forward(block, input_size, hidden_size, output_size, given_b, given_W, given_U, given_c_o, given_V):
+    """Write what the forward pass reads of the parameters into its block."""
+    (made_for, packed_x_before, packed_x, packed_h, b, c_o,) = (
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, output_size))
+    )
+    made_for[0] = PANEL_BYTES
+    edge = np.int64(0)
+    fill_panels(given_W.T, packed_x_before, edge, edge)
+    fill_panels(given_U.T, packed_x, edge, edge)
+    fill_panels(given_V.T, packed_h, edge, edge)
+    copy_vector(given_b, b)
+    copy_vector(given_c_o, c_o)
+
+
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
     products_x_before, products_x, kept_h, products_h, out_o, kept_o
 ):
     (made_for, packed_x_before, packed_x, packed_h, b, c_o,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size, output_size))
+        carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, output_size))
     )
     check_panels(made_for)
     real = kept_x.dtype.type
@@ -179,12 +196,36 @@ def _forward_part(
                     out_o[t, item, unit] = o
 
 
+@register_jitable
+def _backward_pieces(itemsize, input_size, hidden_size, output_size):
+    """The shapes of what the backward pass reads of the parameters."""
+    return (
+        panel_shape(hidden_size, input_size, itemsize),
+        panel_shape(hidden_size, input_size, itemsize),
+        panel_shape(output_size, hidden_size, itemsize),
+    )
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill_backward(block, input_size, hidden_size, output_size, given_W, given_U, given_V):
+    """Write what the backward pass reads of the parameters into its block."""
+    (packed_x_before, packed_x, packed_h,) = (
+        carved(block, _backward_pieces(block.itemsize, input_size, hidden_size, output_size))
+    )
+    edge = np.int64(0)
+    fill_panels(given_W, packed_x_before, edge, edge)
+    fill_panels(given_U, packed_x, edge, edge)
+    fill_panels(given_V, packed_h, edge, edge)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, error_o, sum_c_o, adjoints_h, output_size, packed_h, pulled_h, kept_h,
-    sum_b, adjoints_x_before, hidden_size, packed_x_before, pulled_x_before, packed_x, pulled_x, from_prefix_x,
-    last_error_x, d_x, input_size
+    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, output_size, error_o, sums, adjoints_h,
+    pulled_h, kept_h, adjoints_x_before, pulled_x_before, pulled_x, from_prefix_x, last_error_x, d_x
 ):
+    (packed_x_before, packed_x, packed_h,) = (
+        carved(block, _backward_pieces(block.itemsize, input_size, hidden_size, output_size))
+    )
     real = error_o.dtype.type
     one = real(1)
     zero = real(0)
@@ -201,7 +242,7 @@ def _backward_part(
                     unit = units(start, output_size, error_o)
                     error_o_ = error_o[t, item, unit]
                     d_o = error_o_  # (B.1)
-                    sum_c_o[part, unit] += d_o  # (B.8)
+                    sums[part, unit] += d_o  # (B.8)
                     adjoints_h[t, item, unit] = d_o
         product_of_steps(adjoints_h[begin:end], 0, packed_h, pulled_h[begin:end], first, stop)
         for t in range(end - 1, begin - 1, -1):
@@ -217,7 +258,7 @@ def _backward_part(
                     h = kept_h[t, item, unit]
                     d_h = pulled_product_3  # (B.2)
                     d_a = d_h * (one - h * h)  # (B.3)
-                    sum_b[part, unit] += d_a  # (B.5)
+                    sums[part, output_size + unit] += d_a  # (B.5)
                     adjoints_x_before[t, item, unit] = d_a
         product_of_steps(adjoints_x_before[begin:end], 0, packed_x_before, pulled_x_before[begin:end], first, stop)
         product_of_steps(adjoints_x_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
@@ -238,6 +279,26 @@ def _backward_part(
                     from_prefix_x[t, item, unit] = pulled_product_1
                     d_x_ = pulled_product_2 + next_x_before_from_prefix + last_error_x_  # (B.4)
                     d_x[t, item, unit] = d_x_
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _weights_part(
+    part, first, stop, shares, steps, batch, input_size, hidden_size, output_size, adjoints_x_before, kept_x,
+    weights_x_before, weights_x, adjoints_h, kept_h, weights_h
+):
+    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
+    weight_gradient(
+        part, shares, adjoints_x_before.reshape(steps * batch, adjoints_x_before.shape[2])[:, 0 : hidden_size],
+        kept_x[:-1].reshape(steps * batch, input_size), weights_x_before
+    )
+    weight_gradient(
+        part, shares, adjoints_x_before.reshape(steps * batch, adjoints_x_before.shape[2])[:, 0 : hidden_size],
+        kept_x[1:].reshape(steps * batch, input_size), weights_x
+    )
+    weight_gradient(
+        part, shares, adjoints_h.reshape(steps * batch, adjoints_h.shape[2])[:, 0 : output_size], kept_h.reshape(steps *
+        batch, hidden_size), weights_h
+    )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -268,20 +329,19 @@ def _step(block, input_size, hidden_size, output_size, given_x, before_x, y_o, a
 
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
-    sizes, dtype = arrays.param_sizes(SIGNATURE, params, "pack")
+    return _packed(params, *arrays.param_sizes(SIGNATURE, params, "pack"))
+
+
+def _packed(params, sizes, dtype):
+    """Checked parameters as the forward pass reads them."""
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     output_size = sizes["output_size"]
-    block = new_block(dtype, _pieces(dtype.itemsize, input_size, hidden_size, output_size))
-    (made_for, packed_x_before, packed_x, packed_h, b, c_o,) = (
-        carved(block, _pieces(block.itemsize, input_size, hidden_size, output_size))
+    block = new_block(dtype, _forward_pieces, input_size, hidden_size, output_size)
+    _fill_forward(
+        block, input_size, hidden_size, output_size, *map(contiguous, (params.b, params.W, params.U, params.c_o,
+        params.V, ))
     )
-    made_for[0] = PANEL_BYTES
-    fill_stacked(packed_x_before, params.W)
-    fill_stacked(packed_x, params.U)
-    fill_stacked(packed_h, params.V)
-    b[:] = params.b
-    c_o[:] = params.c_o
     alone = threads.alone(
         (hidden_size) * input_size + (hidden_size) * input_size + (output_size) * hidden_size + input_size + hidden_size
         + output_size
@@ -303,7 +363,7 @@ def forward(
     plain = params.params if isinstance(params, Packed) else params
     with memory.within(workspace, SIGNATURE.cell):
         call = calls.begin(SIGNATURE, plain, x, state, lengths, target, weight)
-        packed = params if isinstance(params, Packed) else pack(plain)
+        packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
@@ -343,7 +403,7 @@ def step(params, x_t, state=None):
                 return y_o, state
     plain = params.params if isinstance(params, Packed) else params
     call = calls.begin_step(SIGNATURE, plain, x_t, state)
-    y, state, _ = _run(params if isinstance(params, Packed) else pack(plain), call, False)
+    y, state, _ = _run(params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype), call, False)
     return y[0], state
 
 
@@ -395,28 +455,33 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
         y = tape.kept.y[0] if isinstance(tape, Checkpoints) else tape.kept_o
         errors = (losses.errors("softmax_cross_entropy", y, call.target, call.weight, errors[0]),)
+        block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
-            packed = params if isinstance(params, Packed) else pack(plain)
-            grads = checkpoints.backward(_run, _gradients, packed, call, tape.kept, errors, ends)
+            packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
+            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
         else:
-            grads = _gradients(plain, tape, errors, ends)
+            grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
 
-def _gradients(params, tape, errors, ends):
+def _backward_block(params, sizes, dtype):
+    """What the backward pass reads of checked parameters."""
+    input_size = sizes["input_size"]
+    hidden_size = sizes["hidden_size"]
+    output_size = sizes["output_size"]
+    block = new_block(dtype, _backward_pieces, input_size, hidden_size, output_size)
+    _fill_backward(block, input_size, hidden_size, output_size, *map(contiguous, (params.W, params.U, params.V, )))
+    return block
+
+
+def _gradients(block, tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     call = tape.call
     steps, batch, chunk, dtype = call.steps, call.batch, call.chunk, call.dtype
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
-    W = calls.plain(params.W)
-    U = calls.plain(params.U)
-    V = calls.plain(params.V)
-    packed_x_before = panels(W)
-    packed_x = panels(U)
-    packed_h = panels(V)
     (_, kept_x, kept_h, kept_o,) = tape
     (error_o,) = errors
     (last_error_x,) = ends
@@ -424,8 +489,6 @@ def _gradients(params, tape, errors, ends):
         batch, steps * ((hidden_size) * input_size + (hidden_size) * input_size + (output_size) * hidden_size +
         input_size + hidden_size + output_size)
     )
-    sum_c_o = memory.zeros((len(parts), output_size))
-    sum_b = memory.zeros((len(parts), hidden_size))
     d_x = memory.empty((steps, batch, input_size), dtype)
     (from_prefix_x, adjoints_x_before, adjoints_h, pulled_x_before, pulled_x, pulled_h,) = memory.arrays(
         dtype,
@@ -436,31 +499,26 @@ def _gradients(params, tape, errors, ends):
         (steps, batch, input_size),
         (steps, batch, hidden_size),
     )
+    sums = memory.zeros((len(parts), output_size + hidden_size))
     threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, error_o, sum_c_o, adjoints_h, output_size, packed_h,
-        pulled_h, kept_h, sum_b, adjoints_x_before, hidden_size, packed_x_before, pulled_x_before, packed_x, pulled_x,
-        from_prefix_x, last_error_x, d_x, input_size
+        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, output_size, error_o, sums,
+        adjoints_h, pulled_h, kept_h, adjoints_x_before, pulled_x_before, pulled_x, from_prefix_x, last_error_x, d_x
     )
-    sum_c_o = calls.total(sum_c_o)
-    sum_b = calls.total(sum_b)
-    weights_x_before = weight_gradient(
-        adjoints_x_before.reshape(steps * batch, adjoints_x_before.shape[2])[:, 0 : hidden_size],
-        kept_x[:-1].reshape(steps * batch, input_size), parts
-    )
-    weights_x = weight_gradient(
-        adjoints_x_before.reshape(steps * batch, adjoints_x_before.shape[2])[:, 0 : hidden_size],
-        kept_x[1:].reshape(steps * batch, input_size), parts
-    )
-    weights_h = weight_gradient(
-        adjoints_h.reshape(steps * batch, adjoints_h.shape[2])[:, 0 : output_size], kept_h.reshape(steps * batch,
-        hidden_size), parts
+    sums = calls.total(sums)
+    sums = memory.copied(sums[0], dtype)
+    weights_x_before = memory.empty((hidden_size, input_size), dtype)
+    weights_x = memory.empty((hidden_size, input_size), dtype)
+    weights_h = memory.empty((output_size, hidden_size), dtype)
+    threads.run(
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, output_size, adjoints_x_before, kept_x,
+        weights_x_before, weights_x, adjoints_h, kept_h, weights_h
     )
     return Grads(
         params=Params(
-            memory.copied(sum_b[0], dtype),
+            sums[output_size : output_size + hidden_size],
             weights_x_before[0 : hidden_size],
             weights_x[0 : hidden_size],
-            memory.copied(sum_c_o[0], dtype),
+            sums[0 : output_size],
             weights_h[0 : output_size],
         ),
         x=d_x,

@@ -1,7 +1,7 @@
 """Dense layer: reference kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -15,6 +15,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -106,7 +107,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (b, W,) = map(calls.plain, params)
+    (b, W,) = map(contiguous, params)
     x = unrolled.placed(call.inputs[0], dtype)
     a = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     h = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
@@ -134,7 +135,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (b, W,) = map(calls.plain, params)
+    (b, W,) = map(contiguous, params)
     _, x, a, h = tape
     error_h = unrolled.placed(errors[0], dtype)
     d_h = np.zeros_like(h)

@@ -1,7 +1,7 @@
 """GRU, reset before the product: reference kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -20,6 +20,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -139,7 +140,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (W_r, U_r, b_r, W_z, U_z, b_z, W_n, U_n, b_n,) = map(calls.plain, params)
+    (W_r, U_r, b_r, W_z, U_z, b_z, W_n, U_n, b_n,) = map(contiguous, params)
     x = unrolled.placed(call.inputs[0], dtype)
     r_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     z_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
@@ -177,7 +178,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (W_r, U_r, b_r, W_z, U_z, b_z, W_n, U_n, b_n,) = map(calls.plain, params)
+    (W_r, U_r, b_r, W_z, U_z, b_z, W_n, U_n, b_n,) = map(contiguous, params)
     _, x, r_bar, z_bar, r, z, n_bar, n, h = tape
     error_h = unrolled.placed(errors[0], dtype)
     last_error_h = unrolled.last(ends[0], call.lengths, steps)

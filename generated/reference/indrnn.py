@@ -1,7 +1,7 @@
 """Independently recurrent network: reference kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -15,6 +15,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -111,7 +112,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (W, u, b,) = map(calls.plain, params)
+    (W, u, b,) = map(contiguous, params)
     x = unrolled.placed(call.inputs[0], dtype)
     a = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     h = unrolled.rows(steps, batch, sizes["hidden_size"], dtype, call.state[0])
@@ -139,7 +140,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (W, u, b,) = map(calls.plain, params)
+    (W, u, b,) = map(contiguous, params)
     _, x, a, h = tape
     error_h = unrolled.placed(errors[0], dtype)
     last_error_h = unrolled.last(ends[0], call.lengths, steps)

@@ -1,7 +1,7 @@
 """LSTM: reference kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
-Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -23,6 +23,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -155,7 +156,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o,) = map(calls.plain, params)
+    (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o,) = map(contiguous, params)
     x = unrolled.placed(call.inputs[0], dtype)
     i_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     f_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
@@ -199,7 +200,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o,) = map(calls.plain, params)
+    (W_i, U_i, b_i, W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o,) = map(contiguous, params)
     _, x, i_bar, f_bar, g_bar, o_bar, i, f, g, o, c, h = tape
     error_h = unrolled.placed(errors[0], dtype)
     last_error_c = unrolled.last(ends[0], call.lengths, steps)

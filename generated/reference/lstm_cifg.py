@@ -1,7 +1,7 @@
 """LSTM with coupled input and forget gate: reference kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant CIFG (coupled input and forget gate)
-Equations: 7b00a1803e8cff44, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 7b00a1803e8cff44, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -22,6 +22,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -150,7 +151,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (W_z, R_z, b_z, W_in, R_in, p_in, b_in, W_out, R_out, p_out, b_out,) = map(calls.plain, params)
+    (W_z, R_z, b_z, W_in, R_in, p_in, b_in, W_out, R_out, p_out, b_out,) = map(contiguous, params)
     x = unrolled.placed(call.inputs[0], dtype)
     z_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     i_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
@@ -192,7 +193,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (W_z, R_z, b_z, W_in, R_in, p_in, b_in, W_out, R_out, p_out, b_out,) = map(calls.plain, params)
+    (W_z, R_z, b_z, W_in, R_in, p_in, b_in, W_out, R_out, p_out, b_out,) = map(contiguous, params)
     _, x, z_bar, i_bar, z, i, f, c, o_bar, o, y = tape
     error_y = unrolled.placed(errors[0], dtype)
     last_error_c = unrolled.last(ends[0], call.lengths, steps)

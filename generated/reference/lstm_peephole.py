@@ -1,7 +1,7 @@
 """LSTM with peephole connections: reference kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), section II.A, equations 1 to 10
-Equations: 4c17308428ffb07e, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 4c17308428ffb07e, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -23,6 +23,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -165,7 +166,7 @@ def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     (W_z, R_z, b_z, W_in, R_in, p_in, b_in, W_for, R_for, p_for, b_for, W_out, R_out, p_out, b_out,) = (
-        map(calls.plain, params)
+        map(contiguous, params)
     )
     x = unrolled.placed(call.inputs[0], dtype)
     z_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
@@ -211,7 +212,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (W_z, R_z, b_z, W_in, R_in, p_in, b_in, W_for, R_for, p_for, b_for, W_out, R_out, p_out, b_out,) = (
-        map(calls.plain, params)
+        map(contiguous, params)
     )
     _, x, z_bar, i_bar, f_bar, z, i, f, c, o_bar, o, y = tape
     error_y = unrolled.placed(errors[0], dtype)

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: reference kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -24,6 +24,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -170,7 +171,7 @@ def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     (W_ix, W_ir, w_ic, b_i, W_fx, W_fr, w_fc, b_f, W_cx, W_cr, b_c, W_ox, W_or, w_oc, b_o, W_rm,) = (
-        map(calls.plain, params)
+        map(contiguous, params)
     )
     x = unrolled.placed(call.inputs[0], dtype)
     i_bar = unrolled.rows(steps, batch, sizes["cell_size"], dtype)
@@ -218,7 +219,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
     (W_ix, W_ir, w_ic, b_i, W_fx, W_fr, w_fc, b_f, W_cx, W_cr, b_c, W_ox, W_or, w_oc, b_o, W_rm,) = (
-        map(calls.plain, params)
+        map(contiguous, params)
     )
     _, x, i_bar, f_bar, z_bar, i, f, z, c, o_bar, o, m, r = tape
     error_r = unrolled.placed(errors[0], dtype)

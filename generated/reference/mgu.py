@@ -1,7 +1,7 @@
 """Minimal gated unit: reference kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -18,6 +18,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -126,7 +127,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (W_f, U_f, b_f, W_h, U_h, b_h,) = map(calls.plain, params)
+    (W_f, U_f, b_f, W_h, U_h, b_h,) = map(contiguous, params)
     x = unrolled.placed(call.inputs[0], dtype)
     f_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     f = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
@@ -160,7 +161,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (W_f, U_f, b_f, W_h, U_h, b_h,) = map(calls.plain, params)
+    (W_f, U_f, b_f, W_h, U_h, b_h,) = map(contiguous, params)
     _, x, f_bar, f, n_bar, n, h = tape
     error_h = unrolled.placed(errors[0], dtype)
     last_error_h = unrolled.last(ends[0], call.lengths, steps)

@@ -1,7 +1,7 @@
 """MinimalRNN: reference kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -18,6 +18,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -123,7 +124,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (W_x, b_z, U_h, U_z, b_u,) = map(calls.plain, params)
+    (W_x, b_z, U_h, U_z, b_u,) = map(contiguous, params)
     x = unrolled.placed(call.inputs[0], dtype)
     z_bar = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     z = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
@@ -157,7 +158,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (W_x, b_z, U_h, U_z, b_u,) = map(calls.plain, params)
+    (W_x, b_z, U_h, U_z, b_u,) = map(contiguous, params)
     _, x, z_bar, z, u_bar, u, h = tape
     error_h = unrolled.placed(errors[0], dtype)
     last_error_h = unrolled.last(ends[0], call.lengths, steps)

@@ -1,7 +1,7 @@
 """Simple recurrent network: reference kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -15,6 +15,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -111,7 +112,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (b, W, U,) = map(calls.plain, params)
+    (b, W, U,) = map(contiguous, params)
     x = unrolled.placed(call.inputs[0], dtype)
     a = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     h = unrolled.rows(steps, batch, sizes["hidden_size"], dtype, call.state[0])
@@ -139,7 +140,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (b, W, U,) = map(calls.plain, params)
+    (b, W, U,) = map(contiguous, params)
     _, x, a, h = tape
     error_h = unrolled.placed(errors[0], dtype)
     last_error_h = unrolled.last(ends[0], call.lengths, steps)

@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: reference kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -16,6 +16,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -120,7 +121,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (b, W, U, c_o, V,) = map(calls.plain, params)
+    (b, W, U, c_o, V,) = map(contiguous, params)
     x = unrolled.placed(call.inputs[0], dtype, call.state[0])
     a = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     h = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
@@ -151,7 +152,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (b, W, U, c_o, V,) = map(calls.plain, params)
+    (b, W, U, c_o, V,) = map(contiguous, params)
     _, x, a, h, o = tape
     error_o = unrolled.placed(
         errors[0] + losses.ADJOINT["softmax_cross_entropy"](o[1 : steps + 1], call.target, call.weight), dtype

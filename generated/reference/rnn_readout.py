@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: reference kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support 17e18f8f268a0e8c. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support 782887963da8a616. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -16,6 +16,7 @@ import numpy as np
 
 from generated.support import calls, functions, losses, unrolled
 from generated.support import init as parameters
+from generated.support.expected import contiguous
 from generated.support.signature import Signature
 
 
@@ -120,7 +121,7 @@ def pack(params):
 def _run(params, call):
     """The forward equations, step by step."""
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
-    (b, W, U, c_o, V,) = map(calls.plain, params)
+    (b, W, U, c_o, V,) = map(contiguous, params)
     x = unrolled.placed(call.inputs[0], dtype)
     a = unrolled.rows(steps, batch, sizes["hidden_size"], dtype)
     h = unrolled.rows(steps, batch, sizes["hidden_size"], dtype, call.state[0])
@@ -151,7 +152,7 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
     steps, batch, sizes, dtype = call.steps, call.batch, call.sizes, call.dtype
     mask = unrolled.Mask(call.lengths, steps)
-    (b, W, U, c_o, V,) = map(calls.plain, params)
+    (b, W, U, c_o, V,) = map(contiguous, params)
     _, x, a, h, o = tape
     error_o = unrolled.placed(
         errors[0] + losses.ADJOINT["softmax_cross_entropy"](o[1 : steps + 1], call.target, call.weight), dtype
