@@ -18,8 +18,9 @@ _VECTOR_BYTES = HOST.bytes
 
 @compiled
 def fill_panels(matrix, packed, row, column):
-    """Write `matrix` (k, n), in C or Fortran order, into panels (panels, at least row + k, columns of a panel).
+    """Write `matrix` (k, n) into panels (panels, at least row + k, columns of a panel).
 
+    The matrix is in Fortran order, or in C order; then it may be neighbouring columns of a wider array.
     It begins at `row` and `column` of what the panels hold. Behind its last column zeros fill the panel, so that no
     result depends on what was there: of matrices side by side the left one comes first. Other rows stay as they are.
     """
@@ -39,8 +40,8 @@ def pack_block(_typing, matrix, packed, source_row, source_column, row, column):
 
     What lies beyond the matrix is not read and becomes zeros; rows beyond it are not written. Nothing is checked.
     """
-    if matrix.layout not in "CF" or packed.layout != "C":
-        raise TypingError("panels are packed from contiguous arrays")
+    if packed.layout != "C":
+        raise TypingError("panels are in C order")
 
     def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         arrays = [Matrix(context, builder, kind, value) for kind, value in ((matrix, values[0]), (packed, values[1]))]

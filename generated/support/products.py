@@ -24,8 +24,14 @@ _LEFT = 1 << 16
 """Elements of the left matrix that pass a panel by while it stays in the cache next to the CPU."""
 _NEAR = 1 << 15
 """Bytes of panels that are read from the caches next to the CPU."""
-_DEPTH = 256
+_DEPTH = 128
 """Rows of a weight gradient's factors that are summed before the result is touched."""
+_FEW = 2
+"""Panels of operands that are so few that adjoints are read from where they stand.
+
+Tiles of a gradient read a few columns of the adjoints, each row from another page. Beside more panels it pays to copy
+these columns together first.
+"""
 
 
 def panels(matrix: np.ndarray) -> np.ndarray:
@@ -62,14 +68,24 @@ def weight_gradient(share, shares, adjoints, operands, out):
     Written are the rows of one of so many `shares`; all rows have the same bits for any number of them.
     """
     edge = np.int64(0)  # Not the literal 0, for which Numba would compile what is called here once more.
-    tiles = -(-len(out) // ROWS)
-    first, stop = tiles * share // shares * ROWS, min(tiles * (share + 1) // shares * ROWS, len(out))
+    depth = min(len(adjoints), _DEPTH)
+    packed, panel = room(
+        out, (panel_shape(depth, operands.shape[1], out.itemsize), panel_shape(depth, 1, out.itemsize))
+    )
+    across = panel.shape[2]
+    blocks = -(-len(out) // across)
+    first, stop = blocks * share // shares * across, min(blocks * (share + 1) // shares * across, len(out))
     out[first:stop] = 0
-    (packed,) = room(out, (panel_shape(min(len(adjoints), _DEPTH), operands.shape[1], out.itemsize),))
     for start in range(0, len(adjoints), _DEPTH):
         end = min(start + _DEPTH, len(adjoints))
         fill_panels(operands[start:end], packed, edge, edge)
-        _multiply(adjoints[start:end, first:stop], packed, out[first:stop], edge, True)
+        for row in range(first, stop, across):
+            last = min(row + across, stop)
+            columns = adjoints[start:end, row:last]
+            if len(packed) > _FEW:
+                fill_panels(columns, panel, edge, edge)
+                columns = panel[0, : end - start, 0:across]
+            _multiply(columns, packed, out[row:last], edge, True)
 
 
 @compiled
