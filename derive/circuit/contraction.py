@@ -56,8 +56,8 @@ def _lines(length: int, blocks: Sequence[Block], nets: Iterable[Iterable[Sequenc
                 sides.setdefault((u, v), [0] * 4)[side ^ 1] = number
     held: dict[Point, int] = {}
     for number, block in enumerate(blocks, start=1):
-        for x in range(block.x - block.reach_x, block.x + block.reach_x + 1):
-            for y in range(block.y - block.reach_y, block.y + block.reach_y + 1):
+        for x in range(block.left, block.right + 1):
+            for y in range(block.top, block.bottom + 1):
                 held[x, y] = number
     lines: list[_Line] = [{} for _ in range(length)]
     for x, y in sorted({*sides, *held}):

@@ -5,6 +5,7 @@ Placements come from a search with an estimate; the few best are routed, and wha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from derive.circuit.model import Diagram, Kind, Node, Wire
 from derive.circuit.routing import DOWN, RIGHT, UP, Block, Net, Router, Sink
 from derive.circuit.routing import Point as Spot
 from derive.circuit.rows import Rows, candidates
-from derive.circuit.scene import Box, Polyline, Scene, straightened
+from derive.circuit.scene import Box, Extent, Polyline, Scene, exit_of, straightened
 
 PITCH = 8.0
 """Pixels between two lines of the grid."""
@@ -22,14 +23,7 @@ PITCH = 8.0
 _CIRCLE, _LOSS = 20.0, 28.0
 _BOX_HEIGHT = 24.0
 _MARGIN = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How wide the texts of a node are in pixels: its operation and its variable."""
-
-    symbol: float
-    label: float
+_FINISHED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +37,7 @@ class _Shape:
     reach_y: int
     left: tuple[int, ...]
     vertical: bool
+    extent: Extent
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +54,18 @@ class _Grid:
 def lay_out(diagram: Diagram, extents: Mapping[str, Extent], steps: int = 2) -> Scene:
     """The best layout that was found for `diagram`; the same bytes for the same diagram and extents."""
     shapes = {node.id: _shape(node, len(diagram.into[node.id]), extents[node.id]) for node in diagram.nodes}
-    column, top = columns(diagram), spines(diagram)
-    best: tuple[float, Scene] | None = None
-    found = candidates(diagram, column, top)
-    for room in (0, 4, 10, 20):
-        for rows in found:
-            made = _try(diagram, shapes, column, rows, top, room, steps)
-            if made and (best is None or made[0] < best[0]):
-                best = made
-        if best:
-            return best[1]
+    top = spines(diagram)
+    for room in (0, 4, 12, 24):
+        routed = []
+        for column in columns(diagram, top):
+            for rows in candidates(diagram, column, top):
+                attempt = _Attempt(diagram, shapes, column, rows, top, room)
+                if attempt.routed:
+                    routed.append(attempt)
+        if routed:
+            routed.sort(key=lambda attempt: attempt.router.cost)
+            scenes = [attempt.finish(steps) for attempt in routed[:_FINISHED]]
+            return min(scenes, key=lambda pair: pair[0])[1]
     raise RuntimeError(f"no way was found for a wire of the circuit with the nodes {', '.join(shapes)}")
 
 
@@ -76,23 +73,23 @@ def _shape(node: Node, inputs: int, extent: Extent) -> _Shape:
     """The size of a node and its ports."""
     if node.kind is Kind.INPUT:
         width = _odd(extent.label + 14, 5)
-        return _Shape(width * PITCH, _BOX_HEIGHT, 0, (width + 1) // 2, 2, (0,), False)
+        return _Shape(width * PITCH, _BOX_HEIGHT, 0, (width + 1) // 2, 2, (0,), False, extent)
     if node.kind is Kind.LOSS:
-        return _Shape(_LOSS, _LOSS, 0, 2, 2, (0,), True)
+        return _Shape(_LOSS, _LOSS, 0, 2, 2, (0,), True, extent)
     named = node.variable is not None
     across = node.kind is not Kind.SUM and (not named or node.carried or node.kind is Kind.OPERATOR)
     rows = max(1, inputs - 2) if across else inputs
     if not named and rows == 1 and extent.symbol <= _CIRCLE - 5:
-        return _Shape(_CIRCLE, _CIRCLE, 0, 2, 2, (0,), across)
+        return _Shape(_CIRCLE, _CIRCLE, 0, 2, 2, (0,), across, extent)
     lines = max(3, rows + (rows + 1) % 2)
     left = (0,) if rows == 1 else tuple(range(-(lines // 2), lines // 2 + 1))
     badge = max(18.0, extent.symbol + 8) if named else 0.0
     width = _odd(badge + extent.label + 12, 7) if named else _odd(extent.symbol + 12, 3)
     height = _BOX_HEIGHT + (lines - 3) * PITCH
-    drawn = width * PITCH if named else extent.symbol + 12
+    drawn = width * PITCH if named else 2.0 * math.ceil(extent.symbol / 2 + 6)
     if not named and lines == 3:
         height = _CIRCLE
-    return _Shape(drawn, height, badge, (width + 1) // 2, (lines + 1) // 2, left, across)
+    return _Shape(drawn, height, badge, (width + 1) // 2, (lines + 1) // 2, left, across, extent)
 
 
 def _odd(pixels: float, least: int) -> int:
@@ -101,26 +98,45 @@ def _odd(pixels: float, least: int) -> int:
     return units + (units + 1) % 2
 
 
-def _try(
-    diagram: Diagram,
-    shapes: Mapping[str, _Shape],
-    column: Mapping[str, int],
-    rows: Rows,
-    top: Mapping[str, Sequence[Wire]],
-    room: int,
-    steps: int,
-) -> tuple[float, Scene] | None:
-    """The scene of one placement and its cost; None where a wire finds no way."""
-    grid = _grid(diagram, shapes, column, rows, room)
-    blocks = [Block(grid.x[node], grid.y[node], shape.reach_x, shape.reach_y) for node, shape in shapes.items()]
-    nets, first = _nets(diagram, shapes, grid, top)
-    router = Router(grid.width, grid.height, blocks, nets)
-    if not router.route(first):
-        return None
-    paths = dict(router.paths())
-    grid = _contracted(grid, blocks, nets, paths)
-    scene = _scene(diagram, shapes, grid, paths, tuple(top), steps)
-    return _cost(scene, nets, paths), scene
+class _Attempt:
+    """One placement on a grid with room, and its wires; `routed` is false where one finds no way."""
+
+    def __init__(
+        self,
+        diagram: Diagram,
+        shapes: Mapping[str, _Shape],
+        column: Mapping[str, int],
+        rows: Rows,
+        top: Mapping[str, Sequence[Wire]],
+        room: int,
+    ) -> None:
+        self._diagram, self._shapes, self._top = diagram, shapes, top
+        self._grid = _grid(diagram, shapes, column, rows, room)
+        self._nets, first = _nets(diagram, shapes, self._grid, top)
+        self._blocks = _blocks(shapes, self._grid)
+        self.router = Router(self._grid.width, self._grid.height, self._blocks, self._nets)
+        self.routed = self.router.route(first)
+
+    def finish(self, steps: int) -> tuple[float, Scene]:
+        """The scene, made better and compact, and what it costs."""
+        self.router.improve()
+        paths = dict(self.router.paths())
+        rails = [Block(0, y - 1, 0, y) for y in self._grid.rail.values()]
+        grid = _contracted(self._grid, [*self._blocks, *rails], self._nets, paths)
+        scene = _scene(self._diagram, self._shapes, grid, paths, tuple(self._top), steps)
+        return _cost(scene, self._nets, paths), scene
+
+
+def _blocks(shapes: Mapping[str, _Shape], grid: _Grid) -> list[Block]:
+    return [
+        Block(
+            grid.x[node] - shape.reach_x,
+            grid.y[node] - shape.reach_y,
+            grid.x[node] + shape.reach_x,
+            grid.y[node] + shape.reach_y,
+        )
+        for node, shape in shapes.items()
+    ]
 
 
 def _grid(
@@ -133,7 +149,7 @@ def _grid(
     for at in range(last + 2):
         sinks = {(wire.source, wire.lag) for wire in diagram.wires if column[wire.target] == at}
         sources = {wire.source for wire in diagram.wires if column[wire.source] == at - 1 and not wire.lag}
-        tracks[at] += min(len(sinks) + len(sources), 10)
+        tracks[at] += min(len(sinks) + len(sources), 8)
     x, position = {}, _MARGIN
     for at in range(last + 1):
         position += tracks[at] + reach[at] if at else reach[at] + 1
@@ -188,7 +204,7 @@ def _nets(
 
 
 def _exit(state: str, grid: _Grid) -> Sink:
-    return Sink(f"exit-{state}", (((grid.width - 1, grid.rail[state]), RIGHT),))
+    return Sink(exit_of(state), (((grid.width - 1, grid.rail[state]), RIGHT),))
 
 
 def _ports(node: str, shapes: Mapping[str, _Shape], grid: _Grid, only_left: bool) -> tuple[tuple[Spot, int], ...]:
@@ -223,7 +239,7 @@ def _contracted(
 
 def _turned(block: Block, across: Sequence[int]) -> Block:
     """A block with x and y exchanged, at its new column."""
-    return Block(block.y, across[block.x], block.reach_y, block.reach_x)
+    return Block(block.top, across[block.left], block.bottom, across[block.right])
 
 
 def _scene(
@@ -235,18 +251,18 @@ def _scene(
     steps: int,
 ) -> Scene:
     boxes = {
-        node: Box(grid.x[node] * PITCH, grid.y[node] * PITCH, shape.width, shape.height, shape.badge)
+        node: Box(grid.x[node] * PITCH, grid.y[node] * PITCH, shape.width, shape.height, shape.badge, shape.extent)
         for node, shape in shapes.items()
     }
     wires = {}
     for wire in diagram.wires:
         line = _pixels(paths[wire.id])
-        start = line[0] if wire.lag else (boxes[wire.source].x + boxes[wire.source].width / 2, line[0][1])
+        start = line[0] if wire.lag else (boxes[wire.source].right, line[0][1])
         wires[wire.id] = straightened((start, *line, _edge(boxes[wire.target], line[-2], line[-1])))
     exits = {}
     for state in diagram.states:
-        line = _pixels(paths[f"exit-{state}"])
-        exits[state] = straightened(((boxes[state].x + boxes[state].width / 2, line[0][1]), *line))
+        line = _pixels(paths[exit_of(state)])
+        exits[state] = straightened(((boxes[state].right, line[0][1]), *line))
     return Scene(
         diagram,
         (grid.width - 1) * PITCH,
@@ -269,14 +285,14 @@ def _edge(box: Box, before: tuple[float, float], end: tuple[float, float]) -> tu
     """Where a wire that comes straight from `before` through `end` meets the edge of a node."""
     if before[1] == end[1]:
         return box.left, end[1]
-    return end[0], box.top if before[1] < end[1] else box.top + box.height
+    return end[0], box.top if before[1] < end[1] else box.bottom
 
 
 def _dots(diagram: Diagram, paths: Mapping[str, Sequence[Spot]]) -> tuple[tuple[float, float], ...]:
     """The points where the wires of one net part: they have three neighbours or four."""
     nets: dict[tuple[str, int], dict[Spot, set[Spot]]] = {}
     ways = [((wire.source, wire.lag), paths[wire.id]) for wire in diagram.wires]
-    ways += [((state, 0), paths[f"exit-{state}"]) for state in diagram.states]
+    ways += [((state, 0), paths[exit_of(state)]) for state in diagram.states]
     for net, path in ways:
         beside = nets.setdefault(net, {})
         for a, b in zip(path, path[1:], strict=False):

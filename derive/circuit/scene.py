@@ -16,14 +16,36 @@ Polyline = tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How wide the texts of a node are in pixels: its operation and its variable."""
+
+    symbol: float
+    label: float
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
-    """The place of a node: its centre, and its size; `badge` is how much of the width the operation takes."""
+    """The place of a node: its centre, and its size; `badge` is how much of the width the operation takes.
+
+    `extent` is the room that its texts need.
+    """
 
     x: float
     y: float
     width: float
     height: float
     badge: float
+    extent: Extent
+
+    @property
+    def right(self) -> float:
+        """The right edge."""
+        return self.x + self.width / 2
+
+    @property
+    def bottom(self) -> float:
+        """The lower edge."""
+        return self.y + self.height / 2
 
     @property
     def left(self) -> float:
@@ -34,6 +56,19 @@ class Box:
     def top(self) -> float:
         """The upper edge."""
         return self.y - self.height / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of wires without a join: its corners, and the wires and exits that lie on it.
+
+    `matrix` is true where a matrix waits at the end of all of them; `ends` where an arrow stands at its end.
+    """
+
+    line: Polyline
+    wires: tuple[str, ...]
+    matrix: bool
+    ends: bool
 
 
 @dataclass(frozen=True)
@@ -67,9 +102,51 @@ class Scene:
         return straightened((*shifted(self.exits[wire.source], self.width * (step - 1)), *here))
 
     @cached_property
-    def bends(self) -> int:
-        """The number of corners of all wires."""
-        return sum(len(line) - 2 for line in (*self.wires.values(), *self.exits.values()))
+    def pieces(self) -> tuple[Piece, ...]:
+        """All wires and exits of one step, cut at the dots: each piece is drawn once."""
+        matrices = {wire.id: wire.matrix for wire in self.diagram.wires}
+        for state in self.diagram.states:
+            carried = [wire.matrix for wire in self.diagram.wires if wire.source == state and wire.lag]
+            matrices[exit_of(state)] = all(carried)
+        found: dict[Polyline, list[str]] = {}
+        last: set[Polyline] = set()
+        for wire in self.diagram.wires:
+            parts = _parted(self.wires[wire.id], self.dots)
+            last.add(parts[-1])
+            for part in parts:
+                found.setdefault(part, []).append(wire.id)
+        for state, line in self.exits.items():
+            for part in _parted(line, self.dots):
+                found.setdefault(part, []).append(exit_of(state))
+        return tuple(
+            Piece(line, tuple(wires), all(matrices[wire] for wire in wires), line in last)
+            for line, wires in found.items()
+        )
+
+
+def exit_of(state: str) -> str:
+    """The name of the way from a state's node to the next step."""
+    return f"exit-{state}"
+
+
+def _parted(line: Polyline, dots: tuple[Point, ...]) -> list[Polyline]:
+    """A polyline cut at every dot on it."""
+    parts: list[Polyline] = []
+    current = [line[0]]
+    for start, end in zip(line, line[1:], strict=False):
+        inside = [dot for dot in dots if dot not in (start, end) and between(dot, start, end)]
+        inside.sort(key=lambda dot: abs(dot[0] - start[0]) + abs(dot[1] - start[1]))
+        for point in (*inside, end):
+            current.append(point)
+            if point in dots and point != line[-1]:
+                parts.append(tuple(current))
+                current = [point]
+    return [*parts, tuple(current)]
+
+
+def between(point: Point, start: Point, end: Point) -> bool:
+    """Whether a point lies on a horizontal or vertical segment, its ends included."""
+    return all(min(a, b) <= value <= max(a, b) for value, a, b in zip(point, start, end, strict=True))
 
 
 def shifted(line: Polyline, by: float) -> Polyline:
