@@ -79,7 +79,7 @@ def _shape(node: Node, inputs: int, extent: Extent) -> _Shape:
     named = node.variable is not None
     across = node.kind is not Kind.SUM and (not named or node.carried or node.kind is Kind.OPERATOR)
     rows = max(1, inputs - 2) if across else inputs
-    if not named and rows == 1 and extent.symbol <= _CIRCLE - 5:
+    if not named and rows == 1 and extent.symbol <= _CIRCLE - 3:
         return _Shape(_CIRCLE, _CIRCLE, 0, 2, 2, (0,), across, extent)
     lines = max(3, rows + (rows + 1) % 2)
     left = (0,) if rows == 1 else tuple(range(-(lines // 2), lines // 2 + 1))

@@ -67,6 +67,9 @@ class _Search:
         for wire in diagram.wires:
             nets.setdefault((wire.source, wire.lag), []).append(wire.target)
         self._nets = [(source, lag, targets) for (source, lag), targets in nets.items()]
+        self._losses = {
+            wire.source: wire.target for wire in diagram.wires if diagram.node[wire.target].kind is Kind.LOSS
+        }
 
     def anneal(self, random: Random) -> list[tuple[float, Rows]]:
         """Placements that one run of annealing found best, one from each of its last stages."""
@@ -191,6 +194,9 @@ class _Search:
             if state not in self._top:
                 total += 0.5 * abs(rail[state] - at[state])
                 behind = (1 << last) - (1 << (column[state] + 1))
+                if (loss := self._losses.get(state)) and at[loss] == at[state]:
+                    # The state's own loss hinders nothing: the rail parts before it.
+                    behind &= ~(1 << column[loss])
                 total += 1.0 if filled.get(at[state], 0) & behind else 0.0
         return total
 

@@ -104,6 +104,11 @@ def width(pieces: Sequence[Run], size: float) -> float:
     return total
 
 
+def tall(text: str) -> bool:
+    """Whether an accent over `text` must stand over a capital or a letter with an ascender."""
+    return any(_plain(char) not in "acegmnopqrsuvwxyz" for char in text)
+
+
 def _sequence(tokens: list[str], font: str, level: int) -> Iterator[Run]:
     """The runs up to the end or a closing brace."""
     script = 0
@@ -174,11 +179,20 @@ def _greek(index: int, font: str, *, capital: bool) -> str:
     return chr(first + index + (0 if capital else 26))
 
 
+def _plain(char: str) -> str:
+    """The Latin letter that a mathematical letter stands for; for a Greek one, a letter of its width and height."""
+    code = ord(char)
+    if 0x1D400 <= code < 0x1D6A8:
+        place = (code - 0x1D400) % 52
+        return chr(place + ord("A")) if place < 26 else chr(place - 26 + ord("a"))
+    if 0x1D6A8 <= code < 0x1D7FF:
+        return "D" if (code - 0x1D6A8) % 58 < 26 else "n"
+    return char
+
+
 def _em(char: str) -> float:
     """The width of a character in units of the size of its font, roughly."""
-    if 0x1D400 <= ord(char) < 0x1D7FF:
-        place = (ord(char) - 0x1D400) % 52 if ord(char) < 0x1D6A8 else 30
-        char = chr(place + 65) if place < 26 else chr(place + 71)
+    char = _plain(char)
     if char in "ijlI.,:;|'′\u2009":
         return 0.34
     if char in "frst()[]/ℎ":
