@@ -82,7 +82,7 @@ def spines(diagram: Diagram) -> Mapping[str, tuple[Wire, ...]]:
 
 def _shortest(state: str, wires: list[Wire]) -> tuple[Wire, ...]:
     """The way with the fewest wires from the state's last value to its node; empty where there is none."""
-    queue = deque((wire,) for wire in wires if wire.source == state and wire.lag == 1)
+    queue: deque[tuple[Wire, ...]] = deque((wire,) for wire in wires if (wire.source, wire.lag) == (state, 1))
     seen: set[str] = set()
     while queue:
         way = queue.popleft()

@@ -47,7 +47,7 @@ def _touched(scene: Scene) -> dict[str, tuple[str, ...]]:
 
 
 def _segments(line: Polyline) -> Iterator[_Segment]:
-    yield from zip(line, line[1:], strict=False)
+    yield from itertools.pairwise(line)
 
 
 def _boxes(scene: Scene) -> Iterator[str]:
@@ -120,9 +120,7 @@ def _within_nets(scene: Scene) -> Iterator[str]:
         if nets[a] != nets[b]:
             continue
         steps = [_walk(first), _walk(second)]
-        shared = next(
-            (index for index, (p, q) in enumerate(zip(*steps, strict=False)) if p != q), min(map(len, steps))
-        )
+        shared = next((index for index, (p, q) in enumerate(zip(*steps, strict=False)) if p != q), min(map(len, steps)))
         if shared == 0:
             yield f"the wires {a} and {b} of one value begin apart"
         elif steps[0][shared - 1] not in scene.dots:

@@ -7,6 +7,7 @@ Two nets never share a segment, meet at right angles alone, and never where one 
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -176,7 +177,7 @@ class Router:
         mark = net + 1
         self._corner[points[0]] = self._corner[points[-1]] = mark
         before = 0
-        for point, following in zip(points, points[1:], strict=False):
+        for point, following in itertools.pairwise(points):
             step = following - point
             layer = self._across if abs(step) == 1 else self._down
             layer[point] = layer[following] = mark
@@ -263,7 +264,7 @@ class Router:
         while came[states[-1]] >= 0:
             states.append(came[states[-1]])
         points = [state >> 2 for state in reversed(states)]
-        for before, point in zip(points, points[1:], strict=False):
+        for before, point in itertools.pairwise(points):
             tree[point] = before
         if tree[points[0]] >= 0:
             # The way leaves the tree here: no other wire may touch the join.

@@ -5,6 +5,7 @@ All steps are alike: step n is the same, `width * n` to the right.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,15 @@ from derive.circuit.model import Diagram, Wire
 
 Point = tuple[float, float]
 Polyline = tuple[Point, ...]
+
+MARGIN = 14.0
+"""Pixels that the rails reach out of the first step and of the last."""
+
+Marks = Mapping[tuple[str, int], str]
+"""What a wire or exit, by its name and the step in which it ends, is marked as.
+
+"route" is a way that errors take, "factor" brings what it is multiplied by, "known" is inside an adjoint already.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +101,46 @@ class Scene:
     highway: tuple[str, ...]
     steps: int
 
-    def polyline(self, wire: Wire, step: int) -> Polyline:
-        """The corners of a wire that ends in `step`, in the coordinates of step 0.
+    def polyline(self, name: str, step: int) -> Polyline:
+        """The corners of a wire that ends in `step`, or of an exit that leaves it, in the coordinates of step 0.
 
-        What comes from the step before is followed from its node, where that step is drawn.
+        What comes from the step before is followed from its node, or from the margin where that step is not drawn; the
+        exit of the last step leads into the margin.
         """
-        here = shifted(self.wires[wire.id], self.width * step)
-        if not wire.lag or step == 0:
+        if name in self.leaving:
+            here = shifted(self.exits[self.leaving[name]], self.width * step)
+            tail = MARGIN if step == self.steps - 1 else 0.0
+            return straightened((*here, (here[-1][0] + tail, here[-1][1])))
+        here, wire = shifted(self.wires[name], self.width * step), self._wires[name]
+        if not wire.lag:
             return here
+        if step == 0:
+            return straightened(((here[0][0] - MARGIN, here[0][1]), *here))
         return straightened((*shifted(self.exits[wire.source], self.width * (step - 1)), *here))
+
+    @cached_property
+    def ways(self) -> tuple[str, ...]:
+        """The names of all wires and exits."""
+        return (*self._wires, *self.leaving)
+
+    def comes_by_matrices(self, state: str) -> bool:
+        """Whether the next step reads a state through matrices alone."""
+        return all(wire.matrix for wire in self.diagram.wires if wire.source == state and wire.lag)
+
+    @cached_property
+    def _wires(self) -> Mapping[str, Wire]:
+        return {wire.id: wire for wire in self.diagram.wires}
+
+    @cached_property
+    def leaving(self) -> Mapping[str, str]:
+        """The state that leaves the step by each exit."""
+        return {exit_of(state): state for state in self.diagram.states}
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
         """All wires and exits of one step, cut at the dots: each piece is drawn once."""
         matrices = {wire.id: wire.matrix for wire in self.diagram.wires}
-        for state in self.diagram.states:
-            carried = [wire.matrix for wire in self.diagram.wires if wire.source == state and wire.lag]
-            matrices[exit_of(state)] = all(carried)
+        matrices |= {exit_of(state): self.comes_by_matrices(state) for state in self.diagram.states}
         found: dict[Polyline, list[str]] = {}
         last: set[Polyline] = set()
         for wire in self.diagram.wires:
@@ -133,7 +166,7 @@ def _parted(line: Polyline, dots: tuple[Point, ...]) -> list[Polyline]:
     """A polyline cut at every dot on it."""
     parts: list[Polyline] = []
     current = [line[0]]
-    for start, end in zip(line, line[1:], strict=False):
+    for start, end in itertools.pairwise(line):
         inside = [dot for dot in dots if dot not in (start, end) and between(dot, start, end)]
         inside.sort(key=lambda dot: abs(dot[0] - start[0]) + abs(dot[1] - start[1]))
         for point in (*inside, end):

@@ -34,12 +34,12 @@ _SIGNS = {
     "times": "×",
     "pm": "±",
     "cdot": "·",
-    "top": "⊤",
+    "top": "\u22a4",
     "sqrt": "√",
     "infty": "∞",
-    "ell": "ℓ",
-    "prime": "′",
-    "ast": "∗",
+    "ell": "\u2113",
+    "prime": "\u2032",
+    "ast": "\u2217",
     "star": "⋆",
     ",": "\u2009",
 }
@@ -69,7 +69,7 @@ class Run:
     back: bool = False
 
 
-class _Unknown(Exception):
+class _UnknownError(Exception):
     """A command that is not understood."""
 
 
@@ -82,7 +82,7 @@ def runs(latex: str) -> tuple[Run, ...] | None:
     ]
     try:
         found = list(_sequence(tokens, "italic", 0))
-    except (_Unknown, IndexError):
+    except (_UnknownError, IndexError):
         return None
     joined: list[Run] = []
     for run in found:
@@ -119,7 +119,7 @@ def _sequence(tokens: list[str], font: str, level: int) -> Iterator[Run]:
         if token in "^_":
             sign = 1 if token == "^" else -1
             if level:
-                raise _Unknown
+                raise _UnknownError
             # A second script of one base stands over the first.
             for index, run in enumerate(_argument(tokens, font, sign)):
                 yield replace(run, back=index == 0 and script == -sign)
@@ -146,7 +146,9 @@ def _item(token: str, tokens: list[str], font: str, level: int) -> Iterator[Run]
         yield from _argument(tokens, "bold italic" if inner == "italic" and "bold" in font else inner, level)
     elif command in ACCENTS:
         inside = list(_argument(tokens, font, level))
-        yield replace(inside[0], accent=ACCENTS[command], text="".join(run.text for run in inside if run.level == level))
+        yield replace(
+            inside[0], accent=ACCENTS[command], text="".join(run.text for run in inside if run.level == level)
+        )
         yield from (run for run in inside if run.level != level)
     elif command in _SIGNS:
         yield Run(_SIGNS[command], level)
@@ -157,17 +159,17 @@ def _item(token: str, tokens: list[str], font: str, level: int) -> Iterator[Run]
     elif command in _CAPITALS:
         yield Run(_greek(_CAPITALS[command], font, capital=True), level)
     else:
-        raise _Unknown
+        raise _UnknownError
 
 
 def _letter(char: str, font: str) -> str:
     """A letter in the mathematical alphabet of a font."""
     if char == "-":
-        return "−"
+        return "\u2212"
     if not (char.isascii() and char.isalpha()) or font == "upright":
         return char
     if font == "italic" and char == "h":
-        return "ℎ"
+        return "\u210e"
     first = {"bold": 0x1D400, "italic": 0x1D434, "bold italic": 0x1D468}[font]
     return chr(first + ord(char) - (ord("A") if char.isupper() else ord("a") - 26))
 
@@ -193,12 +195,12 @@ def _plain(char: str) -> str:
 def _em(char: str) -> float:
     """The width of a character in units of the size of its font, roughly."""
     char = _plain(char)
-    if char in "ijlI.,:;|'′\u2009":
+    if char in "ijlI.,:;|'\u2032\u2009":
         return 0.34
-    if char in "frst()[]/ℎ":
+    if char in "frst()[]/\u210e":
         return 0.44
     if char in "mwMW⊙":
         return 0.9
-    if char.isupper() or char in "+−=×÷±→√":
+    if char.isupper() or char in "+\u2212=×÷±→√":
         return 0.76
     return 0.56

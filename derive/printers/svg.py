@@ -1,8 +1,8 @@
 """A circuit as SVG: a fragment for a page, which gives the colours, or a picture that stands alone.
 
-Every node has the id `n-<node>-<step>`. The circuit itself is drawn in pieces, each once. Over it lies every wire, whole
-and hidden, as a group with `data-wire` and `data-step`: a page marks a way through the circuit by giving its wires one
-of the classes `route`, `factor` or `known`, and the rest fades where the circuit itself has the class `dim`.
+Every node has the id `n-<node>-<step>`. The circuit itself is drawn in pieces, each once. Over it lies every wire,
+whole and hidden, as a group with `data-wire` and `data-step`: a page marks a way through the circuit by giving its
+wires one of the classes `route`, `factor` or `known`, and the rest fades where the circuit itself has the class `dim`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from derive.circuit.model import Kind, Node
-from derive.circuit.scene import Box, Polyline, Scene, exit_of, shifted, straightened
+from derive.circuit.scene import MARGIN, Box, Marks, Polyline, Scene, exit_of, shifted
 from derive.equations.model import Equations
 from derive.printers.chart import LABEL, label_size, node_runs, symbol_runs, symbol_size
 from derive.printers.labels import ACCENTS, SCRIPT, Run, runs, tall, width
 from derive.printers.notation import Notation
 
 _RIGHT, _TOP, _BOTTOM = 40.0, 26.0, 4.0
-_STUB, _RAIL = 12.0, 11.0
+_RAIL = 11.0
 _RADIUS = 5.0
 _DOT = 2.2
 _HEAD = (7.0, 3.0)
@@ -106,15 +106,15 @@ _RULES = """\
 """
 
 
-def svg(scene: Scene, equations: Equations, prefix: str = "") -> str:
+def svg(scene: Scene, equations: Equations, prefix: str = "", marks: Marks | None = None) -> str:
     """The fragment; `prefix` begins all its ids, so that a page may hold several circuits."""
-    return "\n".join(_lines(scene, equations, prefix, "")) + "\n"
+    return "\n".join(_lines(scene, equations, prefix, marks or {}, "")) + "\n"
 
 
-def standalone(scene: Scene, equations: Equations) -> str:
+def standalone(scene: Scene, equations: Equations, marks: Marks | None = None) -> str:
     """The picture with its colours, light and dark as the reader's system wants."""
     style = f"<style>\n{style_sheet()}</style>"
-    return "\n".join(_lines(scene, equations, "", style)) + "\n"
+    return "\n".join(_lines(scene, equations, "", marks or {}, style)) + "\n"
 
 
 def style_sheet() -> str:
@@ -126,13 +126,13 @@ def style_sheet() -> str:
     )
 
 
-def _lines(scene: Scene, equations: Equations, prefix: str, style: str) -> Iterator[str]:
+def _lines(scene: Scene, equations: Equations, prefix: str, marks: Marks, style: str) -> Iterator[str]:
     across, height = scene.width * scene.steps, scene.height
     labels = {state: _before(equations, state) for state in scene.rails}
-    left = max((width(label, _RAIL) for label in labels.values()), default=0.0) + _STUB + 10
+    left = max((width(label, _RAIL) for label in labels.values()), default=0.0) + MARGIN + 10
     view = f"{_n(-left)} {_n(-_TOP)} {_n(left + across + _RIGHT)} {_n(_TOP + height + _BOTTOM)}"
     yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="circuit" viewBox="{view}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="circuit{" dim" if marks else ""}" viewBox="{view}" role="img" '
         f'aria-labelledby="{prefix}circuit-title {prefix}circuit-desc">'
     )
     yield f'<title id="{prefix}circuit-title">Circuit of {escape(equations.title or equations.name)}</title>'
@@ -144,13 +144,13 @@ def _lines(scene: Scene, equations: Equations, prefix: str, style: str) -> Itera
         yield (
             f'<rect class="panel" x="{_n(x + 3)}" y="0" width="{_n(scene.width - 6)}" height="{_n(height)}" rx="10"/>'
         )
-        ahead = f" + {step}" if step else ""
-        yield f'<text class="title" x="{_n(x + 14)}" y="-8">time step <tspan font-style="italic">t</tspan>{ahead}</text>'
+        name = f'<tspan font-style="italic">t</tspan>{f" + {step}" if step else ""}'
+        yield f'<text class="title" x="{_n(x + 14)}" y="-8">time step {name}</text>'
     yield from _pieces(scene)
     for state, y in scene.rails.items():
-        yield from _text(labels[state], -_STUB - 4 - width(labels[state], _RAIL), y + 4, _RAIL, "")
+        yield from _text(labels[state], -MARGIN - 4 - width(labels[state], _RAIL), y + 4, _RAIL, "")
         yield f'<text x="{_n(across + 19)}" y="{_n(y + 3)}">…</text>'
-    yield from _wires(scene)
+    yield from _wires(scene, marks)
     for step in range(scene.steps):
         for node in scene.diagram.nodes:
             yield from _node(scene, equations, node, step, prefix)
@@ -171,16 +171,16 @@ def description(scene: Scene) -> str:
 
 def _before(equations: Equations, state: str) -> tuple[Run, ...]:
     """The label of a rail: the value of the step before."""
-    return runs(Notation(equations).value(state, -1)) or (Run(state), Run("(t−1)", 1))
+    return runs(Notation(equations).value(state, -1)) or (Run(state), Run("(t\u22121)", 1))
 
 
 def _pieces(scene: Scene) -> Iterator[str]:
     """The circuit itself: every piece, the stubs at both borders, and the dots."""
     end = scene.width * scene.steps
     for state, y in scene.rails.items():
-        matrix = all(wire.matrix for wire in scene.diagram.wires if wire.source == state and wire.lag)
-        yield from _drawn(((-_STUB, y), (0.0, y)), "piece", matrix, head=False)
-        yield from _drawn(((end, y), (end + 14, y)), "piece", matrix, head=True)
+        matrix = scene.comes_by_matrices(state)
+        yield from _drawn(((-MARGIN, y), (0.0, y)), "piece", matrix, head=False)
+        yield from _drawn(((end, y), (end + MARGIN, y)), "piece", matrix, head=True)
     for step in range(scene.steps):
         for piece in scene.pieces:
             yield from _drawn(shifted(piece.line, scene.width * step), "piece", piece.matrix, head=piece.ends)
@@ -188,22 +188,14 @@ def _pieces(scene: Scene) -> Iterator[str]:
             yield f'<circle class="dot" cx="{_n(x)}" cy="{_n(y)}" r="{_n(_DOT)}"/>'
 
 
-def _wires(scene: Scene) -> Iterator[str]:
+def _wires(scene: Scene, marks: Marks) -> Iterator[str]:
     """Every wire and exit from end to end, to be marked."""
     for step in range(scene.steps):
-        lines = {wire.id: scene.polyline(wire, step) for wire in scene.diagram.wires}
-        if not step:
-            for wire in scene.diagram.wires:
-                if wire.lag:
-                    lines[wire.id] = straightened(((-_STUB, lines[wire.id][0][1]), *lines[wire.id]))
-        for state in scene.diagram.states:
-            line = shifted(scene.exits[state], scene.width * step)
-            tail = 14.0 if step == scene.steps - 1 else 0.0
-            lines[exit_of(state)] = straightened((*line, (line[-1][0] + tail, line[-1][1])))
-        for wire, line in lines.items():
-            head = not wire.startswith("exit") or step == scene.steps - 1
-            yield f'<g class="wire" data-wire="{wire}" data-step="{step}">'
-            yield from _drawn(line, "", False, head)
+        for name in scene.ways:
+            mark = marks.get((name, step))
+            yield f'<g class="wire{f" {mark}" if mark else ""}" data-wire="{name}" data-step="{step}">'
+            inner = name in scene.leaving and step < scene.steps - 1
+            yield from _drawn(scene.polyline(name, step), "", False, head=not inner)
             yield "</g>"
 
 

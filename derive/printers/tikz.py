@@ -6,12 +6,13 @@ group; `\resizebox` makes it as wide as the text.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 from derive.circuit.model import Kind, Node
-from derive.circuit.scene import Box, Piece, Polyline, Scene, shifted, straightened
+from derive.circuit.scene import MARGIN, Box, Marks, Polyline, Scene, shifted, straightened
 from derive.equations.model import Equations
-from derive.printers.chart import node_latex, symbol_runs
+from derive.printers.chart import WORD, node_latex, symbol_runs, symbol_size
 from derive.printers.notation import Notation
 
 PACKAGES = ("amsmath", "xcolor", "tikz")
@@ -34,21 +35,27 @@ COLOURS = {
     "inputfill": "FFFFFF",
     "loss": "C9403A",
     "lossfill": "FDECEB",
+    "route": "7A2BDC",
+    "factor": "B07A1E",
+    "known": "A67AE0",
 }
 
-_UNIT = 0.8
+_UNIT = 0.74
 _RADIUS = 4.0
 _STYLES = (
     r"every node/.style={inner sep=0pt, outer sep=0pt, font=\small, text=circuitink}",
     "piece/.style={circuitwire, line width=0.6bp}",
     "matrix/.style={circuitmatrix}",
     "head/.style={-{Stealth[length=5bp, width=4bp]}}",
+    "route/.style={circuitroute, line width=1.8bp}",
+    "factor/.style={circuitfactor, line width=1.4bp}",
+    "known/.style={circuitknown, line width=1bp, dashed}",
 )
 
 
-def tikz(scene: Scene, equations: Equations) -> str:
-    """The picture, as wide as the text."""
-    return "\n".join(_lines(scene, equations)) + "\n"
+def tikz(scene: Scene, equations: Equations, marks: Marks | None = None) -> str:
+    """The picture, as wide as the text; `marks` draws some of its wires in colour."""
+    return "\n".join(_lines(scene, equations, marks or {})) + "\n"
 
 
 def colour_definitions(colours: Iterable[str] = COLOURS) -> Iterator[str]:
@@ -57,7 +64,7 @@ def colour_definitions(colours: Iterable[str] = COLOURS) -> Iterator[str]:
         yield rf"\definecolor{{circuit{name}}}{{HTML}}{{{COLOURS[name]}}}%"
 
 
-def _lines(scene: Scene, equations: Equations) -> Iterator[str]:
+def _lines(scene: Scene, equations: Equations, marks: Marks) -> Iterator[str]:
     yield r"\begingroup"
     yield from colour_definitions()
     yield r"\resizebox{\textwidth}{!}{%"
@@ -65,16 +72,19 @@ def _lines(scene: Scene, equations: Equations) -> Iterator[str]:
     notation = Notation(equations)
     for step in range(scene.steps):
         x = scene.width * step
-        yield (
-            rf"\fill[circuitpanel, rounded corners=6bp] {_at(x + 3, 0)} rectangle {_at(x + scene.width - 3, scene.height)};"
-        )
+        corners = f"{_at(x + 3, 0)} rectangle {_at(x + scene.width - 3, scene.height)}"
+        yield rf"\fill[circuitpanel, rounded corners=6bp] {corners};"
         yield rf"\node[anchor=south west, circuitoperator] at {_at(x + 10, -4)} {{time step ${_step(step)}$}};"
     yield from _rails(scene, notation)
     for step in range(scene.steps):
         for piece in scene.pieces:
-            yield _piece(shifted(piece.line, scene.width * step), piece)
+            options = "piece" + (", matrix" if piece.matrix else "") + (", head" if piece.ends else "")
+            yield _drawn(shifted(piece.line, scene.width * step), options)
         for dot in shifted(scene.dots, scene.width * step):
             yield rf"\fill[circuitwire] {_at(*dot)} circle[radius=1.6bp];"
+    for (name, step), mark in marks.items():
+        inner = name in scene.leaving and step < scene.steps - 1
+        yield _drawn(scene.polyline(name, step), mark if inner else f"{mark}, head")
     for step in range(scene.steps):
         for node in scene.diagram.nodes:
             yield from _node(scene, equations, node, step)
@@ -89,19 +99,18 @@ def _step(step: int) -> str:
 def _rails(scene: Scene, notation: Notation) -> Iterator[str]:
     end = scene.width * scene.steps
     for state, y in scene.rails.items():
-        blue = ", matrix" if all(w.matrix for w in scene.diagram.wires if w.source == state and w.lag) else ""
-        yield rf"\node[anchor=east] at {_at(-16, y)} {{${notation.value(state, -1)}$}};"
-        yield rf"\draw[piece{blue}] {_at(-12, y)} -- {_at(0, y)};"
-        yield rf"\draw[piece{blue}, head] {_at(end, y)} -- {_at(end + 16, y)};"
-        yield rf"\node[anchor=west] at {_at(end + 20, y)} {{$\cdots$}};"
+        blue = ", matrix" if scene.comes_by_matrices(state) else ""
+        yield rf"\node[anchor=east] at {_at(-MARGIN - 4, y)} {{${notation.value(state, -1)}$}};"
+        yield rf"\draw[piece{blue}] {_at(-MARGIN, y)} -- {_at(0, y)};"
+        yield rf"\draw[piece{blue}, head] {_at(end, y)} -- {_at(end + MARGIN, y)};"
+        yield rf"\node[anchor=west] at {_at(end + MARGIN + 4, y)} {{$\cdots$}};"
 
 
-def _piece(line: Polyline, piece: Piece) -> str:
-    options = "piece" + (", matrix" if piece.matrix else "") + (", head" if piece.ends else "")
+def _drawn(line: Polyline, options: str) -> str:
     points = straightened(line)
     if len(points) > 2:
         # A corner cannot be rounder than half of the shortest run beside it.
-        shortest = min(abs(a - c) + abs(b - d) for (a, b), (c, d) in zip(points, points[1:], strict=False))
+        shortest = min(abs(a - c) + abs(b - d) for (a, b), (c, d) in itertools.pairwise(points))
         options += f", rounded corners={_n(min(_RADIUS, shortest * _UNIT / 2))}bp"
     return rf"\draw[{options}] {' -- '.join(_at(*point) for point in points)};"
 
@@ -115,12 +124,14 @@ def _node(scene: Scene, equations: Equations, node: Node, step: int) -> Iterator
     yield rf"\fill[{fill}] {shape};"
     if box.badge:
         badge = "circuitink" if node.carried and node.kind is Kind.OPERATOR else f"circuit{kind}"
-        corner = rf"{_at(x - box.width / 2 - 1, box.top - 1)} rectangle {_at(x - box.width / 2 + box.badge, box.bottom + 1)}"
+        corner = (
+            rf"{_at(x - box.width / 2 - 1, box.top - 1)} rectangle {_at(x - box.width / 2 + box.badge, box.bottom + 1)}"
+        )
         yield rf"\begin{{scope}}\clip {shape}; \fill[{badge}] {corner};\end{{scope}}"
     yield rf"\draw[{border}] {shape};"
     if node.symbol:
         middle = x - box.width / 2 + box.badge / 2 if box.badge else x
-        size = r"\scriptsize" if sum(len(run.text) for run in symbol_runs(node)) < 3 else r"\fontsize{5.5}{6}\selectfont"
+        size = r"\fontsize{5.5}{6}\selectfont" if symbol_size(symbol_runs(node)) == WORD else r"\scriptsize"
         colour = ", text=white" if box.badge else ""
         yield rf"\node[font={size}{colour}] at {_at(middle, box.y)} {{${node.symbol}$}};"
     label = node_latex(equations, node, step)
