@@ -15,7 +15,8 @@ Point = tuple[int, int]
 
 RIGHT, DOWN, LEFT, UP = range(4)
 
-_LENGTH, _BEND, _CROSSING = 10, 28, 36
+# Where all else is equal, a wire bends as far to the right as it can: that costs one for every line it bends before.
+_LENGTH, _BEND, _CROSSING = 1000, 2800, 3600
 _ATTEMPTS = 5
 
 
@@ -194,7 +195,7 @@ class Router:
         """The points of the cheapest way from the tree of the net to one of `ports`; none where there is no way."""
         if not ports:
             return []
-        mark, tree, steps = net + 1, self._parents[net], self._steps
+        mark, tree, steps, width = net + 1, self._parents[net], self._steps, self._width
         across, down, corner, blocked = self._across, self._down, self._corner, self._blocked
         best = [1 << 60] * (4 * self._size)
         came = [-1] * (4 * self._size)
@@ -230,7 +231,7 @@ class Router:
                     straight = False
             for turn in (direction,) if straight else (direction, (direction + 1) & 3, (direction + 3) & 3):
                 reached = 4 * following + turn
-                total = cost if turn == direction else cost + _BEND
+                total = cost if turn == direction else cost + _BEND + width - following % width
                 if total < best[reached]:
                     best[reached] = total
                     came[reached] = state
