@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import enum
 import math
 from dataclasses import dataclass
 
 from derive.circuit.scene import Point
 
 
+class Form(enum.Enum):
+    """What a name stands for: its value, its adjoint over all routes, or the error that the loss gives it directly."""
+
+    VALUE = "value"
+    ADJOINT = "adjoint"
+    ERROR = "error"
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name of the cell at t + `offset`, or its adjoint."""
+    """A name of the cell at t + `offset`; without a name, the step alone."""
 
     name: str
     offset: int = 0
-    adjoint: bool = False
+    form: Form = Form.VALUE
 
 
 @dataclass(frozen=True, slots=True)

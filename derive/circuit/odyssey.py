@@ -149,7 +149,8 @@ class _Chart:
             disc = Disc(*place, 0.1, Kind.INPUT.value)
             names = self._names(node, wire)
             anchor = "end" if place[0] < into.x else "middle"
-            self._items.append(Caption(place[0], place[1] + (4 if anchor == "end" else -4), names, anchor))
+            below = 4 if anchor == "end" else 15 if place[1] > into.y else -5
+            self._items.append(Caption(place[0], place[1] + below, names, anchor))
         self._items.append(Curve((disc.edge((into.x, into.y), 1.0), into.edge((disc.x, disc.y))), "strong"))
 
     def _named(self, node: Node, wire: Wire, disc: Disc, side: str) -> None:
@@ -188,8 +189,11 @@ class _Chart:
             points = (start, (disc.x * 0.3, -70), (disc.x * 0.7, -70), disc.edge((disc.x * 0.9, -60)))
         self._items.append(Curve(points, "before" if wire.lag else "peephole"))
         names = (*self._weights(gate, wire), Name(self._state, -wire.lag))
-        x = disc.x * 0.66 + right * 6
-        self._items.append(Caption(x, disc.y * 0.42 + below * 6, names, "end" if right < 0 else "start"))
+        # Beside the curve, on the side away from the wires: outside above on the left, below it, or above it.
+        place, anchor = ((disc.x * 0.62, disc.y * 0.78 + 14), "start") if below > 0 else ((disc.x * 0.66, -56), "end")
+        if below < 0 and right < 0:
+            place, anchor = (disc.x - 6, disc.y * 0.5), "end"
+        self._items.append(Caption(place[0], place[1], names, anchor))
 
     def _weights(self, gate: str, wire: Wire) -> Iterator[Name]:
         """The parameters that multiply the state on its way into a gate."""

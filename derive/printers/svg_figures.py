@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from derive.circuit.figure import Caption, Curve, Disc, Figure, Item, Name, Plate
+from derive.circuit.figure import Caption, Curve, Disc, Figure, Form, Item, Name, Plate
 from derive.circuit.model import Kind
 from derive.equations.model import Equations
 from derive.graph import LOSS
 from derive.printers.labels import Run, runs, width
-from derive.printers.notation import Notation
+from derive.printers.notation import ADJOINT_COLOUR, Notation
 from derive.printers.svg_parts import arrow, number, pair, style_sheet, text
 
 _SIZE, _LOSS = 13.0, 10.0
+_SPACE = 5.0
 
 
 def figure_svg(figure: Figure, equations: Equations, prefix: str = "figure-", *, alone: bool = False) -> str:
@@ -38,20 +39,22 @@ def name_latex(equations: Equations, name: Name) -> str:
         return notation.step(name.offset)
     if name.name == LOSS:
         return f"{LOSS}^{{({notation.step(name.offset)})}}"
-    return notation.adjoint(name.name, name.offset) if name.adjoint else notation.value(name.name, name.offset)
+    value = notation.value(name.name, name.offset)
+    if name.form is Form.ERROR:
+        loss = f"{LOSS}^{{({notation.step(name.offset)})}}"
+        return rf"\textcolor{{{ADJOINT_COLOUR}}}{{\partial^{{+}} {loss} / \partial {value}}}"
+    return notation.adjoint(name.name, name.offset) if name.form is Form.ADJOINT else value
 
 
 def _name_runs(equations: Equations, name: Name) -> tuple[Run, ...]:
-    plain = Name(name.name, name.offset)
-    found = runs(name_latex(equations, plain)) or (Run(name.name),)
-    return (Run("\U0001d6ff"), *found) if name.adjoint else found
-
-
-def _joined(equations: Equations, names: tuple[Name, ...]) -> tuple[Run, ...]:
-    joined: list[Run] = []
-    for name in names:
-        joined += [*([Run(", ")] if joined else []), *_name_runs(equations, name)]
-    return tuple(joined)
+    value = runs(name_latex(equations, Name(name.name, name.offset))) or (Run(name.name),)
+    match name.form:
+        case Form.ADJOINT:
+            return Run("\U0001d6ff"), *value
+        case Form.ERROR:
+            loss = runs(name_latex(equations, Name(LOSS, name.offset))) or ()
+            return Run("\u2202"), Run("+", 1), *loss, Run("/\u2202"), *value
+    return value
 
 
 def _item(item: Item, equations: Equations) -> Iterator[str]:
@@ -60,7 +63,7 @@ def _item(item: Item, equations: Equations) -> Iterator[str]:
             carried = " carried" if item.carried else ""
             yield f'<g class="node {item.kind}{carried}">'
             yield f'<circle class="body" cx="{number(item.x)}" cy="{number(item.y)}" r="{number(item.radius)}"/>'
-            label = runs(rf"\mathrm{{{item.symbol}}}") if item.symbol else _joined(equations, item.names)
+            label = runs(rf"\mathrm{{{item.symbol}}}") if item.symbol else _first(equations, item.names)
             size = _LOSS if item.kind == Kind.LOSS.value or (item.symbol and len(item.symbol) > 5) else _SIZE
             yield from _centred(label or (Run(item.symbol),), item.x, item.y, size)
             yield "</g>"
@@ -71,15 +74,28 @@ def _item(item: Item, equations: Equations) -> Iterator[str]:
                 f'<rect class="body" x="{number(corner[0])}" y="{number(corner[1])}" width="{number(item.width)}" '
                 f'height="{number(item.height)}" rx="8"/>'
             )
-            yield from _centred(_joined(equations, item.names), item.x, item.y, _SIZE)
+            yield from _centred(_first(equations, item.names), item.x, item.y, _SIZE)
             yield "</g>"
         case Curve():
             yield from _curve(item)
         case Caption():
-            label = _joined(equations, item.names)
-            share = {"start": 0.0, "middle": 0.5, "end": 1.0}[item.anchor]
-            adjoint = "adjoint" if any(name.adjoint for name in item.names) else ""
-            yield from text(label, item.x - share * width(label, _SIZE), item.y, _SIZE, adjoint)
+            yield from _caption(item, equations)
+
+
+def _caption(caption: Caption, equations: Equations) -> Iterator[str]:
+    """Names beside one another: each is placed by itself, so that the widths, which are estimates, do not add up."""
+    labels = [_name_runs(equations, name) for name in caption.names]
+    labels[:-1] = [(*label, Run(",")) for label in labels[:-1]]
+    widths = [width(label, _SIZE) + _SPACE for label in labels]
+    x = caption.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[caption.anchor] * (sum(widths) - _SPACE)
+    for name, label, own in zip(caption.names, labels, widths, strict=True):
+        yield from text(label, x, caption.y, _SIZE, "" if name.form is Form.VALUE else "adjoint")
+        x += own
+
+
+def _first(equations: Equations, names: tuple[Name, ...]) -> tuple[Run, ...]:
+    """The label of a shape, which holds one name."""
+    return _name_runs(equations, names[0]) if names else ()
 
 
 def _centred(label: tuple[Run, ...], x: float, y: float, size: float) -> Iterator[str]:

@@ -86,7 +86,8 @@ _RULES = """\
 .circuit .curve.error { stroke: var(--c-route); }
 .circuit .curve-head.error { fill: var(--c-route); }
 .circuit .curve.before, .circuit .curve.error { stroke-dasharray: 5 3; }
-.circuit .adjoint { fill: var(--c-route); }
+.circuit text.adjoint { fill: var(--c-route); }
+.circuit .accent.adjoint { stroke: var(--c-route); }
 .circuit.dim .piece, .circuit.dim .head, .circuit.dim .dot, .circuit.dim .node { opacity: 0.4; }
 .circuit.dim .node.lit, .circuit .wire .head { opacity: 1; }
 .circuit .accent { stroke: var(--c-ink); stroke-width: 1; fill: none; }
@@ -173,7 +174,8 @@ def text(pieces: Sequence[Run], x: float, y: float, size: float, extra: str) -> 
     for start, own, run in accents:
         over = y - size * (0.8 if tall(run.text) else 0.58)
         if run.accent == ACCENTS["bar"]:
-            yield f'<path class="accent" d="M{number(start + own * 0.24)} {number(over)}h{number(own * 0.7)}"/>'
+            kind, middle = f"accent {extra}".strip(), pair((start + own * 0.24, over))
+            yield f'<path class="{kind}" d="M{middle}h{number(own * 0.7)}"/>'
         else:
             yield f'<text x="{number(start + own * 0.35)}" y="{number(over + size * 0.62)}"{style}>{run.accent}</text>'
 
