@@ -58,9 +58,10 @@ def _lines(scene: Scene, equations: Equations, prefix: str, marks: Marks, style:
         yield from text(labels[state], -MARGIN - 4 - width(labels[state], _RAIL), y + 4, _RAIL, "")
         yield f'<text x="{number(across + 19)}" y="{number(y + 3)}">…</text>'
     yield from _wires(scene, marks)
+    lit = set(_lit(scene, marks))
     for step in range(scene.steps):
         for node in scene.diagram.nodes:
-            yield from _node(scene, equations, node, step, prefix)
+            yield from _node(scene, equations, node, step, prefix, (node.id, step) in lit)
     yield "</svg>"
 
 
@@ -106,6 +107,15 @@ def _wires(scene: Scene, marks: Marks) -> Iterator[str]:
             yield "</g>"
 
 
+def _lit(scene: Scene, marks: Marks) -> Iterator[tuple[str, int]]:
+    """The nodes at the ends of marked wires, which do not fade."""
+    for wire in scene.diagram.wires:
+        for step in range(scene.steps):
+            if (wire.id, step) in marks:
+                yield wire.source, step - wire.lag
+                yield wire.target, step
+
+
 def _drawn(line: Polyline, kind: str, matrix: bool, head: bool) -> Iterator[str]:
     """A line, and the head of its arrow."""
     extra = " matrix" if matrix else ""
@@ -115,13 +125,15 @@ def _drawn(line: Polyline, kind: str, matrix: bool, head: bool) -> Iterator[str]
         yield f'<path class="head{extra}" d="{arrow(line)}"/>'
 
 
-def _node(scene: Scene, equations: Equations, node: Node, step: int, prefix: str) -> Iterator[str]:
+def _node(scene: Scene, equations: Equations, node: Node, step: int, prefix: str, lit: bool) -> Iterator[str]:
     box, x = scene.boxes[node.id], scene.boxes[node.id].x + step * scene.width
     classes = [node.kind.value]
     if node.carried:
         classes.append("carried")
     if node.variable is None:
         classes.append("inner")
+    if lit:
+        classes.append("lit")
     at = f'data-node="{node.id}" data-step="{step}"'
     yield f'<g id="{prefix}n-{node.id}-{step}" class="node {" ".join(classes)}" {at}>'
     yield _body(node, box, x)

@@ -41,6 +41,8 @@ def test_ids_take_a_prefix_and_marks_become_classes() -> None:
     assert '<g class="wire route" data-wire="w1" data-step="1">' in text
     assert text.count('class="wire route"') == 1
     assert 'class="circuit dim"' in text
+    lit = re.findall(r'id="a-n-(\S+)" class="[^"]* lit"', text)
+    assert lit == ["x-1", "z_bar-1"]
 
 
 def test_nothing_is_drawn_outside_the_picture() -> None:
