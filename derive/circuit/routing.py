@@ -63,8 +63,8 @@ class Router:
                 for point in range(row * width + block.left, row * width + block.right + 1):
                     self._blocked[point] = 1
         self._steps = (1, width, -1, -width)
-        # The net, from 1, that runs through a point along each axis, and the one that bends, joins or ends there.
-        self._across, self._down, self._corner = ([0] * self._size for _ in range(3))
+        # The net, from 1, that runs through a point along each axis, and the one that ends at a port.
+        self._across, self._down, self._end = ([0] * self._size for _ in range(3))
         self._parents: list[dict[int, int]] = [{} for _ in nets]
         self._ends: list[dict[str, int]] = [{} for _ in nets]
 
@@ -145,12 +145,11 @@ class Router:
         start = self._index(self._nets[net].source)
         self._parents[net] = {start: -1}
         self._ends[net] = {}
-        self._corner[start] = net + 1
 
     def _clear(self, net: int) -> None:
         mark = net + 1
         for point in self._parents[net]:
-            for layer in (self._across, self._down, self._corner):
+            for layer in (self._across, self._down, self._end):
                 if layer[point] == mark:
                     layer[point] = 0
         self._parents[net] = {}
@@ -163,30 +162,23 @@ class Router:
         return points[::-1]
 
     def _mark(self, net: int, points: Sequence[int]) -> None:
-        """Take the points of a way from the source to a sink."""
+        """Take the points of a way from the source to a sink; a bend or a join takes its point along both axes."""
         mark = net + 1
-        self._corner[points[0]] = self._corner[points[-1]] = mark
-        before = 0
+        self._end[points[-1]] = mark
         for point, following in itertools.pairwise(points):
-            step = following - point
-            layer = self._across if abs(step) == 1 else self._down
+            layer = self._across if abs(following - point) == 1 else self._down
             layer[point] = layer[following] = mark
-            if before and step != before:
-                self._corner[point] = mark
-            before = step
 
     def _grow(self, net: int, sink: int) -> bool:
         """Add the cheapest way from the tree of the net to one of its sinks."""
         end = self._nets[net].sinks[sink]
         ports = {self._index(point): direction for point, direction in end.ports}
-        points = self._search(net, {port: ports[port] for port in ports if not self._corner[port]})
+        points = self._search(net, {port: ports[port] for port in ports if not self._end[port]})
         if not points:
             return False
         tree = self._parents[net]
         for before, point in itertools.pairwise(points):
             tree[point] = before
-        # The way leaves the tree here: no other wire may touch the join.
-        self._corner[points[0]] = net + 1
         self._mark(net, self._walk(net, points[-1]))
         self._ends[net][end.wire] = points[-1]
         return True
@@ -196,7 +188,7 @@ class Router:
         if not ports:
             return []
         mark, tree, steps, width = net + 1, self._parents[net], self._steps, self._width
-        across, down, corner, blocked = self._across, self._down, self._corner, self._blocked
+        across, down, blocked = self._across, self._down, self._blocked
         best = [1 << 60] * (4 * self._size)
         came = [-1] * (4 * self._size)
         away = self._estimate(ports)
@@ -223,7 +215,7 @@ class Router:
                 along, other = down[following], across[following]
                 if not direction & 1:
                     along, other = other, along
-                if corner[following] or along or other == mark:
+                if along or other == mark:
                     continue
                 if other:
                     cost += _CROSSING
