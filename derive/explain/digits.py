@@ -13,7 +13,7 @@ _PLAIN = range(-4, 6)
 
 
 def significant(value: Scalar, digits: int = 2) -> str:
-    """`value` to so many significant digits: 0.93, 12, 310, 1.2e-07, and 0 for 0."""
+    """`value` to so many significant digits: 0.93, 12, 310, 1.2e-7, and 0 for 0."""
     if value == 0:
         return "0"
     rounded = Context(prec=digits, rounding=ROUND_HALF_EVEN).create_decimal(Decimal(mpmath.nstr(value, _EXACT)))
@@ -21,7 +21,7 @@ def significant(value: Scalar, digits: int = 2) -> str:
     if exponent in _PLAIN:
         # Trailing zeros that are significant stay: 0.10 is known to two digits.
         return f"{rounded:.{max(digits - 1 - exponent, 0)}f}"
-    return f"{rounded:.{digits - 1}e}".replace("E", "e")
+    return f"{rounded:.{digits - 1}e}"
 
 
 def percent(value: Scalar, digits: int = 2) -> str:

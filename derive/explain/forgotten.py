@@ -40,9 +40,7 @@ class Forgotten:
     error: Scalar
 
 
-def forgotten(
-    gradients: Gradients, *, steps: int = STEPS, size: int = SIZE, seed: int = SEED
-) -> tuple[Forgotten, ...]:
+def forgotten(gradients: Gradients, *, steps: int = STEPS, size: int = SIZE, seed: int = SEED) -> tuple[Forgotten, ...]:
     """The cost of every first hop of every state, state by state, in the order of the adjoint equations' terms.
 
     The point is random: parameters, inputs and initial states are of magnitude 0.2 to 1, dimensions have `size` and

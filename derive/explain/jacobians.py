@@ -6,8 +6,9 @@ element-wise loops from the graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import mpmath
 
@@ -17,7 +18,8 @@ from derive.proof.interpreter import Array, Scalar, Trajectory
 from derive.proof.recursion import propagate, value_at
 from derive.routes import Route
 
-Matrix = mpmath.matrix
+# mpmath has no types: an mpmath.matrix.
+Matrix = Any
 
 
 def step_routes(graph: Graph, source: str, target: str) -> Iterator[Route]:
@@ -62,6 +64,11 @@ def highway(graph: Graph, state: str) -> tuple[Route, ...]:
     return ()
 
 
+def diagonals(route: Route) -> list[Diagonal]:
+    """The factors of an element-wise route."""
+    return [factor for factor in route.partial if isinstance(factor, Diagonal)]
+
+
 def jacobian(gradients: Gradients, trajectory: Trajectory, step: int) -> Matrix:
     """The derivative of all states of `step` (from 0) by all states of the step before: row by column.
 
@@ -101,31 +108,43 @@ def highway_factor(graph: Graph, trajectory: Trajectory, routes: Sequence[Route]
     total = [mpmath.mpf(0)] * units
     for route in routes:
         product = [mpmath.mpf(1)] * units
-        for factor in route.partial:
+        for factor in diagonals(route):
             value = value_at(graph, trajectory, factor.expression, step)
             product = [item * _at(value, unit) for unit, item in enumerate(product)]
         total = [one + other for one, other in zip(total, product, strict=True)]
     return total
 
 
-def norms_of_factors(graph: Graph, trajectory: Trajectory, step: int) -> Matrix:
+def norms_of_matrices(graph: Graph, trajectory: Trajectory) -> Mapping[str, Scalar]:
+    """The largest singular value of every matrix that an error can pass through."""
+    names = dict.fromkeys(
+        factor.matrix
+        for edge in graph.edges
+        if _passes(graph, edge)
+        for factor in edge.partial
+        if isinstance(factor, Transfer)
+    )
+    return {name: spectral_norm(mpmath.matrix([list(row) for row in trajectory.timeless[name]])) for name in names}
+
+
+def norms_of_factors(graph: Graph, trajectory: Trajectory, norms: Mapping[str, Scalar], step: int) -> Matrix:
     """For each pair of states the sum over the routes of one step of the products of the norms of their factors.
 
     Entry (target, source) bounds the norm of that block of `jacobian`. The norm of an element-wise factor is its
-    largest magnitude in this step, that of a matrix its largest singular value. For h = tanh(a), a = W h[t-1] + ...
-    the one entry is ‖W‖ max |tanh'(a)|, the factor of the classical bound (Hochreiter et al. 2001; Pascanu et al. 2013).
+    largest magnitude in this step; `norms` are those of `norms_of_matrices`. For h = tanh(W h[t-1] + ...) the one entry
+    is ‖W‖ max |tanh'|, the factor of the classical bound (Hochreiter et al. 2001; Pascanu et al. 2013).
     """
     states = graph.equations.states
     bounds = mpmath.zeros(len(states), len(states))
     order = [equation.target for equation in graph.equations.equations]
-    norms = {edge: _norm_of_edge(graph, trajectory, edge, step) for edge in graph.edges if _passes(graph, edge)}
+    weights = {edge: _norm(graph, trajectory, norms, edge, step) for edge in graph.edges if _passes(graph, edge)}
     for column, source in enumerate(states):
         reached: dict[str, Scalar] = dict.fromkeys(order, mpmath.mpf(0))
         for target in order:
-            for edge, norm in norms.items():
+            for edge, weight in weights.items():
                 if edge.target == target:
                     carried = (edge.source == source) if edge.crosses_step else reached.get(edge.source, 0)
-                    reached[target] += norm * carried
+                    reached[target] += weight * carried
         for row, target in enumerate(states):
             bounds[row, column] = reached.get(target, mpmath.mpf(0))
     return bounds
@@ -150,10 +169,13 @@ def _between_states(gradients: Gradients) -> Gradients:
 
 def _passes(graph: Graph, edge: Edge) -> bool:
     """Whether an edge can lie on a route from state to state."""
-    return edge.target != LOSS and not any(graph.equations.symbols[name].timeless for name in (edge.source, edge.target))
+    return edge.target != LOSS and not any(
+        graph.equations.symbols[name].timeless for name in (edge.source, edge.target)
+    )
 
 
-def _norm_of_edge(graph: Graph, trajectory: Trajectory, edge: Edge, step: int) -> Scalar:
+def _norm(graph: Graph, trajectory: Trajectory, norms: Mapping[str, Scalar], edge: Edge, step: int) -> Scalar:
+    """The product of the norms of the factors of an edge."""
     norm = mpmath.mpf(1)
     for factor in edge.partial:
         match factor:
@@ -161,7 +183,7 @@ def _norm_of_edge(graph: Graph, trajectory: Trajectory, edge: Edge, step: int) -
                 value: Array = value_at(graph, trajectory, expression, step)
                 norm *= max(abs(item) for item in value) if isinstance(value, tuple) else abs(value)
             case Transfer(_, matrix, _):
-                norm *= spectral_norm(mpmath.matrix([list(row) for row in trajectory.timeless[matrix]]))
+                norm *= norms[matrix]
     return norm
 
 

@@ -24,6 +24,7 @@ from derive.explain.jacobians import (
     highway_factor,
     jacobian,
     norms_of_factors,
+    norms_of_matrices,
     spectral_norm,
 )
 from derive.explain.points import fresh_trajectory
@@ -80,11 +81,12 @@ def travel(
     with mpmath.workdps(DIGITS):
         trajectory = fresh_trajectory(graph.equations, steps=steps, size=size, seed=seed, fixed=fixed)
         # From the last step to the first: the order in which errors travel.
-        backwards = [step for step in reversed(range(steps))] if graph.equations.states else []
+        backwards = list(reversed(range(steps))) if graph.equations.states else []
         jacobians = [jacobian(gradients, trajectory, step) for step in backwards]
         products = _products(jacobians)
-        norms = _running([spectral_norm(item) for item in jacobians])
-        bounds = _products([norms_of_factors(graph, trajectory, step) for step in backwards])
+        by_jacobians = _running([spectral_norm(item) for item in jacobians])
+        norms = norms_of_matrices(graph, trajectory)
+        bounds = _products([norms_of_factors(graph, trajectory, norms, step) for step in backwards])
         return tuple(
             Curves(
                 cell=graph.equations.name,
@@ -92,7 +94,7 @@ def travel(
                 state=state,
                 block=tuple(spectral_norm(block(item, graph, trajectory, state)) for item in products),
                 highway=_highway(gradients, trajectory, state, backwards),
-                by_jacobians=norms,
+                by_jacobians=by_jacobians,
                 by_factors=tuple(item[place, place] for item in bounds),
             )
             for place, state in enumerate(graph.equations.states)
@@ -133,7 +135,9 @@ def curve_of(
     for curves in found:
         if curves.state == state:
             return curves
-    raise DeriveError(f"`{state}` is not a state of the cell {cell}. Its states are {', '.join(c.state for c in found)}")
+    raise DeriveError(
+        f"`{state}` is not a state of the cell {cell}. Its states are {', '.join(c.state for c in found)}"
+    )
 
 
 def _products(matrices: Sequence[Matrix]) -> list[Matrix]:
