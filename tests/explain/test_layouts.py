@@ -31,7 +31,8 @@ def test_all_states_stand_in_the_product_and_one_in_its_block():
     both = r"(\boldsymbol{c}^{(t)}, \boldsymbol{h}^{(t)})"
     assert found.numerator.product.startswith(rf"\frac{{\mathrm{{d}} {both}}}")
     assert found.numerator.step == (
-        r"\frac{\mathrm{d} \boldsymbol{c}^{(k)}}{\mathrm{d} \boldsymbol{c}^{(k-1)}}"
+        r"\left(\frac{\mathrm{d} (\boldsymbol{c}^{(k)}, \boldsymbol{h}^{(k)})}"
+        r"{\mathrm{d} (\boldsymbol{c}^{(k-1)}, \boldsymbol{h}^{(k-1)})}\right)_{\boldsymbol{c}, \boldsymbol{c}}"
         r" = \operatorname{diag}(\boldsymbol{f}^{(k)})"
     )
     assert found.numerator.written_out == ""
