@@ -180,17 +180,17 @@ def _norms(lines: Sequence[Line], title: str, theme: Mapping[str, str]) -> str:
 
 def _label_ends(axes: Axes, drawn: Sequence[tuple[Line, Sequence[float]]], highest: int) -> None:
     """A label at the right end of each line, moved apart where two would overlap; or where it leaves at the bottom."""
-    leaving = [(line, powers) for line, powers in drawn if powers[-1] < LOWEST]
-    for height, (line, powers) in enumerate(leaving):
-        gone = next(step for step, power in enumerate(powers) if power < LOWEST)
-        # Below a falling line there is room on the left, but for one that falls at once.
-        room = 3 * gone > len(powers)
+    leaving = [(_last_above(powers, LOWEST), line, powers) for line, powers in drawn if powers[-1] < LOWEST]
+    for order, (last, line, powers) in enumerate(sorted(leaving, key=lambda item: item[0])):
+        # The first one has the corner below it to itself; others stand on the right of where they leave.
+        corner = _last_above(powers, LOWEST + (highest - LOWEST) / 11)
+        left = order == 0 and 3 * corner > len(powers)
         axes.annotate(
             line.label,
-            (gone, LOWEST),
-            xytext=(-14 if room else 8, 6 + 12 * height),
+            (corner if left else last + 1, LOWEST),
+            xytext=(-4 if left else 6, 6),
             textcoords="offset points",
-            ha="right" if room else "left",
+            ha="right" if left else "left",
             color=_STAND_INS[line.colour],
         )
     staying = sorted(
@@ -220,6 +220,11 @@ def _apart(places: Sequence[float], gap: float, highest: float) -> list[float]:
         moved[index] = min(moved[index], ceiling)
         ceiling = moved[index] - gap
     return moved
+
+
+def _last_above(powers: Sequence[float], bound: float) -> int:
+    """The last step before a line first falls below `bound`."""
+    return next((step for step, power in enumerate(powers) if power < bound), len(powers)) - 1
 
 
 def _power_of_ten(norm: Scalar) -> float:
