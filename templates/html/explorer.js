@@ -1,0 +1,279 @@
+"use strict";
+// The route explorer: which value, how far its routes are followed, and how many of them are lit.
+(() => {
+  const explorer = document.getElementById("explorer");
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const LOSS = "J";
+  const LAST = 1; // The window holds the steps t (0) and t+1 (1).
+  const BATCH = 20;
+  const PACE = 1600;
+
+  const names = data.variables.map((variable) => variable.name);
+  const leaving = new Map([...names, LOSS].map((name) => [name, []]));
+  for (const edge of data.edges) leaving.get(edge.source).push(edge);
+  const find = (selector) => explorer.querySelector(selector);
+  const findAll = (selector) => [...explorer.querySelectorAll(selector)];
+  const status = find("[role=status]");
+  const complete = find(".complete");
+
+  // `lit` counts the routes that are shown, the last of them as the current one; all of them is Infinity.
+  const state = { name: names.find((name) => leaving.get(name).some((edge) => edge.lag)) ?? names[0], lit: 1, depth: "hop" };
+  let timer = null;
+
+  // --- Routes ---------------------------------------------------------------------------------------------------------
+
+  // Complete routes one after another; a route is a list of [edge, step of its source].
+  function* completeRoutes(name, step = 0) {
+    for (const edge of leaving.get(name)) {
+      const next = step + edge.lag;
+      if (next > LAST) continue;
+      if (edge.target === LOSS) yield [[edge, step]];
+      else for (const rest of completeRoutes(edge.target, next)) yield [[edge, step], ...rest];
+    }
+  }
+
+  // The routes of the value that have been asked for so far; more are made when they are needed.
+  let known = { name: null, found: [], source: null };
+  function route(number) {
+    if (known.name !== state.name) known = { name: state.name, found: [], source: completeRoutes(state.name) };
+    while (known.found.length < number) {
+      const { value, done } = known.source.next();
+      if (done) return undefined;
+      known.found.push(value);
+    }
+    return known.found[number - 1];
+  }
+
+  const variable = () => data.variables.find((item) => item.name === state.name);
+  const total = () => (state.depth === "loss" ? variable().complete : leaving.get(state.name).length);
+  const current = () => (state.lit === Infinity ? null : state.lit);
+
+  // Everything that a value's error already holds: the edges behind it, each with the step of its source.
+  function behind(name, step) {
+    const found = new Map();
+    const waiting = [[name, step]];
+    while (waiting.length) {
+      const [source, at] = waiting.pop();
+      for (const edge of leaving.get(source) ?? []) {
+        const key = `${data.edges.indexOf(edge)}@${at}`;
+        if (found.has(key)) continue;
+        found.set(key, [edge, at]);
+        if (edge.target !== LOSS && at + edge.lag <= LAST) waiting.push([edge.target, at + edge.lag]);
+      }
+    }
+    return [...found.values()];
+  }
+
+  // --- Formulas -------------------------------------------------------------------------------------------------------
+
+  const symbol = (name, step) => `<math>${data.symbols[name][step]}</math>`;
+  const bracketed = (inner) => `<mrow><mo stretchy="false">(</mo>${inner}<mo stretchy="false">)</mo></mrow>`;
+
+  // What a complete route adds: its factors, from the error at its end back to its source.
+  function product(edges) {
+    const [last, at] = edges.at(-1);
+    let [text, form, negative] = [data.errors[last.source][at], "single", false];
+    for (const [edge, step] of edges.slice(0, -1).reverse()) {
+      for (const factor of edge.factors[step]) {
+        negative = negative !== factor.negative;
+        if (factor.kind === "matrix") {
+          text = `${factor.math}${form === "single" ? text : bracketed(text)}`;
+          form = "matrix";
+        } else if (factor.math) {
+          const joint = factor.kind === "scalar" ? '<mspace width="0.1667em"/>' : "<mo>⊙</mo>";
+          text = `${factor.math}${joint}${form === "matrix" ? bracketed(text) : text}`;
+          form = "product";
+        }
+      }
+    }
+    return `<math display="block">${negative ? "<mo>−</mo>" : ""}${text}</math>`;
+  }
+
+  const spoken = (name, step) => {
+    const value = data.variables.find((item) => item.name === name)?.spoken ?? "the loss";
+    return `${value} at t${step ? " plus 1" : ""}`;
+  };
+
+  function card(number, edges) {
+    const made = document.createElement("li");
+    made.className = "card";
+    made.dataset.route = number;
+    const nodes = [symbol(state.name, 0), ...edges.map(([edge, step]) => symbol(edge.target, step + edge.lag))];
+    const arrow = ' <span class="arrow" role="img" aria-label="to">→</span> ';
+    made.innerHTML =
+      `<a class="badge-number" href="#${hash({ ...state, lit: number })}" aria-label="Route ${number}">${number}</a>` +
+      `<span class="way">${nodes.join(arrow)}</span><span class="formula">${product(edges)}</span>`;
+    return made;
+  }
+
+  function fillComplete() {
+    const list = complete.querySelector("ol");
+    if (complete.dataset.variable !== state.name) {
+      list.replaceChildren();
+      complete.dataset.variable = state.name;
+      const heading = `All ${total()} routes from ${symbol(state.name, 0)} to the loss, in two steps`;
+      complete.querySelector("h3").innerHTML = total() === 1 ? `The one route from ${symbol(state.name, 0)} to the loss, in two steps` : heading;
+    }
+    const wanted = Math.min(total(), Math.max(BATCH, list.childElementCount, Math.ceil((current() ?? 1) / BATCH) * BATCH));
+    extend(wanted);
+  }
+
+  function extend(wanted) {
+    const list = complete.querySelector("ol");
+    while (list.childElementCount < wanted) {
+      const number = list.childElementCount + 1;
+      list.append(card(number, route(number)));
+    }
+    const left = total() - list.childElementCount;
+    const more = complete.querySelector("[data-action=more]");
+    more.hidden = left <= 0;
+    more.textContent = `Show ${Math.min(BATCH, left)} more of ${left}`;
+  }
+
+  // --- What is shown --------------------------------------------------------------------------------------------------
+
+  function mark(element) {
+    const number = Number(element.dataset.route);
+    element.classList.toggle("current", number === current());
+    element.classList.toggle("coming", number > state.lit);
+    if (element.classList.contains("card")) {
+      const link = element.querySelector("a");
+      if (number === current()) link?.setAttribute("aria-current", "step");
+      else link?.removeAttribute("aria-current");
+    }
+  }
+
+  function say() {
+    const count = total();
+    const what = state.depth === "loss" ? "complete route" : "route";
+    const plural = count === 1 ? what : `${what}s`;
+    if (current() === null) return `All ${count} ${plural} of ${spoken(state.name, 0)}.`;
+    if (current() === 0) return `${count} ${plural} of ${spoken(state.name, 0)}.`;
+    const edges = state.depth === "loss" ? route(current()) : [[leaving.get(state.name)[current() - 1], 0]];
+    const [edge] = edges[0];
+    const way = edges.map(([item, step]) => spoken(item.target, step + item.lag)).join(", to ");
+    const occurrence = edge.count > 1 && edges.length === 1 ? `, occurrence ${edge.occurrence} of ${edge.count}` : "";
+    return `Route ${current()} of ${count}: ${spoken(state.name, 0)} to ${way}${occurrence}.`;
+  }
+
+  function show({ keep = false } = {}) {
+    state.lit = state.lit === Infinity ? Infinity : Math.max(0, Math.min(state.lit, total()));
+    const following = state.depth === "loss";
+    if (following) fillComplete();
+    complete.hidden = !following;
+    for (const article of findAll(".variable")) article.hidden = following || article.dataset.variable !== state.name;
+    for (const radio of findAll("[name=variable]")) radio.checked = radio.value === state.name;
+    const shown = following ? complete : findAll(".variable").find((item) => !item.hidden);
+    shown.querySelectorAll("[data-route]").forEach(mark);
+    for (const depth of ["hop", "loss"]) find(`[data-action=${depth}]`).setAttribute("aria-pressed", String(state.depth === depth));
+    find("[data-label=play]").textContent = timer ? "Pause" : "Play";
+    status.textContent = say();
+    if (!keep) history.replaceState(null, "", `#${hash(state)}`);
+  }
+
+  // --- Links ----------------------------------------------------------------------------------------------------------
+
+  function hash({ name, lit, depth }) {
+    const number = lit === Infinity ? "all" : lit;
+    return `v=${encodeURIComponent(name)}&i=${number}${depth === "loss" ? "&to=loss" : ""}`;
+  }
+
+  // Takes the state from the address; says whether the address holds one.
+  function restore() {
+    const asked = new URLSearchParams(location.hash.slice(1));
+    const name = asked.get("v");
+    if (!names.includes(name)) return false;
+    state.name = name;
+    state.depth = asked.get("to") === "loss" ? "loss" : "hop";
+    const number = asked.get("i");
+    state.lit = number === "all" ? Infinity : Math.max(0, Number.parseInt(number, 10) || 0);
+    return true;
+  }
+
+  // --- What a reader can do -------------------------------------------------------------------------------------------
+
+  function stop() {
+    clearInterval(timer);
+    timer = null;
+  }
+
+  function go(change) {
+    Object.assign(state, change);
+    show();
+    const lit = findAll(".card.current").find((item) => item.offsetParent !== null);
+    lit?.scrollIntoView({ block: "nearest" });
+  }
+
+  const step = (by) => go({ lit: Math.max(1, Math.min(total(), current() === null ? (by > 0 ? 1 : total()) : current() + by)) });
+  const choose = (by) => go({ name: names[(names.indexOf(state.name) + by + names.length) % names.length], lit: 1 });
+
+  function play() {
+    if (timer) {
+      stop();
+      show();
+      return;
+    }
+    const tick = () => {
+      if (current() !== null && current() < total()) step(1);
+      else stop();
+      show();
+    };
+    timer = setInterval(tick, PACE);
+    if (current() === null || current() >= total()) state.lit = 1;
+    show();
+  }
+
+  const actions = {
+    previous: () => step(-1),
+    next: () => step(1),
+    play,
+    all: () => go({ lit: Infinity }),
+    hop: () => go({ depth: "hop", lit: 1 }),
+    loss: () => go({ depth: "loss", lit: 1 }),
+    more: () => {
+      extend(complete.querySelector("ol").childElementCount + BATCH);
+      show();
+    },
+  };
+
+  const keys = {
+    ArrowLeft: actions.previous,
+    ArrowRight: actions.next,
+    ArrowUp: () => choose(-1),
+    ArrowDown: () => choose(1),
+    a: actions.all,
+    f: () => actions[state.depth === "hop" ? "loss" : "hop"](),
+    " ": actions.play,
+  };
+
+  function act(action) {
+    if (action !== actions.play && action !== actions.more) stop();
+    action();
+  }
+
+  explorer.addEventListener("keydown", (event) => {
+    const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === " " && event.target.closest("button, a")) return;
+    event.preventDefault();
+    act(action);
+    if (event.target.name === "variable") find("[name=variable]:checked").focus();
+  });
+  explorer.addEventListener("click", (event) => {
+    const action = actions[event.target.closest("[data-action]")?.dataset.action];
+    if (action) act(action);
+  });
+  explorer.addEventListener("change", (event) => {
+    if (event.target.name === "variable") act(() => go({ name: event.target.value, lit: 1 }));
+  });
+  addEventListener("hashchange", () => {
+    if (restore()) act(() => show({ keep: true }));
+  });
+
+  const linked = restore();
+  show({ keep: true });
+  if (linked) {
+    explorer.scrollIntoView({ behavior: "instant" });
+    explorer.focus({ preventScroll: true });
+  }
+})();
