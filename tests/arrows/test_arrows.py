@@ -27,6 +27,7 @@ STAGES = (
     "plan",
     "printers",
     "proof",
+    "explain",
     "cell",
     "render",
     "build",
