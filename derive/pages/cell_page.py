@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from derive.cell import Cell
+from derive.pages.explain_view import ForgottenView, TravelView, forgotten_view, travel_views
+from derive.pages.figures import Download, circuit, circuit_file, download
 from derive.pages.html import page
 from derive.pages.kernel_view import Kernel, kernel
 from derive.pages.routes_view import Explored, data, explored
-from derive.printers.tex_document import Document, view
+from derive.printers.chart import chart
+from derive.printers.svg import style_sheet
+from derive.printers.tex_document import Document, tex_document, view
 from derive.proof import ProofResult, prove, unrolled
 
 
@@ -35,13 +39,15 @@ class CellPage:
     name: str
     title: str
     source: str
-    inputs: int
-    states: int
     checks: Checks
     document: Document
+    circuit: Markup
     explored: tuple[Explored, ...]
     data: Markup
+    forgotten: ForgottenView | None
+    travel: tuple[TravelView, ...]
     kernel: Kernel
+    downloads: tuple[Download, ...]
 
 
 def cell_page(cell: Cell) -> str:
@@ -49,23 +55,31 @@ def cell_page(cell: Cell) -> str:
 
     The derived equations are proved on the way, and the page says what was proved; nothing of it is measured.
     """
-    return page("cell.html.j2", ("explorer.js",), cell=cell_view(cell))
+    return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell))
 
 
 def cell_view(cell: Cell) -> CellPage:
     """What the page shows; formulas are LaTeX, of which the template makes MathML."""
     equations, gradients = cell.equations, cell.gradients
+    scene = chart(cell.graph)
+    walked = data(cell.graph, scene)
     return CellPage(
         name=cell.name,
         title=equations.title or cell.name,
         source=equations.source,
-        inputs=len(equations.inputs),
-        states=len(equations.states),
         checks=Checks(prove(gradients), unrolled(gradients)),
         document=view(gradients),
+        circuit=circuit(scene, equations),
         explored=explored(gradients),
-        data=json_block(data(cell.graph)),
+        data=json_block(walked),
+        forgotten=forgotten_view(gradients),
+        travel=travel_views(gradients),
         kernel=kernel(cell),
+        downloads=(
+            download(f"{cell.name}.tex", "the document in LaTeX", "text/x-tex", tex_document(gradients)),
+            download(f"{cell.name}.svg", "the circuit", "image/svg+xml", circuit_file(scene, equations)),
+            download(f"{cell.name}.json", "values, routes and factors", "application/json", json.dumps(walked, ensure_ascii=False)),
+        ),
     )
 
 

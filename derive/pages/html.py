@@ -14,8 +14,8 @@ from derive.printers.mathml import mathml
 from derive.templates import environment
 
 
-def page(template: str, scripts: tuple[str, ...] = (), **view: object) -> str:
-    """The page of `template`; `scripts` are files beside it that are written into the page.
+def page(template: str, scripts: tuple[str, ...] = (), styles: tuple[str, ...] = (), **view: object) -> str:
+    """The page of `template`; `scripts` are files beside it that are written into the page, `styles` are rules of CSS.
 
     The policy of the page lets these scripts run and no other, and lets nothing be loaded.
     """
@@ -24,7 +24,7 @@ def page(template: str, scripts: tuple[str, ...] = (), **view: object) -> str:
     allowed = " ".join(f"'sha256-{_digest(source)}'" for source in sources)
     policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; font-src data:"
     return loader.get_template(template).render(
-        policy=policy, style=Markup(_text("style.css")), theme=sources[0], scripts=sources[1:], **view
+        policy=policy, style=Markup("\n".join((*styles, _text("style.css")))), theme=sources[0], scripts=sources[1:], **view
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from derive.circuit.scene import Scene
 from derive.equations.model import Role
 from derive.gradients import Adjoint, Gradients
 from derive.graph import LOSS, Edge, Graph
+from derive.pages.figures import edge_wires, wire_data
 from derive.printers.latex_equations import (
     Term,
     adjoint_equation,
@@ -17,7 +19,7 @@ from derive.printers.latex_equations import (
     slopes,
     symbol,
 )
-from derive.printers.latex_routes import immediate_partial, node, passages
+from derive.printers.latex_routes import immediate_partial, node, passages, weights
 from derive.printers.mathml import fragment
 from derive.routes import count_complete
 
@@ -26,8 +28,8 @@ from derive.routes import count_complete
 class Hop:
     """A card of the explorer: one first hop and the term that it adds. Formulas are LaTeX.
 
-    `edge` is the position of the hop among the edges of the script's data; `slopes` say how derivatives are written
-    in forward values; `partial` is empty for the hop to the loss, whose term is the error itself.
+    `edge` is the position of the hop among the edges of the script's data; `partial` is empty for the hop to the loss,
+    whose term is the error itself.
     """
 
     term: Term
@@ -38,12 +40,14 @@ class Hop:
     occurrence: str
     partial: str
     adjoint: str
-    slopes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """A value of step t with all its routes: its hops, in the order of (B.n), and the number of complete routes."""
+    """A value of step t with all its routes: its hops, in the order of (B.n), and the number of complete routes.
+
+    `slopes` say how the derivatives in the terms are written in forward values.
+    """
 
     name: str
     spoken: str
@@ -53,6 +57,7 @@ class Explored:
     number: int
     left: str
     hops: tuple[Hop, ...]
+    slopes: tuple[str, ...]
     complete: int
 
 
@@ -76,11 +81,11 @@ def timed_edges(graph: Graph) -> tuple[Edge, ...]:
     return tuple(edge for name in timed_names(graph) for edge in graph.edges_from(name))
 
 
-def data(graph: Graph) -> dict[str, object]:
+def data(graph: Graph, scene: Scene) -> dict[str, object]:
     """The window of the steps t and t+1 for the script: values with their symbols, edges with their factors.
 
     `symbols` and `factors` hold MathML, first at t, then at t+1; factors stand in the order in which they meet the
-    adjoint of the edge's target. An edge that crosses leads from t to t+1 alone.
+    adjoint of the edge's target. An edge that crosses leads from t to t+1 alone. `wires` are those of `scene`.
     """
     names = list(timed_names(graph))
     return {
@@ -94,7 +99,8 @@ def data(graph: Graph) -> dict[str, object]:
             for edge in timed_edges(graph)
             if edge.target == LOSS
         },
-        "edges": [_edge_data(graph, edge) for edge in timed_edges(graph)],
+        "edges": [_edge_data(graph, edge) | edge_wires(scene, edge) for edge in timed_edges(graph)],
+        "wires": wire_data(scene),
     }
 
 
@@ -117,6 +123,7 @@ def _explored(gradients: Gradients, adjoint: Adjoint, indices: Mapping[Edge, int
         number=adjoint.number,
         left=adjoint_symbol(graph, name),
         hops=tuple(_hop(graph, edge, term, indices[edge]) for edge, term in zip(adjoint.hops, terms, strict=True)),
+        slopes=tuple(dict.fromkeys(item for edge in adjoint.hops if edge.target != LOSS for item in slopes(graph, edge))),
         complete=count_complete(graph, name),
     )
 
@@ -136,7 +143,6 @@ def _hop(graph: Graph, edge: Edge, term: Term, index: int) -> Hop:
         occurrence=f"occurrence {edge.occurrence} of {edge.count}" if edge.count > 1 else "",
         partial="" if judged else immediate_partial(graph, edge),
         adjoint="" if judged else adjoint_symbol(graph, edge.target, edge.lag),
-        slopes=() if judged else slopes(graph, edge),
     )
 
 
@@ -148,6 +154,7 @@ def _edge_data(graph: Graph, edge: Edge) -> dict[str, object]:
         "lag": edge.lag,
         "occurrence": edge.occurrence,
         "count": edge.count,
+        "weights": [fragment(latex) for latex in weights(graph, edge)],
         "factors": [
             [
                 {"negative": item.negative, "kind": item.kind, "math": fragment(item.latex) if item.latex else ""}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sympy
 
+from derive.elementary import Value
 from derive.equations.model import Kind
 from derive.graph import LOSS, Diagonal, Edge, Graph
 from derive.printers.base import Binding
@@ -59,8 +60,23 @@ def passages(graph: Graph, edge: Edge, step: int) -> tuple[Passage, ...]:
     return tuple(found)
 
 
+def weights(graph: Graph, edge: Edge) -> tuple[str, ...]:
+    """The parameters that a hop is multiplied by, in the order in which they meet the adjoint: R transposed, p."""
+    if edge.target == LOSS:
+        return ()
+    notation, parameters = Notation(graph.equations), graph.equations.parameters
+    found: list[str] = []
+    for factor in edge.partial:
+        if isinstance(factor, Diagonal):
+            names = {item.variable for item in factor.primed.free_symbols if isinstance(item, Value)}
+            found.extend(notation.name(name) for name in parameters if name in names)
+        else:
+            found.append(notation.value(factor.matrix, 0, transposed=not factor.transposed))
+    return tuple(dict.fromkeys(found))
+
+
 def _is_vector(graph: Graph, expression: sympy.Expr) -> bool:
     symbols = graph.equations.symbols
     return any(
-        not hasattr(item, "variable") or symbols[item.variable].kind is Kind.VECTOR for item in expression.free_symbols
+        not isinstance(item, Value) or symbols[item.variable].kind is Kind.VECTOR for item in expression.free_symbols
     )

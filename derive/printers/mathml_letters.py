@@ -121,6 +121,8 @@ SIGNS: Mapping[str, str] = MappingProxyType(
         "lvert": "|",
         "rvert": "|",
         "dots": "\u2026",
+        "cdots": "\u22ef",
+        "div": "\u00f7",
     }
 )
 """Signs that are operators."""

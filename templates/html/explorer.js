@@ -130,6 +130,106 @@
     more.textContent = `Show ${Math.min(BATCH, left)} more of ${left}`;
   }
 
+  // --- The circuit ----------------------------------------------------------------------------------------------------
+
+  // The figure of the page once more, without its ids, and a layer above its wires for those that are lit.
+  const stage = find(".stage");
+  const figure = document.querySelector("#circuit .circuit").cloneNode(true);
+  for (const element of [figure, ...figure.querySelectorAll("[id]")]) element.removeAttribute("id");
+  figure.querySelectorAll("title, desc").forEach((element) => element.remove());
+  figure.setAttribute("aria-label", "The circuit of two steps; its values are picked by the buttons above as well.");
+  figure.removeAttribute("aria-labelledby");
+  figure.classList.add("walked");
+  const overlay = svgElement("g", { class: "overlay" });
+  figure.querySelector(".node").before(overlay);
+  stage.append(figure);
+  for (const node of figure.querySelectorAll(".node")) {
+    if (names.includes(node.dataset.node)) node.dataset.value = node.dataset.node;
+  }
+
+  function svgElement(tag, attributes = {}) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  }
+
+  const drawn = (wire, step) => figure.querySelector(`:scope > [data-wire="${wire}"][data-step="${step}"]`);
+  const light = (node, step, kind = "lit") =>
+    figure.querySelector(`.node[data-node="${node}"][data-step="${step}"]`)?.classList.add("lit", kind);
+
+  // Puts copies of wires, by id and step, into the layer; a wire that is there already keeps its stronger colour.
+  function paint(wires, kind, done) {
+    const layer = svgElement("g", { class: kind });
+    for (const [wire, step] of wires) {
+      if (done.has(`${wire}@${step}`)) continue;
+      done.add(`${wire}@${step}`);
+      const copy = drawn(wire, step)?.cloneNode(true);
+      if (!copy) continue;
+      if (kind === "route now") copy.querySelector(".wire").setAttribute("pathLength", "1");
+      layer.append(copy);
+      const [source, target, lag] = data.wires[wire] ?? [wire.replace("exit-", ""), null, 0];
+      light(source, step - lag);
+      if (target) light(target, step);
+    }
+    return layer;
+  }
+
+  const wiresOf = ([edge, step], which) => edge[which].map((wire) => [wire, step + edge.lag]);
+  const onward = ([edge, step]) => (step + edge.lag > LAST ? [[`exit-${edge.source}`, LAST]] : wiresOf([edge, step], "wires"));
+
+  // A round number on the longest straight piece of a route, and the parameters it is multiplied by beside it.
+  function tag(number, edges) {
+    const made = svgElement("g", { class: "tag" });
+    const [edge, step] = edges.at(-1);
+    const path = drawn(edge.wires[0], step + edge.lag)?.querySelector(".wire");
+    if (!path) return made;
+    const at = path.getPointAtLength(path.getTotalLength() * 0.62);
+    made.append(svgElement("circle", { cx: at.x, cy: at.y, r: 7.5 }), svgElement("text", { x: at.x, y: at.y + 3.6 }));
+    made.lastChild.textContent = number;
+    const weights = edges.length === 1 ? edge.weights : [];
+    if (weights.length) {
+      const label = svgElement("foreignObject", { class: "weight", x: at.x + 9, y: at.y - 25, width: 110, height: 24 });
+      label.innerHTML = `<span xmlns="http://www.w3.org/1999/xhtml"><math>${weights.join("<mo>,</mo>")}</math></span>`;
+      made.append(label);
+    }
+    return made;
+  }
+
+  function draw() {
+    overlay.replaceChildren();
+    for (const node of figure.querySelectorAll(".node")) node.classList.remove("lit", "end");
+    light(state.name, 0, "end");
+    const following = state.depth === "loss";
+    const hops = leaving.get(state.name).map((edge) => [[edge, 0]]);
+    const done = new Set();
+    const layers = [];
+    if (current() === null) {
+      const all = following ? [...behind(state.name, 0)].map((item) => [item]) : hops;
+      layers.push(paint(all.flatMap(([item]) => onward(item)), "route", done));
+      if (!following) hops.forEach((edges, index) => layers.unshift(tag(index + 1, edges)));
+    } else if (current() > 0) {
+      const edges = following ? route(current()) : hops[current() - 1];
+      const [edge, step] = edges.at(-1);
+      layers.push(paint(edges.flatMap((item) => wiresOf(item, "wires")), "route now", done));
+      layers.push(paint(edges.flatMap((item) => wiresOf(item, "beside")), "factor", done));
+      if (!following) {
+        layers.push(paint(behind(edge.target, step + edge.lag).flatMap(onward), "behind", done));
+        layers.unshift(tag(current(), edges));
+      }
+      light(edge.target === LOSS ? `${LOSS}-${edge.source}` : edge.target, step + edge.lag, "end");
+    }
+    overlay.append(...layers.reverse());
+  }
+
+  // What stands below the figure knows how high it is, since it stays in view.
+  const frame = stage.closest("figure");
+  new ResizeObserver(() => explorer.style.setProperty("--figure", `${frame.offsetHeight}px`)).observe(frame);
+
+  stage.addEventListener("click", (event) => {
+    const name = event.target.closest("[data-value]")?.dataset.value;
+    if (name) act(() => go({ name, lit: 1 }));
+  });
+
   // --- What is shown --------------------------------------------------------------------------------------------------
 
   function mark(element) {
@@ -167,6 +267,7 @@
     shown.querySelectorAll("[data-route]").forEach(mark);
     for (const depth of ["hop", "loss"]) find(`[data-action=${depth}]`).setAttribute("aria-pressed", String(state.depth === depth));
     find("[data-label=play]").textContent = timer ? "Pause" : "Play";
+    draw();
     status.textContent = say();
     if (!keep) history.replaceState(null, "", `#${hash(state)}`);
   }
