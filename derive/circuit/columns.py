@@ -7,7 +7,7 @@ an element-wise way from its last value to its own node lies on the highway: tha
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from derive.circuit.model import Diagram, Kind, Wire
 
@@ -15,8 +15,17 @@ BORDER = -1
 """The column of the left border, where the values of the step before come in."""
 
 
-def columns(diagram: Diagram) -> Mapping[str, int]:
-    """The column of every node: inputs stand in column 0, other nodes from 1."""
+def columns(diagram: Diagram, top: Mapping[str, Sequence[Wire]]) -> list[Mapping[str, int]]:
+    """The columns of all nodes, inputs in column 0, others from 1: with the nodes of the highway early, and late.
+
+    `top` gives the spines of the states on the highway.
+    """
+    riding = {wire.target for spine in top.values() for wire in spine}
+    found = [_columns(diagram, early) for early in (riding, set())]
+    return found if found[0] != found[1] else found[:1]
+
+
+def _columns(diagram: Diagram, early: Collection[str]) -> Mapping[str, int]:
     column: dict[str, int] = {}
     for node in diagram.nodes:
         behind = [column[wire.source] for wire in diagram.into[node.id] if wire.lag == 0]
@@ -24,25 +33,24 @@ def columns(diagram: Diagram) -> Mapping[str, int]:
     for _ in range(3):
         for node in reversed(diagram.nodes):
             if node.kind not in (Kind.INPUT, Kind.LOSS):
-                column[node.id] = _best(diagram, column, node.id)
+                column[node.id] = _best(diagram, column, node.id, node.variable is not None or node.id in early)
     return column
 
 
-def _best(diagram: Diagram, column: Mapping[str, int], node: str) -> int:
-    """Where the wires at `node` are shortest: leftmost for a variable, rightmost for an operation inside."""
+def _best(diagram: Diagram, column: Mapping[str, int], node: str, early: bool) -> int:
+    """Where the wires at `node` are shortest, leftmost or rightmost among such places."""
     first = 1 + max((column[wire.source] for wire in diagram.into[node] if wire.lag == 0), default=0)
     leaving = [wire for wire in diagram.wires if wire.source == node and wire.lag == 0]
     if not leaving:
         return first
     last = min(column[wire.target] for wire in leaving) - 1
-    named = diagram.node[node].variable is not None
 
     def price(at: int) -> tuple[int, int]:
         moved = {**column, node: at}
         total = _reach(diagram, moved, node, 0)
         for wire in {(wire.source, wire.lag): wire for wire in diagram.into[node]}.values():
             total += _reach(diagram, moved, wire.source, wire.lag)
-        return total, at if named else -at
+        return total, at if early else -at
 
     return min(range(first, last + 1), key=price)
 
@@ -74,7 +82,7 @@ def spines(diagram: Diagram) -> Mapping[str, tuple[Wire, ...]]:
 
 def _shortest(state: str, wires: list[Wire]) -> tuple[Wire, ...]:
     """The way with the fewest wires from the state's last value to its node; empty where there is none."""
-    queue = deque((wire,) for wire in wires if wire.source == state and wire.lag == 1)
+    queue: deque[tuple[Wire, ...]] = deque((wire,) for wire in wires if (wire.source, wire.lag) == (state, 1))
     seen: set[str] = set()
     while queue:
         way = queue.popleft()

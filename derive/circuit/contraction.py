@@ -5,6 +5,7 @@ The router has room to spare; what it did not need is taken away here. Wires kee
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -50,18 +51,19 @@ def _lines(length: int, blocks: Sequence[Block], nets: Iterable[Iterable[Sequenc
     sides: dict[Point, list[int]] = {}
     for number, ways in enumerate(nets, start=1):
         for way in ways:
-            for (x, y), (u, v) in zip(way, way[1:], strict=False):
+            for (x, y), (u, v) in itertools.pairwise(way):
                 side = (0 if u < x else 1) if v == y else (2 if v < y else 3)
                 sides.setdefault((x, y), [0] * 4)[side] = number
                 sides.setdefault((u, v), [0] * 4)[side ^ 1] = number
     held: dict[Point, int] = {}
     for number, block in enumerate(blocks, start=1):
-        for x in range(block.x - block.reach_x, block.x + block.reach_x + 1):
-            for y in range(block.y - block.reach_y, block.y + block.reach_y + 1):
+        for x in range(block.left, block.right + 1):
+            for y in range(block.top, block.bottom + 1):
                 held[x, y] = number
     lines: list[_Line] = [{} for _ in range(length)]
     for x, y in sorted({*sides, *held}):
-        lines[x][y] = _Spot(*sides.get((x, y), [0] * 4), held.get((x, y), 0))
+        before, behind, up, down = sides.get((x, y), (0, 0, 0, 0))
+        lines[x][y] = _Spot(before, behind, up, down, held.get((x, y), 0))
     return lines
 
 
@@ -70,10 +72,7 @@ def _merge(first: _Line, second: _Line) -> _Line | None:
     merged: _Line = {}
     for y in first.keys() | second.keys():
         a, b = first.get(y), second.get(y)
-        if a is None or b is None:
-            spot = a or b
-        else:
-            spot = _join(a, b)
+        spot = a or b if a is None or b is None else _join(a, b)
         if spot is None:
             return None
         merged[y] = spot

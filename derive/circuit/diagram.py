@@ -77,9 +77,7 @@ class _Builder:
 
     def __init__(self, equations: Equations) -> None:
         self._equations = equations
-        self.nodes = [
-            Node(name, Kind.INPUT, "", name, carried=name in equations.states) for name in equations.inputs
-        ]
+        self.nodes = [Node(name, Kind.INPUT, "", name, carried=name in equations.states) for name in equations.inputs]
         self.wires: list[Wire] = []
         self._equation = ""
         self._inner = 0

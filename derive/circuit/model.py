@@ -26,8 +26,8 @@ class Kind(enum.Enum):
 class Node:
     r"""An operation of the step, and the variable that holds its value where it is the last one of an equation.
 
-    `symbol` is the operation in LaTeX, \\Sigma or \\odot, and "" for inputs and the loss. `carried` is true for a state.
-    `couples` says that the operands stand in one another's derivative: a product, a quotient, the smaller of two.
+    `symbol` is the operation in LaTeX, \\Sigma or \\odot, and "" for inputs and the loss. `carried` is true for a
+    state. `couples` says that the operands stand in one another's derivative: a product, a quotient, a minimum.
     """
 
     id: str
@@ -78,11 +78,11 @@ class Diagram:
 
         Empty for an edge that leaves a parameter or another name without a step: no wire is drawn for it.
         """
+        key = (edge.source, edge.lag, edge.occurrence)
         return tuple(
             wire
             for wire in self.wires
-            if wire.equation == edge.target
-            and any((item.name, item.lag, item.index) == (edge.source, edge.lag, edge.occurrence) for item in wire.occurrences)
+            if wire.equation == edge.target and key in ((item.name, item.lag, item.index) for item in wire.occurrences)
         )
 
     def factors(self, edge: Edge) -> tuple[Wire, ...]:

@@ -7,6 +7,7 @@ Two nets never share a segment, meet at right angles alone, and never where one 
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,12 +20,12 @@ _LENGTH, _BEND, _CROSSING = 10, 28, 36
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The points that wires keep out of: those within a reach of the centre of a node."""
+    """The points that wires keep out of: a rectangle with its borders."""
 
-    x: int
-    y: int
-    reach_x: int
-    reach_y: int
+    left: int
+    top: int
+    right: int
+    bottom: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +57,18 @@ class Router:
         for column in range(width):
             self._blocked[column] = self._blocked[(height - 1) * width + column] = 1
         for block in blocks:
-            for row in range(block.y - block.reach_y, block.y + block.reach_y + 1):
-                start = row * width + block.x
-                for point in range(start - block.reach_x, start + block.reach_x + 1):
+            for row in range(block.top, block.bottom + 1):
+                for point in range(row * width + block.left, row * width + block.right + 1):
                     self._blocked[point] = 1
+        self._x = [point % width for point in range(self._size)]
+        self._y = [point // width for point in range(self._size)]
         # The net, from 1, that runs through a point along each axis, and the one that bends, joins or ends there.
         self._across, self._down, self._corner = ([0] * self._size for _ in range(3))
         self._parents: list[dict[int, int]] = [{} for _ in nets]
         self._ends: list[dict[str, int]] = [{} for _ in nets]
 
-    def route(self, first: Sequence[tuple[int, int]], passes: int = 1) -> bool:
-        """Route every wire, those of `first` (net, sink) before the others; False where one has no way.
-
-        Then each net in turn is taken off and routed again, now that the others are there.
-        """
+    def route(self, first: Sequence[tuple[int, int]]) -> bool:
+        """Route every wire, those of `first` (net, sink) before the others; False where one has no way."""
         rest = [
             (net, sink)
             for net, item in enumerate(self._nets)
@@ -96,10 +95,17 @@ class Router:
             for other in range(len(self._nets)):
                 self._clear(other)
                 self._begin(other)
-        for _ in range(passes):
-            for net in range(len(self._nets)):
-                self._improve(net)
         return True
+
+    def improve(self) -> None:
+        """Take each net off in turn and route it again, now that the others are there."""
+        for net in range(len(self._nets)):
+            self._improve(net)
+
+    @property
+    def cost(self) -> int:
+        """Length, bends and crossings of all nets."""
+        return sum(self._cost(net) for net in range(len(self._nets)))
 
     def paths(self) -> Mapping[str, tuple[Point, ...]]:
         """The way of every wire from source to sink, unit by unit."""
@@ -171,7 +177,7 @@ class Router:
         mark = net + 1
         self._corner[points[0]] = self._corner[points[-1]] = mark
         before = 0
-        for point, following in zip(points, points[1:], strict=False):
+        for point, following in itertools.pairwise(points):
             step = following - point
             layer = self._across if abs(step) == 1 else self._down
             layer[point] = layer[following] = mark
@@ -193,19 +199,16 @@ class Router:
         best = [1 << 60] * (4 * self._size)
         came = [-1] * (4 * self._size)
         heap: list[tuple[int, int, int]] = []
-
-        def estimate(point: int) -> int:
-            y, x = divmod(point, width)
-            gap_x = left - x if x < left else x - right if x > right else 0
-            gap_y = top - y if y < top else y - bottom if y > bottom else 0
-            return _LENGTH * (gap_x + gap_y)
+        xs, ys = self._x, self._y
+        far_x = [_LENGTH * max(left - x, x - right, 0) for x in range(width)]
+        far_y = [_LENGTH * max(top - y, y - bottom, 0) for y in range(self._size // width)]
 
         tree = self._parents[net]
         for point, parent in tree.items():
             if blocked[point]:
                 if parent < 0:
                     best[4 * point] = 0
-                    heap.append((estimate(point), 0, 4 * point))
+                    heap.append((far_x[xs[point]] + far_y[ys[point]], 0, 4 * point))
                 continue
             if across[point] not in (0, mark) or down[point] not in (0, mark):
                 continue
@@ -215,10 +218,12 @@ class Router:
                     continue
                 state = 4 * point + direction
                 best[state] = 0 if steps[direction] == along else _BEND // 2
-                heap.append((best[state] + estimate(point), best[state], state))
+                heap.append((best[state] + far_x[xs[point]] + far_y[ys[point]], -best[state], state))
         heapq.heapify(heap)
+        push, pop = heapq.heappush, heapq.heappop
         while heap:
-            _, cost, state = heapq.heappop(heap)
+            _, known, state = pop(heap)
+            cost = -known
             if cost > best[state]:
                 continue
             point, direction = state >> 2, state & 3
@@ -245,20 +250,21 @@ class Router:
                     turns = (direction,)
                 else:
                     turns = (direction, (direction + 1) & 3, (direction + 3) & 3)
+            away = far_x[xs[following]] + far_y[ys[following]]
             for turn in turns:
                 reached = 4 * following + turn
                 total = cost + added + (0 if turn == direction else _BEND)
                 if total < best[reached]:
                     best[reached] = total
                     came[reached] = state
-                    heapq.heappush(heap, (total + estimate(following), total, reached))
+                    push(heap, (total + away, -total, reached))
         else:
             return False
         states = [state]
         while came[states[-1]] >= 0:
             states.append(came[states[-1]])
         points = [state >> 2 for state in reversed(states)]
-        for before, point in zip(points, points[1:], strict=False):
+        for before, point in itertools.pairwise(points):
             tree[point] = before
         if tree[points[0]] >= 0:
             # The way leaves the tree here: no other wire may touch the join.

@@ -6,7 +6,7 @@ From top to bottom: the highway, the inner rows, a rail for every other state, t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -28,9 +28,7 @@ class Rows:
     count: int
 
 
-def candidates(
-    diagram: Diagram, column: Mapping[str, int], spines: Mapping[str, Sequence[Wire]]
-) -> list[Rows]:
+def candidates(diagram: Diagram, column: Mapping[str, int], spines: Mapping[str, Sequence[Wire]]) -> list[Rows]:
     """Placements in rows, the best by estimate first."""
     search = _Search(diagram, column, spines)
     kept: dict[tuple[int, ...], tuple[float, Rows]] = {}
@@ -45,17 +43,13 @@ def candidates(
 class _Search:
     """Nodes as numbers, and the cost of a placement."""
 
-    def __init__(
-        self, diagram: Diagram, column: Mapping[str, int], spines: Mapping[str, Sequence[Wire]]
-    ) -> None:
+    def __init__(self, diagram: Diagram, column: Mapping[str, int], spines: Mapping[str, Sequence[Wire]]) -> None:
         self._diagram = diagram
         self._top = list(spines)
         self._rails = [state for state in diagram.states if state not in spines]
         self._inputs = [node.id for node in diagram.nodes if node.kind is Kind.INPUT]
         self._on_top = {wire.target: state for state, spine in spines.items() for wire in spine}
-        self._free = [
-            node.id for node in diagram.nodes if node.id not in self._on_top and node.kind is not Kind.INPUT
-        ]
+        self._free = [node.id for node in diagram.nodes if node.id not in self._on_top and node.kind is not Kind.INPUT]
         self._column = dict(column)
         self._last = max(column.values(), default=0) + 1
         crowd: dict[int, int] = {}
@@ -67,6 +61,9 @@ class _Search:
         for wire in diagram.wires:
             nets.setdefault((wire.source, wire.lag), []).append(wire.target)
         self._nets = [(source, lag, targets) for (source, lag), targets in nets.items()]
+        self._losses = {
+            wire.source: wire.target for wire in diagram.wires if diagram.node[wire.target].kind is Kind.LOSS
+        }
 
     def anneal(self, random: Random) -> list[tuple[float, Rows]]:
         """Placements that one run of annealing found best, one from each of its last stages."""
@@ -97,12 +94,12 @@ class _Search:
         taken: set[tuple[int, int]] = set()
         for node in self._free:
             wanted = [row[wire.source] for wire in self._diagram.into[node] if wire.source in row and not wire.lag]
-            order = sorted(range(self._inner), key=lambda at: (abs(at - wanted[0]) if wanted else at))
+            order = sorted(range(self._inner), key=lambda at: abs(at - wanted[0]) if wanted else at)
             row[node] = next(at for at in order if (self._column[node], at) not in taken)
             taken.add((self._column[node], row[node]))
         return row
 
-    def _move(self, random: Random, row: dict[str, int], top: list[str], low: list[str]):
+    def _move(self, random: Random, row: dict[str, int], top: list[str], low: list[str]) -> Callable[[], None] | None:
         kind = random.random()
         if kind < 0.06 and len(top) > 1:
             return _swap(random, top)
@@ -191,11 +188,14 @@ class _Search:
             if state not in self._top:
                 total += 0.5 * abs(rail[state] - at[state])
                 behind = (1 << last) - (1 << (column[state] + 1))
+                if (loss := self._losses.get(state)) and at[loss] == at[state]:
+                    # The state's own loss hinders nothing: the rail parts before it.
+                    behind &= ~(1 << column[loss])
                 total += 1.0 if filled.get(at[state], 0) & behind else 0.0
         return total
 
 
-def _swap(random: Random, items: list[str], first: int = 0, behind: int | None = None):
+def _swap(random: Random, items: list[str], first: int = 0, behind: int | None = None) -> Callable[[], None]:
     a, b = random.sample(range(first, len(items) if behind is None else behind), 2)
     items[a], items[b] = items[b], items[a]
 

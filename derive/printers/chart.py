@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from derive.circuit.diagram import diagram
-from derive.circuit.layout import Extent, lay_out
+from derive.circuit.layout import lay_out
 from derive.circuit.model import Kind, Node
-from derive.circuit.scene import Scene
+from derive.circuit.scene import Extent, Scene
 from derive.equations.model import Equations
 from derive.graph import LOSS, Graph
 from derive.printers.labels import Run, runs, width
@@ -20,7 +20,7 @@ def chart(graph: Graph, steps: int = 2) -> Scene:
     drawn = diagram(graph)
     extents = {}
     for node in drawn.nodes:
-        longest = max((width(node_runs(graph.equations, node, step), LABEL) for step in (0, 1)), default=0.0)
+        longest = max(width(node_runs(graph.equations, node, step), label_size(node)) for step in (0, 1))
         pieces = symbol_runs(node)
         extents[node.id] = Extent(width(pieces, symbol_size(pieces)), longest)
     return lay_out(drawn, extents, steps)
@@ -40,6 +40,11 @@ def node_runs(equations: Equations, node: Node, step: int) -> tuple[Run, ...]:
     if found is None:
         return Run(node.variable or ""), Run(f"({Notation(equations).step(step)})", 1)
     return found
+
+
+def label_size(node: Node) -> float:
+    """The size of the name of a node."""
+    return SMALL if node.kind is Kind.LOSS else LABEL
 
 
 def symbol_runs(node: Node) -> tuple[Run, ...]:

@@ -34,12 +34,12 @@ _SIGNS = {
     "times": "×",
     "pm": "±",
     "cdot": "·",
-    "top": "⊤",
+    "top": "\u22a4",
     "sqrt": "√",
     "infty": "∞",
-    "ell": "ℓ",
-    "prime": "′",
-    "ast": "∗",
+    "ell": "\u2113",
+    "prime": "\u2032",
+    "ast": "\u2217",
     "star": "⋆",
     ",": "\u2009",
 }
@@ -69,7 +69,7 @@ class Run:
     back: bool = False
 
 
-class _Unknown(Exception):
+class _UnknownError(Exception):
     """A command that is not understood."""
 
 
@@ -82,7 +82,7 @@ def runs(latex: str) -> tuple[Run, ...] | None:
     ]
     try:
         found = list(_sequence(tokens, "italic", 0))
-    except (_Unknown, IndexError):
+    except (_UnknownError, IndexError):
         return None
     joined: list[Run] = []
     for run in found:
@@ -104,6 +104,11 @@ def width(pieces: Sequence[Run], size: float) -> float:
     return total
 
 
+def tall(text: str) -> bool:
+    """Whether an accent over `text` must stand over a capital or a letter with an ascender."""
+    return any(_plain(char) not in "acegmnopqrsuvwxyz" for char in text)
+
+
 def _sequence(tokens: list[str], font: str, level: int) -> Iterator[Run]:
     """The runs up to the end or a closing brace."""
     script = 0
@@ -114,7 +119,7 @@ def _sequence(tokens: list[str], font: str, level: int) -> Iterator[Run]:
         if token in "^_":
             sign = 1 if token == "^" else -1
             if level:
-                raise _Unknown
+                raise _UnknownError
             # A second script of one base stands over the first.
             for index, run in enumerate(_argument(tokens, font, sign)):
                 yield replace(run, back=index == 0 and script == -sign)
@@ -141,7 +146,9 @@ def _item(token: str, tokens: list[str], font: str, level: int) -> Iterator[Run]
         yield from _argument(tokens, "bold italic" if inner == "italic" and "bold" in font else inner, level)
     elif command in ACCENTS:
         inside = list(_argument(tokens, font, level))
-        yield replace(inside[0], accent=ACCENTS[command], text="".join(run.text for run in inside if run.level == level))
+        yield replace(
+            inside[0], accent=ACCENTS[command], text="".join(run.text for run in inside if run.level == level)
+        )
         yield from (run for run in inside if run.level != level)
     elif command in _SIGNS:
         yield Run(_SIGNS[command], level)
@@ -152,17 +159,17 @@ def _item(token: str, tokens: list[str], font: str, level: int) -> Iterator[Run]
     elif command in _CAPITALS:
         yield Run(_greek(_CAPITALS[command], font, capital=True), level)
     else:
-        raise _Unknown
+        raise _UnknownError
 
 
 def _letter(char: str, font: str) -> str:
     """A letter in the mathematical alphabet of a font."""
     if char == "-":
-        return "−"
+        return "\u2212"
     if not (char.isascii() and char.isalpha()) or font == "upright":
         return char
     if font == "italic" and char == "h":
-        return "ℎ"
+        return "\u210e"
     first = {"bold": 0x1D400, "italic": 0x1D434, "bold italic": 0x1D468}[font]
     return chr(first + ord(char) - (ord("A") if char.isupper() else ord("a") - 26))
 
@@ -174,17 +181,26 @@ def _greek(index: int, font: str, *, capital: bool) -> str:
     return chr(first + index + (0 if capital else 26))
 
 
+def _plain(char: str) -> str:
+    """The Latin letter that a mathematical letter stands for; for a Greek one, a letter of its width and height."""
+    code = ord(char)
+    if 0x1D400 <= code < 0x1D6A8:
+        place = (code - 0x1D400) % 52
+        return chr(place + ord("A")) if place < 26 else chr(place - 26 + ord("a"))
+    if 0x1D6A8 <= code < 0x1D7FF:
+        return "D" if (code - 0x1D6A8) % 58 < 26 else "n"
+    return char
+
+
 def _em(char: str) -> float:
     """The width of a character in units of the size of its font, roughly."""
-    if 0x1D400 <= ord(char) < 0x1D7FF:
-        place = (ord(char) - 0x1D400) % 52 if ord(char) < 0x1D6A8 else 30
-        char = chr(place + 65) if place < 26 else chr(place + 71)
-    if char in "ijlI.,:;|'′\u2009":
+    char = _plain(char)
+    if char in "ijlI.,:;|'\u2032\u2009":
         return 0.34
-    if char in "frst()[]/ℎ":
+    if char in "frst()[]/\u210e":
         return 0.44
     if char in "mwMW⊙":
         return 0.9
-    if char.isupper() or char in "+−=×÷±→√":
+    if char.isupper() or char in "+\u2212=×÷±→√":
         return 0.76
     return 0.56

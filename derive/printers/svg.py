@@ -1,7 +1,8 @@
 """A circuit as SVG: a fragment for a page, which gives the colours, or a picture that stands alone.
 
-Every node has the id `n-<node>-<step>`, every wire and exit `data-wire` and `data-step`, so that a page can mark any
-way through the circuit by CSS classes. All wires of a step are drawn whole: a marked wire is one path.
+Every node has the id `n-<node>-<step>`. The circuit itself is drawn in pieces, each once. Over it lies every wire,
+whole and hidden, as a group with `data-wire` and `data-step`: a page marks a way through the circuit by giving its
+wires one of the classes `route`, `factor` or `known`, and the rest fades where the circuit itself has the class `dim`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from derive.circuit.model import Kind, Node, Wire
-from derive.circuit.scene import Box, Polyline, Scene, shifted, straightened
+from derive.circuit.model import Kind, Node
+from derive.circuit.scene import MARGIN, Box, Marks, Polyline, Scene, exit_of, shifted
 from derive.equations.model import Equations
-from derive.printers.chart import LABEL, SMALL, node_runs, symbol_runs, symbol_size
-from derive.printers.labels import SCRIPT, Run, runs, width
+from derive.printers.chart import LABEL, label_size, node_runs, symbol_runs, symbol_size
+from derive.printers.labels import ACCENTS, SCRIPT, Run, runs, tall, width
 from derive.printers.notation import Notation
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 52.0, 34.0, 10.0
+_RIGHT, _TOP, _BOTTOM = 40.0, 26.0, 4.0
+_RAIL = 11.0
 _RADIUS = 5.0
 _DOT = 2.2
 _HEAD = (7.0, 3.0)
@@ -40,6 +42,9 @@ _LIGHT = {
     "loss": "#c9403a",
     "loss-fill": "#fdeceb",
     "on": "#ffffff",
+    "route": "#7a2bdc",
+    "factor": "#b07a1e",
+    "known": "#a67ae0",
 }
 _DARK = {
     "ink": "#e9ebf4",
@@ -59,6 +64,9 @@ _DARK = {
     "loss": "#ef6f68",
     "loss-fill": "#3a1f22",
     "on": "#11131c",
+    "route": "#b98cff",
+    "factor": "#e0ad4e",
+    "known": "#8f6fc4",
 }
 
 _RULES = """\
@@ -66,11 +74,20 @@ _RULES = """\
 .circuit .panel { fill: var(--c-panel); stroke: var(--c-panel-edge); }
 .circuit .title { fill: var(--c-muted); font-family: system-ui, sans-serif; font-size: 11px; }
 .circuit text { fill: var(--c-ink); font-size: 13px; }
-.circuit .wire { fill: none; stroke: var(--c-wire); stroke-width: 1.2; }
-.circuit .wire.matrix { stroke: var(--c-matrix); }
-.circuit .head { fill: var(--c-wire); stroke: none; }
+.circuit .piece { fill: none; stroke: var(--c-wire); stroke-width: 1.25; }
+.circuit .piece.matrix { stroke: var(--c-matrix); }
+.circuit .head { fill: var(--c-wire); }
 .circuit .head.matrix { fill: var(--c-matrix); }
 .circuit .dot { fill: var(--c-wire); }
+.circuit .wire { visibility: hidden; }
+.circuit .wire path { stroke: var(--mark); stroke-width: 3; fill: none; }
+.circuit .wire path + path { fill: var(--mark); stroke-width: 1.5; }
+.circuit .wire.route { visibility: visible; --mark: var(--c-route); }
+.circuit .wire.factor { visibility: visible; --mark: var(--c-factor); }
+.circuit .wire.known { visibility: visible; --mark: var(--c-known); }
+.circuit .wire.known path:first-child { stroke-dasharray: 5 3; stroke-width: 2; }
+.circuit.dim .piece, .circuit.dim .head, .circuit.dim .dot, .circuit.dim .node { opacity: 0.4; }
+.circuit.dim .node.lit, .circuit .wire .head { opacity: 1; }
 .circuit .accent { stroke: var(--c-ink); stroke-width: 1; fill: none; }
 .circuit .body { fill: var(--c-paper); stroke: var(--c-operator); stroke-width: 1.2; }
 .circuit .badge { fill: var(--c-operator); }
@@ -89,15 +106,15 @@ _RULES = """\
 """
 
 
-def svg(scene: Scene, equations: Equations, *, name: str = "circuit") -> str:
-    """The fragment; `name` begins the ids of its title and description, one for each circuit of a page."""
-    return "\n".join(_lines(scene, equations, name, "")) + "\n"
+def svg(scene: Scene, equations: Equations, prefix: str = "", marks: Marks | None = None) -> str:
+    """The fragment; `prefix` begins all its ids, so that a page may hold several circuits."""
+    return "\n".join(_lines(scene, equations, prefix, marks or {}, "")) + "\n"
 
 
-def standalone(scene: Scene, equations: Equations) -> str:
+def standalone(scene: Scene, equations: Equations, marks: Marks | None = None) -> str:
     """The picture with its colours, light and dark as the reader's system wants."""
     style = f"<style>\n{style_sheet()}</style>"
-    return "\n".join(_lines(scene, equations, "circuit", style)) + "\n"
+    return "\n".join(_lines(scene, equations, "", marks or {}, style)) + "\n"
 
 
 def style_sheet() -> str:
@@ -109,37 +126,38 @@ def style_sheet() -> str:
     )
 
 
-def _lines(scene: Scene, equations: Equations, name: str, style: str) -> Iterator[str]:
+def _lines(scene: Scene, equations: Equations, prefix: str, marks: Marks, style: str) -> Iterator[str]:
     across, height = scene.width * scene.steps, scene.height
-    view = f"{_n(-_LEFT)} {_n(-_TOP)} {_n(_LEFT + across + _RIGHT)} {_n(_TOP + height + _BOTTOM)}"
+    labels = {state: _before(equations, state) for state in scene.rails}
+    left = max((width(label, _RAIL) for label in labels.values()), default=0.0) + MARGIN + 10
+    view = f"{_n(-left)} {_n(-_TOP)} {_n(left + across + _RIGHT)} {_n(_TOP + height + _BOTTOM)}"
     yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="circuit" viewBox="{view}" role="img" '
-        f'aria-labelledby="{name}-title {name}-desc">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="circuit{" dim" if marks else ""}" viewBox="{view}" role="img" '
+        f'aria-labelledby="{prefix}circuit-title {prefix}circuit-desc">'
     )
-    yield f'<title id="{name}-title">Circuit of {escape(equations.title or equations.name)}</title>'
-    yield f'<desc id="{name}-desc">{escape(description(scene, equations))}</desc>'
+    yield f'<title id="{prefix}circuit-title">Circuit of {escape(equations.title or equations.name)}</title>'
+    yield f'<desc id="{prefix}circuit-desc">{escape(description(scene))}</desc>'
     if style:
         yield style
-    notation = Notation(equations)
     for step in range(scene.steps):
         x = step * scene.width
         yield (
             f'<rect class="panel" x="{_n(x + 3)}" y="0" width="{_n(scene.width - 6)}" height="{_n(height)}" rx="10"/>'
         )
-        yield f'<text class="title" x="{_n(x + 14)}" y="-8">time step {_step(notation, step)}</text>'
-    yield from _wires(scene)
-    for step in range(scene.steps):
-        x = step * scene.width
-        for dot in shifted(scene.dots, x):
-            yield f'<circle class="dot" cx="{_n(dot[0])}" cy="{_n(dot[1])}" r="{_n(_DOT)}"/>'
-    yield from _margins(scene, equations)
+        name = f'<tspan font-style="italic">t</tspan>{f" + {step}" if step else ""}'
+        yield f'<text class="title" x="{_n(x + 14)}" y="-8">time step {name}</text>'
+    yield from _pieces(scene)
+    for state, y in scene.rails.items():
+        yield from _text(labels[state], -MARGIN - 4 - width(labels[state], _RAIL), y + 4, _RAIL, "")
+        yield f'<text x="{_n(across + 19)}" y="{_n(y + 3)}">…</text>'
+    yield from _wires(scene, marks)
     for step in range(scene.steps):
         for node in scene.diagram.nodes:
-            yield from _node(scene, equations, node, step)
+            yield from _node(scene, equations, node, step, prefix)
     yield "</svg>"
 
 
-def description(scene: Scene, equations: Equations) -> str:
+def description(scene: Scene) -> str:
     """One sentence for those who do not see the picture."""
     highway = " and ".join(scene.highway)
     rest = " and ".join(state for state in scene.diagram.states if state not in scene.highway)
@@ -151,30 +169,43 @@ def description(scene: Scene, equations: Equations) -> str:
     return "; ".join(parts) + "."
 
 
-def _step(notation: Notation, step: int) -> str:
-    return f"<tspan font-style=\"italic\">t</tspan>{'' if not step else f' + {step}'}"
+def _before(equations: Equations, state: str) -> tuple[Run, ...]:
+    """The label of a rail: the value of the step before."""
+    return runs(Notation(equations).value(state, -1)) or (Run(state), Run("(t\u22121)", 1))
 
 
-def _wires(scene: Scene) -> Iterator[str]:
-    """Wires through a matrix first: where a trunk also serves another wire, that one's colour shows."""
+def _pieces(scene: Scene) -> Iterator[str]:
+    """The circuit itself: every piece, the stubs at both borders, and the dots."""
+    end = scene.width * scene.steps
+    for state, y in scene.rails.items():
+        matrix = scene.comes_by_matrices(state)
+        yield from _drawn(((-MARGIN, y), (0.0, y)), "piece", matrix, head=False)
+        yield from _drawn(((end, y), (end + MARGIN, y)), "piece", matrix, head=True)
     for step in range(scene.steps):
-        for wire in sorted(scene.diagram.wires, key=lambda wire: not wire.matrix):
-            line = scene.polyline(wire, step)
-            if wire.lag and not step:
-                line = straightened(((-12.0, line[0][1]), *line))
-            yield _wire(wire.id, step, line, "matrix" if wire.matrix else "", head=True)
-    last = scene.steps - 1
-    for state, line in scene.exits.items():
-        shown = straightened((*shifted(line, scene.width * last), (scene.width * scene.steps + 14, line[-1][1])))
-        yield _wire(f"exit-{state}", last, shown, "", head=True)
+        for piece in scene.pieces:
+            yield from _drawn(shifted(piece.line, scene.width * step), "piece", piece.matrix, head=piece.ends)
+        for x, y in shifted(scene.dots, scene.width * step):
+            yield f'<circle class="dot" cx="{_n(x)}" cy="{_n(y)}" r="{_n(_DOT)}"/>'
 
 
-def _wire(wire: str, step: int, line: Polyline, extra: str, *, head: bool) -> str:
-    classes = f"wire {extra}".strip()
-    back = _HEAD[0] if head else 0.0
-    path = rounded(line, back)
-    mark = f'<path class="{classes.replace("wire", "head", 1)}" d="{_arrow(line)}"/>' if head else ""
-    return f'<g data-wire="{wire}" data-step="{step}"><path class="{classes}" d="{path}"/>{mark}</g>'
+def _wires(scene: Scene, marks: Marks) -> Iterator[str]:
+    """Every wire and exit from end to end, to be marked."""
+    for step in range(scene.steps):
+        for name in scene.ways:
+            mark = marks.get((name, step))
+            yield f'<g class="wire{f" {mark}" if mark else ""}" data-wire="{name}" data-step="{step}">'
+            inner = name in scene.leaving and step < scene.steps - 1
+            yield from _drawn(scene.polyline(name, step), "", False, head=not inner)
+            yield "</g>"
+
+
+def _drawn(line: Polyline, kind: str, matrix: bool, head: bool) -> Iterator[str]:
+    """A line, and the head of its arrow."""
+    extra = " matrix" if matrix else ""
+    classes = f' class="{kind}{extra}"' if kind else ""
+    yield f'<path{classes} d="{rounded(line, _HEAD[0] if head else 0.0)}"/>'
+    if head:
+        yield f'<path class="head{extra}" d="{_arrow(line)}"/>'
 
 
 def rounded(line: Polyline, back: float = 0.0) -> str:
@@ -210,24 +241,15 @@ def _arrow(line: Polyline) -> str:
     return f"M{_n(u)} {_n(v)}L{_n(left[0])} {_n(left[1])}L{_n(right[0])} {_n(right[1])}Z"
 
 
-def _margins(scene: Scene, equations: Equations) -> Iterator[str]:
-    """What comes in from the step before, and where it goes."""
-    notation = Notation(equations)
-    end = scene.width * scene.steps
-    for state, y in scene.rails.items():
-        pieces = runs(notation.value(state, -1)) or (Run(state), Run("(t−1)", 1))
-        yield from _text(pieces, -16 - width(pieces, SMALL + 1), y + 4, SMALL + 1, "")
-        yield f'<text x="{_n(end + 19)}" y="{_n(y + 3)}">…</text>'
-
-
-def _node(scene: Scene, equations: Equations, node: Node, step: int) -> Iterator[str]:
+def _node(scene: Scene, equations: Equations, node: Node, step: int, prefix: str) -> Iterator[str]:
     box, x = scene.boxes[node.id], scene.boxes[node.id].x + step * scene.width
     classes = [node.kind.value]
     if node.carried:
         classes.append("carried")
     if node.variable is None:
         classes.append("inner")
-    yield f'<g id="n-{node.id}-{step}" class="node {" ".join(classes)}" data-node="{node.id}" data-step="{step}">'
+    at = f'data-node="{node.id}" data-step="{step}"'
+    yield f'<g id="{prefix}n-{node.id}-{step}" class="node {" ".join(classes)}" {at}>'
     yield _body(node, box, x)
     label, symbol = node_runs(equations, node, step), symbol_runs(node)
     if box.badge:
@@ -237,7 +259,7 @@ def _node(scene: Scene, equations: Equations, node: Node, step: int) -> Iterator
         size = symbol_size(symbol)
         extra = "badge-text" if box.badge else ""
         yield from _text(symbol, middle - width(symbol, size) / 2, box.y + size * 0.34, size, extra)
-    size = SMALL if node.kind is Kind.LOSS else LABEL
+    size = label_size(node)
     start = x + box.badge / 2 - width(label, size) / 2
     yield from _text(label, start, box.y + size * 0.36, size, "")
     yield "</g>"
@@ -288,21 +310,23 @@ def _text(pieces: Sequence[Run], x: float, y: float, size: float, extra: str) ->
         at += own
         last, level = own, run.level
     klass = f' class="{extra}"' if extra else ""
-    yield f'<text{klass} x="{_n(x)}" y="{_n(y)}" font-size="{_n(size)}" style="font-size:{_n(size)}px">{"".join(spans)}</text>'
+    style = "" if size == LABEL else f' style="font-size:{_n(size)}px"'
+    yield f'<text{klass} x="{_n(x)}" y="{_n(y)}"{style}>{"".join(spans)}</text>'
     for start, own, run in accents:
-        over = y - size * (0.78 if run.text.isupper() else 0.62)
-        if run.accent == "\u203e":
-            yield f'<path class="accent" d="M{_n(start + own * 0.22)} {_n(over)}h{_n(own * 0.72)}"/>'
+        over = y - size * (0.8 if tall(run.text) else 0.58)
+        if run.accent == ACCENTS["bar"]:
+            yield f'<path class="accent" d="M{_n(start + own * 0.24)} {_n(over)}h{_n(own * 0.7)}"/>'
         else:
-            yield f'<text x="{_n(start + own * 0.3)}" y="{_n(over + size * 0.4)}" style="font-size:{_n(size)}px">{run.accent}</text>'
+            yield f'<text x="{_n(start + own * 0.35)}" y="{_n(over + size * 0.62)}"{style}>{run.accent}</text>'
 
 
 def geometry(scene: Scene) -> Mapping[str, Sequence[Sequence[float]]]:
     """The corners of every wire and exit in the step's own coordinates, for a page that animates them."""
-    lines = {**scene.wires, **{f"exit-{state}": line for state, line in scene.exits.items()}}
+    lines = {**scene.wires, **{exit_of(state): line for state, line in scene.exits.items()}}
     return {wire: tuple((round(x, 2), round(y, 2)) for x, y in line) for wire, line in lines.items()}
 
 
 def _n(value: float) -> str:
     """A coordinate, short and the same on every machine."""
-    return f"{value:.2f}".rstrip("0").rstrip(".").replace("-0", "0") if abs(value) < 0.005 else f"{value:.2f}".rstrip("0").rstrip(".")
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

@@ -25,6 +25,7 @@ STAGES = (
     "routes",
     "gradients",
     "plan",
+    "circuit",
     "printers",
     "proof",
     "explain",
