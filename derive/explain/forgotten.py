@@ -24,6 +24,7 @@ from derive.proof.unrolled import DIGITS
 STEPS = 5
 SIZE = 3
 SEED = 0
+ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +46,22 @@ def forgotten(gradients: Gradients, *, steps: int = STEPS, size: int = SIZE, see
 
     The point is random: parameters, inputs and initial states are of magnitude 0.2 to 1, dimensions have `size` and
     `size` + 1 components in turn. J is the cell's own loss, or the sum of random errors times the outputs of all steps.
-    Raises DeriveError where no random point lies in the domain of the cell, or its gradient is 0.
+    Of the points of `seed`, `seed` + 1 and so on the first is taken whose gradient is not 0, as it is where all relu
+    are silent. Raises DeriveError where no random point lies in the domain of the cell, or all have the gradient 0.
     """
     equations = gradients.graph.equations
     with mpmath.workdps(DIGITS):
-        sequence = random_sequence(equations, steps=steps, size=size, seed=seed)
-        # Errors enter at the outputs alone, as in training.
-        sequence = replace(sequence, last={name: _zeros(value) for name, value in sequence.last.items()})
-        trajectory = sequence.trajectory()
-        whole = _gradient(gradients, sequence, trajectory)
-        norm = mpmath.norm(whole)
-        if not norm:
-            raise DeriveError(f"{equations.name}: its gradient is 0 at the random point, no share of it can be taken")
+        for attempt in range(seed, seed + ATTEMPTS):
+            sequence = random_sequence(equations, steps=steps, size=size, seed=attempt)
+            # Errors enter at the outputs alone, as in training.
+            sequence = replace(sequence, last={name: _zeros(value) for name, value in sequence.last.items()})
+            trajectory = sequence.trajectory()
+            whole = _gradient(gradients, sequence, trajectory)
+            norm = mpmath.norm(whole)
+            if norm:
+                break
+        else:
+            raise DeriveError(f"{equations.name}: its gradient is 0 at {ATTEMPTS} random points: nothing can be lost")
         rows = []
         for state in equations.states:
             adjoint = gradients.adjoints[state]

@@ -52,7 +52,8 @@ class Statement:
 def statement(graph: Graph, state: str) -> Statement:
     """The product of one-step Jacobians, and the own block of `state` in one of them, over every route inside a step.
 
-    Its first edge takes a route from step k-1 to k, and no route goes on past step k.
+    The first edge of such a route crosses from step k-1 to k, the others stay in k. Ways through another state of step
+    k-1 are in the other blocks: the Jacobian is that of all states together, each a variable of its own.
     """
     routes = tuple(step_routes(graph, state, state))
     return Statement(
@@ -102,7 +103,7 @@ def _layout(graph: Graph, state: str, routes: tuple[Route, ...], numerator: bool
         written = _in_order(outer, numerator)
     return Layout(
         product=f"{_jacobian(graph, states, LATER, EARLIER)} = {_in_order(single, numerator)}",
-        step=f"{_jacobian(graph, (state,), BETWEEN, f'{BETWEEN}-1')} = {total(terms) or '0'}",
+        step=f"{_block(graph, state)} = {total(terms) or '0'}",
         terms=terms,
         written_out=written,
     )
@@ -111,6 +112,13 @@ def _layout(graph: Graph, state: str, routes: tuple[Route, ...], numerator: bool
 def _in_order(ends: list[str], numerator: bool) -> str:
     """The first and the last factor of a product over steps: the later step first in the numerator layout."""
     return r" \, \cdots \, ".join(ends if numerator else reversed(ends))
+
+
+def _block(graph: Graph, state: str) -> str:
+    """The own block of a state: not its total derivative by itself, since the other states of step k-1 are held."""
+    whole = _jacobian(graph, graph.equations.states, BETWEEN, f"{BETWEEN}-1")
+    name = Notation(graph.equations).name(state)
+    return rf"\left({whole}\right)_{{{name}, {name}}}" if len(graph.equations.states) > 1 else whole
 
 
 def _highway(graph: Graph, state: str) -> str:

@@ -99,7 +99,7 @@ def travel_plot(curves: Curves, beside: Curves | None, theme: Mapping[str, str] 
 
 
 def comparison_plot(curves: Sequence[Curves], theme: Mapping[str, str] = PAGE) -> str:
-    """The simple network with its bound Π ‖W‖ max|g'|, and LSTMs by their forget gates: all routes, and dashed the highway alone.
+    """The simple network with its bound Π ‖W‖ max|g'|, and LSTMs by forget gate: all routes, dashed the highway alone.
 
     `curves` are those of `travel.comparison`, the simple network first. Returns an `<svg>` element. Raises DeriveError
     where matplotlib is not installed.
@@ -177,9 +177,15 @@ def _label_ends(axes: Axes, drawn: Sequence[tuple[Line, Sequence[float]]], highe
     left = [(line, powers) for line, powers in drawn if powers[-1] < LOWEST]
     for height, (line, powers) in enumerate(left):
         gone = next(step for step, power in enumerate(powers) if power < LOWEST)
-        offset = (8, 6 + 12 * height)
+        # Below a falling line there is room on the left, but for one that falls at once.
+        room = 3 * gone > len(powers)
         axes.annotate(
-            line.label, (gone, LOWEST), xytext=offset, textcoords="offset points", color=_STAND_INS[line.colour]
+            line.label,
+            (gone, LOWEST),
+            xytext=(-14 if room else 8, 6 + 12 * height),
+            textcoords="offset points",
+            ha="right" if room else "left",
+            color=_STAND_INS[line.colour],
         )
     wanted = [item for item in wanted if item[0] >= LOWEST]
     if not wanted:

@@ -43,8 +43,9 @@ FORGET_GATES = ("0.5", "0.9", "0.99", "1")
 class Curves:
     """What is left of an error at state `state` of the last step t, at every distance t - s = 0, 1, ..., `steps`.
 
-    `block` is the norm of the state's own block of the product of the one-step Jacobians of all states: every route
-    from the state at s to the state at t. `highway` is the norm of the element-wise loop alone, such as the product of
+    `block` is the norm of the state's own block of the product of the one-step Jacobians of all states: every route to
+    the state at t that leaves the state at s by an edge to step s+1. (Other ways out of it lead through other states at
+    s, which have blocks of their own.) `highway` is the norm of the element-wise loop alone, such as the product of
     the forget gates; None where the state has none. `by_jacobians` is the product of the norms of the whole one-step
     Jacobians, `by_factors` that of the norms of their factors, summed over the routes: both bound `block` from above.
     """
