@@ -33,6 +33,14 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A file beside the page: what it is, and its address from there."""
+
+    label: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class CellPage:
     """Everything that the template of a cell's page lays out. `document` is what the LaTeX document shows too."""
 
@@ -48,21 +56,24 @@ class CellPage:
     travel: tuple[TravelView, ...]
     kernel: Kernel
     downloads: tuple[Download, ...]
+    home: str
+    beside: tuple[Link, ...]
 
 
-def cell_page(cell: Cell) -> str:
+def cell_page(cell: Cell, home: str = "", beside: tuple[Link, ...] = ()) -> str:
     """The page of `cell`, the same bytes for the same equations.
 
-    The derived equations are proved on the way, and the page says what was proved; nothing of it is measured.
+    The derived equations are proved on the way, and the page says what was proved; nothing of it is measured. `home`
+    is where the page of all cells lies, `beside` are files that lie beside the page, such as the compiled kernel.
+    Raises DeriveError where matplotlib is not installed, and where no random point lies in the domain of the cell.
     """
-    return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell))
+    return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell, home, beside))
 
 
-def cell_view(cell: Cell) -> CellPage:
+def cell_view(cell: Cell, home: str = "", beside: tuple[Link, ...] = ()) -> CellPage:
     """What the page shows; formulas are LaTeX, of which the template makes MathML."""
     equations, gradients = cell.equations, cell.gradients
     scene = chart(cell.graph)
-    walked = data(cell.graph, scene)
     return CellPage(
         name=cell.name,
         title=equations.title or cell.name,
@@ -71,15 +82,16 @@ def cell_view(cell: Cell) -> CellPage:
         document=view(gradients),
         circuit=circuit(scene, equations),
         explored=explored(gradients),
-        data=json_block(walked),
+        data=json_block(data(cell.graph, scene)),
         forgotten=forgotten_view(gradients),
         travel=travel_views(gradients),
         kernel=kernel(cell),
         downloads=(
             download(f"{cell.name}.tex", "the document in LaTeX", "text/x-tex", tex_document(gradients)),
             download(f"{cell.name}.svg", "the circuit", "image/svg+xml", circuit_file(scene, equations)),
-            download(f"{cell.name}.json", "values, routes and factors", "application/json", json.dumps(walked, ensure_ascii=False)),
         ),
+        home=home,
+        beside=beside,
     )
 
 

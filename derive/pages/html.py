@@ -24,7 +24,11 @@ def page(template: str, scripts: tuple[str, ...] = (), styles: tuple[str, ...] =
     allowed = " ".join(f"'sha256-{_digest(source)}'" for source in sources)
     policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; font-src data:"
     return loader.get_template(template).render(
-        policy=policy, style=Markup("\n".join((*styles, _text("style.css")))), theme=sources[0], scripts=sources[1:], **view
+        policy=policy,
+        style=Markup("\n".join((*styles, _text("style.css")))),
+        theme=sources[0],
+        scripts=sources[1:],
+        **view,
     )
 
 
