@@ -56,21 +56,20 @@ class CellPage:
     travel: tuple[TravelView, ...]
     kernel: Kernel
     downloads: tuple[Download, ...]
-    home: str
     beside: tuple[Link, ...]
 
 
-def cell_page(cell: Cell, home: str = "", beside: tuple[Link, ...] = ()) -> str:
+def cell_page(cell: Cell, beside: tuple[Link, ...] = ()) -> str:
     """The page of `cell`, the same bytes for the same equations.
 
-    The derived equations are proved on the way, and the page says what was proved; nothing of it is measured. `home`
-    is where the page of all cells lies, `beside` are files that lie beside the page, such as the compiled kernel.
+    The derived equations are proved on the way, and the page says what was proved; nothing of it is measured. `beside`
+    are files that lie beside the page, such as the compiled kernel.
     Raises DeriveError where matplotlib is not installed, and where no random point lies in the domain of the cell.
     """
-    return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell, home, beside))
+    return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell, beside))
 
 
-def cell_view(cell: Cell, home: str = "", beside: tuple[Link, ...] = ()) -> CellPage:
+def cell_view(cell: Cell, beside: tuple[Link, ...] = ()) -> CellPage:
     """What the page shows; formulas are LaTeX, of which the template makes MathML."""
     equations, gradients = cell.equations, cell.gradients
     scene = chart(cell.graph)
@@ -90,7 +89,6 @@ def cell_view(cell: Cell, home: str = "", beside: tuple[Link, ...] = ()) -> Cell
             download(f"{cell.name}.tex", "the document in LaTeX", "text/x-tex", tex_document(gradients)),
             download(f"{cell.name}.svg", "the circuit", "image/svg+xml", circuit_file(scene, equations)),
         ),
-        home=home,
         beside=beside,
     )
 
