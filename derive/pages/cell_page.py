@@ -12,6 +12,7 @@ from derive.pages.explain_view import ForgottenView, TravelView, forgotten_view,
 from derive.pages.figures import Download, circuit, circuit_file, download
 from derive.pages.html import page
 from derive.pages.kernel_view import Kernel, kernel
+from derive.pages.links import Site
 from derive.pages.routes_view import Explored, data, explored
 from derive.printers.chart import chart
 from derive.printers.svg import style_sheet
@@ -50,12 +51,12 @@ class CellPage:
     downloads: tuple[Download, ...]
 
 
-def cell_page(cell: Cell) -> str:
-    """The page of `cell`, the same bytes for the same equations.
+def cell_page(cell: Cell, site: Site | None = None) -> str:
+    """The page of `cell`, the same bytes for the same equations; `site` where it is one of several pages.
 
     The derived equations are proved on the way, and the page says what was proved; nothing of it is measured.
     """
-    return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell))
+    return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell), site=site)
 
 
 def cell_view(cell: Cell) -> CellPage:
