@@ -3,6 +3,6 @@
 It works from the file system, offline and without scripts, and asks nothing of any network.
 """
 
-from derive.pages.cell_page import Link, cell_page
+from derive.pages.cell_page import cell_page
 
-__all__ = ["Link", "cell_page"]
+__all__ = ["cell_page"]

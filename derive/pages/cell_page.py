@@ -12,6 +12,7 @@ from derive.pages.explain_view import ForgottenView, TravelView, forgotten_view,
 from derive.pages.figures import Download, circuit, circuit_file, download
 from derive.pages.html import page
 from derive.pages.kernel_view import Kernel, kernel
+from derive.pages.links import Site
 from derive.pages.routes_view import Explored, data, explored
 from derive.printers.chart import chart
 from derive.printers.svg import style_sheet
@@ -33,14 +34,6 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """A file beside the page: what it is, and its address from there."""
-
-    label: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
 class CellPage:
     """Everything that the template of a cell's page lays out. `document` is what the LaTeX document shows too."""
 
@@ -56,20 +49,18 @@ class CellPage:
     travel: tuple[TravelView, ...]
     kernel: Kernel
     downloads: tuple[Download, ...]
-    beside: tuple[Link, ...]
 
 
-def cell_page(cell: Cell, beside: tuple[Link, ...] = ()) -> str:
-    """The page of `cell`, the same bytes for the same equations.
+def cell_page(cell: Cell, site: Site | None = None) -> str:
+    """The page of `cell`, the same bytes for the same equations; `site` where it is one of several pages.
 
-    The derived equations are proved on the way, and the page says what was proved; nothing of it is measured. `beside`
-    are files that lie beside the page, such as the compiled kernel.
+    The derived equations are proved on the way, and the page says what was proved; nothing of it is measured.
     Raises DeriveError where matplotlib is not installed, and where no random point lies in the domain of the cell.
     """
-    return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell, beside))
+    return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell), site=site)
 
 
-def cell_view(cell: Cell, beside: tuple[Link, ...] = ()) -> CellPage:
+def cell_view(cell: Cell) -> CellPage:
     """What the page shows; formulas are LaTeX, of which the template makes MathML."""
     equations, gradients = cell.equations, cell.gradients
     scene = chart(cell.graph)
@@ -89,7 +80,6 @@ def cell_view(cell: Cell, beside: tuple[Link, ...] = ()) -> CellPage:
             download(f"{cell.name}.tex", "the document in LaTeX", "text/x-tex", tex_document(gradients)),
             download(f"{cell.name}.svg", "the circuit", "image/svg+xml", circuit_file(scene, equations)),
         ),
-        beside=beside,
     )
 
 

@@ -16,7 +16,8 @@ import pytest
 
 import derive
 from derive.graph import LOSS
-from derive.pages import Link, cell_page
+from derive.pages import cell_page
+from derive.pages.links import Link, Site
 from derive.printers.latex_equations import adjoint_equation
 from derive.printers.mathml import mathml
 from derive.routes import count_complete
@@ -188,7 +189,7 @@ def test_downloads_hold_what_they_say() -> None:
 
 
 def test_links_to_what_lies_beside_the_page() -> None:
-    root = read(cell_page(cell("dense"), beside=(Link("the compiled kernel", "dense.py"),)))
+    root = read(cell_page(cell("dense"), Site((), beside=(Link("the compiled kernel", "dense.py"),))))
     addresses = {item.text: item.attributes["href"] for item in root.all("a")}
     assert addresses["the compiled kernel"] == "dense.py"
 
