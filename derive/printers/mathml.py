@@ -149,7 +149,7 @@ class _Translator:
             case "underline":
                 return _Piece(f'<munder accentunder="true">{self._argument(font)}<mo>\u0332</mo></munder>')
             case "mathstrut":
-                return _Piece('<mpadded width="0"><mphantom><mo stretchy="false">(</mo></mphantom></mpadded>')
+                return _Piece('<mspace height="0.75em" depth="0.25em"/>')
             case "sum":
                 return _Piece("<mo>\u2211</mo>", limits=True)
             case "underbrace":
