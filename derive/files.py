@@ -9,15 +9,15 @@ from pathlib import Path
 from derive.errors import DeriveError
 
 
-def write_whole(path: str | os.PathLike[str], text: str) -> bool:
-    """Write `text` as UTF-8 to `path`, folders above it included, and say whether the file changed.
+def write_whole(path: str | os.PathLike[str], content: str | bytes) -> bool:
+    """Write `content`, a text as UTF-8, to `path`, folders above it included, and say whether the file changed.
 
     The text goes to a temporary file of the same folder, which then takes the name: who reads `path`, at any moment
-    and after any interruption, finds the old file or the new one. A file that already holds `text` is left alone, its
+    and after any interruption, finds the old file or the new one. A file that already holds that is left alone, its
     time of change too. Raises DeriveError where the file cannot be written.
     """
     target = Path(path)
-    content = text.encode("utf-8")
+    content = content.encode("utf-8") if isinstance(content, str) else content
     try:
         if target.is_file() and target.read_bytes() == content:
             return False

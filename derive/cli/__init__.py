@@ -155,6 +155,44 @@ def _build(
         typer.echo(line)
 
 
+@app.command("docs")
+def _docs(
+    cells: Annotated[
+        list[str] | None, typer.Argument(metavar="[CELL...]", help="Cells; the whole site if none is named.")
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="A B", help="A page that compares two cells instead.")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="The LaTeX document of each cell too; needs TeX.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder to write into: . by default, build/site for the whole site."),
+    ] = None,
+) -> None:
+    """Write the page of cells, every route with its term; each is one file that works offline."""
+    from derive.cli import documents
+
+    if compare is not None:
+        if cells or pdf:
+            raise typer.BadParameter("--compare takes the two cells, and neither others nor --pdf")
+        pages = [documents.write_comparison(*compare, out or Path("."))]
+        typer.echo(pages[0].as_posix())
+    elif cells:
+        pages = []
+        for path in documents.write_cells(cells, out or Path("."), pdf):
+            typer.echo(path.as_posix())
+            pages.append(path)
+    else:
+        if pdf:
+            raise typer.BadParameter("--pdf needs a CELL; `make latex` compiles the documents of all cells")
+        for line in documents.write_all(out or documents.SITE):
+            typer.echo(line)
+        pages = [(out or documents.SITE) / "index.html"]
+    if open_page:
+        documents.show(pages[0])
+
+
 @app.command("export")
 def _export(
     cell: Annotated[str, _CELL],

@@ -57,7 +57,8 @@ def _lines(scene: Scene, equations: Equations, prefix: str, marks: Marks, style:
     for state, y in scene.rails.items():
         yield from text(labels[state], -MARGIN - 4 - width(labels[state], _RAIL), y + 4, _RAIL, "")
         yield f'<text x="{number(across + 19)}" y="{number(y + 3)}">…</text>'
-    yield from _wires(scene, marks)
+    # A picture that stands alone has no script that could mark a wire.
+    yield from _wires(scene, marks, hidden=not style)
     lit = set(_lit(scene, marks))
     for step in range(scene.steps):
         for node in scene.diagram.nodes:
@@ -96,11 +97,13 @@ def _pieces(scene: Scene) -> Iterator[str]:
             yield f'<circle class="dot" cx="{number(x)}" cy="{number(y)}" r="{number(_DOT)}"/>'
 
 
-def _wires(scene: Scene, marks: Marks) -> Iterator[str]:
-    """Every wire and exit from end to end, to be marked."""
+def _wires(scene: Scene, marks: Marks, *, hidden: bool) -> Iterator[str]:
+    """Every wire and exit that is marked, from end to end; with `hidden` those too that a page may mark."""
     for step in range(scene.steps):
         for name in scene.ways:
             mark = marks.get((name, step))
+            if not mark and not hidden:
+                continue
             yield f'<g class="wire{f" {mark}" if mark else ""}" data-wire="{name}" data-step="{step}">'
             inner = name in scene.leaving and step < scene.steps - 1
             yield from _drawn(scene.polyline(name, step), "", False, head=not inner)
