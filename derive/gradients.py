@@ -8,7 +8,7 @@ occurrences, over t and over the batch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from derive.graph import LOSS, Edge, Graph
@@ -59,6 +59,20 @@ class Gradients:
     def adjoints(self) -> Mapping[str, Adjoint]:
         """Every adjoint equation by the name it belongs to, in the order of their numbers."""
         return {item.name: item for item in (*self.variables, *self.inputs, *self.parameters)}
+
+    def changed(self, changes: Mapping[Edge, Edge | None]) -> Gradients:
+        """Other equations on the same graph: some hops replaced, and left out where None stands for them."""
+
+        def altered(adjoint: Adjoint) -> Adjoint:
+            hops = (changes.get(hop, hop) for hop in adjoint.hops)
+            return replace(adjoint, hops=tuple(hop for hop in hops if hop is not None))
+
+        return Gradients(
+            self.graph,
+            tuple(altered(item) for item in self.variables),
+            tuple(altered(item) for item in self.inputs),
+            tuple(altered(item) for item in self.parameters),
+        )
 
 
 def differentiate(graph: Graph) -> Gradients:

@@ -37,18 +37,7 @@ class Mutant:
 
     def apply(self, gradients: Gradients) -> Gradients:
         """The gradients with the changed hops in place of the originals."""
-        change = dict(zip(self.originals, self.changes, strict=True))
-
-        def altered(adjoint: Adjoint) -> Adjoint:
-            hops = (change.get(hop, hop) for hop in adjoint.hops)
-            return replace(adjoint, hops=tuple(hop for hop in hops if hop is not None))
-
-        return Gradients(
-            gradients.graph,
-            tuple(altered(item) for item in gradients.variables),
-            tuple(altered(item) for item in gradients.inputs),
-            tuple(altered(item) for item in gradients.parameters),
-        )
+        return gradients.changed(dict(zip(self.originals, self.changes, strict=True)))
 
 
 def mutants(gradients: Gradients) -> Iterator[Mutant]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import mpmath
@@ -60,11 +61,13 @@ def run(
     params: Mapping[str, Array],
     inputs: Sequence[Mapping[str, Array]],
     state: State,
+    moved: Mapping[tuple[str, int], Array] = MappingProxyType({}),
 ) -> Trajectory:
     """Evaluate the equations on one sequence.
 
     `params` holds every parameter, `inputs[t]` every input of step t, `state` every state before the first step.
-    Raises KeyError where one is missing.
+    `moved[name, t]` is added to what the equation of a variable gives at step t (from 0), for a difference quotient by
+    that variable. Raises KeyError where a value is missing.
     """
     timeless: dict[str, Array] = {
         name: mpmath.mpf(item.value.numerator) / item.value.denominator for name, item in equations.constants.items()
@@ -85,7 +88,9 @@ def run(
 
         for equation in equations.equations:
             if not equations.symbols[equation.target].timeless:
-                steps[here][equation.target] = interpret(equation.expression, read)
+                value = interpret(equation.expression, read)
+                by = moved.get((equation.target, here))
+                steps[here][equation.target] = value if by is None else element_wise(_OPERATORS["+"], value, by)
     return trajectory
 
 

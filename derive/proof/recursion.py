@@ -12,7 +12,7 @@ from derive.definitions import evaluate
 from derive.elementary import Elementary, ProductSymbol, Value, identify
 from derive.equations.model import Kind
 from derive.gradients import Adjoint, Gradients
-from derive.graph import LOSS, Diagonal, Edge, Outer, Transfer
+from derive.graph import LOSS, Diagonal, Edge, Graph, Outer, Transfer
 from derive.proof.interpreter import Array, Trajectory, element_wise, multiply
 
 
@@ -34,6 +34,31 @@ def propagate(
     last step.
     """
     return _Recursion(gradients, trajectory, errors).adjoints(last)
+
+
+def value_at(graph: Graph, trajectory: Trajectory, expression: sympy.Expr, step: int) -> Array:
+    """An element-wise expression of the derivation, at the values of `step` (from 0)."""
+    match expression:
+        case ProductSymbol():
+            product = graph.products[expression]
+            operand = value_at(graph, trajectory, identify(product.operand), step)
+            return multiply(trajectory.timeless[product.matrix.name], operand, transposed=product.transposed)
+        case Value():
+            return trajectory.read(expression.variable, expression.lag, step)
+        case sympy.Rational():
+            return mpmath.mpf(int(expression.p)) / int(expression.q)
+    arguments = [value_at(graph, trajectory, argument, step) for argument in expression.args]
+    match expression:
+        case Elementary():
+            name = expression.rule.name
+            return element_wise(lambda *items: evaluate(name, *items), *arguments)
+        case sympy.Add():
+            return element_wise(lambda *items: mpmath.fsum(items), *arguments)
+        case sympy.Mul():
+            return element_wise(lambda *items: mpmath.fprod(items), *arguments)
+        case sympy.Pow():
+            return element_wise(lambda base, exponent: base**exponent, *arguments)
+    raise TypeError(f"{expression!r} is not an element-wise expression of a derivation")
 
 
 class _Recursion:
@@ -105,29 +130,7 @@ class _Recursion:
         return self._steps[step][hop.target]
 
     def _value(self, expression: sympy.Expr, step: int) -> Array:
-        """An element-wise expression of the derivation, at the values of `step`."""
-        match expression:
-            case ProductSymbol():
-                product = self._gradients.graph.products[expression]
-                matrix = self._trajectory.timeless[product.matrix.name]
-                operand = self._value(identify(product.operand), step)
-                return multiply(matrix, operand, transposed=product.transposed)
-            case Value():
-                return self._trajectory.read(expression.variable, expression.lag, step)
-            case sympy.Rational():
-                return mpmath.mpf(int(expression.p)) / int(expression.q)
-        arguments = [self._value(argument, step) for argument in expression.args]
-        match expression:
-            case Elementary():
-                name = expression.rule.name
-                return element_wise(lambda *items: evaluate(name, *items), *arguments)
-            case sympy.Add():
-                return element_wise(lambda *items: mpmath.fsum(items), *arguments)
-            case sympy.Mul():
-                return element_wise(lambda *items: mpmath.fprod(items), *arguments)
-            case sympy.Pow():
-                return element_wise(lambda base, exponent: base**exponent, *arguments)
-        raise TypeError(f"{expression!r} is not an element-wise expression of a derivation")
+        return value_at(self._gradients.graph, self._trajectory, expression, step)
 
     def _zero(self, name: str) -> Array:
         return _zeros(self._trajectory.read(name, 0, 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import mpmath
@@ -27,7 +27,7 @@ class NoPointError(Exception):
 class Sequence:
     """All that a sequence is made of. `errors` are those of the outputs, or targets of the loss; `last` of the states.
 
-    `weights` are those of the steps in a loss.
+    `weights` are those of the steps in a loss; `moved` is that of `interpreter.run`.
     """
 
     equations: Equations
@@ -37,10 +37,11 @@ class Sequence:
     errors: tuple[Mapping[str, Array], ...]
     weights: tuple[Scalar, ...]
     last: Mapping[str, Array]
+    moved: Mapping[tuple[str, int], Array] = field(default_factory=dict)
 
     def trajectory(self) -> Trajectory:
         """The forward pass."""
-        return run(self.equations, self.params, self.inputs, self.state)
+        return run(self.equations, self.params, self.inputs, self.state, self.moved)
 
     def objective(self) -> Scalar:
         """J: the weighted loss, or the sum of errors times outputs, and of errors times the last state."""
@@ -78,17 +79,19 @@ class Sequence:
         ]
 
 
-def draw(equations: Equations, *, steps: int, size: int, seed: int) -> Sequence:
+def draw(equations: Equations, *, steps: int, size: int, seed: int, alike: bool = False) -> Sequence:
     """A random sequence; NoPointError where none is found.
 
-    The dimensions have `size` and `size` + 1 components in turn, so that a matrix and its transpose differ in shape.
+    The dimensions have `size` and `size` + 1 components in turn, so that a matrix and its transpose differ in shape, or
+    all have `size` components where they are to be `alike`.
     """
     source = random.Random(seed)
+    sizes = {item.name: size + (0 if alike else (at + 1) % 2) for at, item in enumerate(equations.dimensions)}
     for attempt in range(ATTEMPTS):
         # Many functions have positive domains: every second attempt draws positive numbers only.
-        sequence = _draw(equations, steps, size, partial(_number, source, positive=attempt % 2 == 1))
+        sequence = _draw(equations, steps, sizes, partial(_number, source, positive=attempt % 2 == 1))
         trajectory = sequence.trajectory()
-        if all(_is_clear(equations, trajectory, step) for step in range(steps)):
+        if is_clear(equations, trajectory):
             return sequence
     raise NoPointError(f"no point inside the domains of all functions in {ATTEMPTS} attempts")
 
@@ -98,9 +101,7 @@ def _number(source: random.Random, *, positive: bool) -> Scalar:
     return size if positive or source.random() < 0.5 else -size
 
 
-def _draw(equations: Equations, steps: int, size: int, number: Callable[[], Scalar]) -> Sequence:
-    sizes = {item.name: size + (at + 1) % 2 for at, item in enumerate(equations.dimensions)}
-
+def _draw(equations: Equations, steps: int, sizes: Mapping[str, int], number: Callable[[], Scalar]) -> Sequence:
     def filled(name: str) -> Array:
         def block(shape: tuple[str, ...]) -> Array:
             return tuple(block(shape[1:]) for _ in range(sizes[shape[0]])) if shape else number()
@@ -123,8 +124,12 @@ def _inner(left: Array, right: Array) -> Scalar:
     return mpmath.fdot(zip(left, right, strict=True)) if isinstance(left, tuple) else left * right
 
 
-def _is_clear(equations: Equations, trajectory: Trajectory, step: int) -> bool:
-    """Whether every function of the step is real, finite and away from its kinks."""
+def is_clear(equations: Equations, trajectory: Trajectory) -> bool:
+    """Whether every function of every step is real, finite and away from its kinks."""
+    return all(_is_clear_step(equations, trajectory, step) for step in range(len(trajectory.steps)))
+
+
+def _is_clear_step(equations: Equations, trajectory: Trajectory, step: int) -> bool:
 
     def read(item: Occurrence) -> Array:
         return trajectory.read(item.name, item.lag, step)

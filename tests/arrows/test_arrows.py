@@ -28,6 +28,7 @@ STAGES = (
     "circuit",
     "printers",
     "proof",
+    "explain",
     "cell",
     "render",
     "build",

@@ -13,6 +13,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/guide.md",
+    "docs/routes.md",
     "docs/notation.md",
     "docs/language.md",
     "docs/kernels.md",

@@ -1,0 +1,267 @@
+"""The plots of sections on errors: SVG from matplotlib, the same bytes for the same numbers, without its fonts.
+
+A plot is drawn once, in the names of colours; a theme says what they are: fixed colours for a light or a dark page, or
+CSS variables of the page it stands in. The background is transparent. Coordinates are taken from 50-digit numbers and
+rounded before matplotlib sees them.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import mpmath
+
+from derive.errors import DeriveError
+from derive.explain.digits import percent
+from derive.explain.forgotten import Forgotten
+from derive.explain.travel import Curves
+from derive.graph import Graph
+from derive.printers.text import RouteText
+from derive.proof.interpreter import Scalar
+from derive.routes import Route
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LIGHT: Mapping[str, str] = MappingProxyType(
+    {
+        "ink": "#1f2430",
+        "muted": "#5b6275",
+        "grid": "#dad8d0",
+        "own": "#6d28d9",
+        "highway": "#8a5a00",
+        "first": "#b42318",
+        "second": "#8a5a00",
+        "third": "#0f6f67",
+        "fourth": "#6d28d9",
+    }
+)
+"""The colours on a light page, by the name under which a page may set its own: --plot-ink and so on."""
+
+DARK: Mapping[str, str] = MappingProxyType(
+    {
+        "ink": "#e6e8ef",
+        "muted": "#a0a8ba",
+        "grid": "#2c3242",
+        "own": "#b794ff",
+        "highway": "#f0b429",
+        "first": "#ff8a7a",
+        "second": "#f0b429",
+        "third": "#4fd1b5",
+        "fourth": "#b794ff",
+    }
+)
+"""The colours on a dark page."""
+
+PAGE: Mapping[str, str] = MappingProxyType({name: f"var(--plot-{name}, {colour})" for name, colour in LIGHT.items()})
+"""CSS variables of the page; outside a page that sets them, the colours of `LIGHT`."""
+
+LOWEST, HIGHEST = -8, 3
+"""Powers of ten between which norms are drawn; what falls below is as good as gone."""
+
+# No colour of a theme is among these, so that one can be put in the place of the other.
+_STAND_INS = {name: f"#f{index:05x}" for index, name in enumerate(LIGHT)}
+_SERIES = ("first", "second", "third", "fourth")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_POINTS = 72.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A curve of norms over the distance: its label, colour and dashes."""
+
+    label: str
+    norms: Sequence[Scalar]
+    colour: str
+    dashed: bool = False
+
+
+def travel_plot(curves: Curves, beside: Curves | None, theme: Mapping[str, str] = PAGE) -> str:
+    """How far errors travel in one state: all routes, the highway alone, the bound by norms, and another cell beside.
+
+    Returns an `<svg>` element. Raises DeriveError where matplotlib is not installed.
+    """
+    lines = [Line(f"{curves.state}: all routes", curves.block, "own")]
+    if curves.highway is not None:
+        lines.append(Line("highway alone", curves.highway, "highway"))
+    lines.append(Line("bound by norms", curves.by_jacobians, "muted", dashed=True))
+    if beside is not None and (beside.cell, beside.state) != (curves.cell, curves.state):
+        lines.append(Line("simple RNN", beside.block, "ink"))
+    title = f"How far errors travel in the state {curves.state} of {curves.label}"
+    return _norms(lines, title, theme)
+
+
+def comparison_plot(curves: Sequence[Curves], theme: Mapping[str, str] = PAGE) -> str:
+    """The simple network with its bound Π ‖W‖ max|g'|, and LSTMs by forget gate: all routes, dashed the highway alone.
+
+    `curves` are those of `travel.comparison`, the simple network first. Returns an `<svg>` element. Raises DeriveError
+    where matplotlib is not installed.
+    """
+    simple, *gated = curves
+    lines = [
+        Line("simple RNN", simple.block, "ink"),
+        Line("simple RNN: bound", simple.by_factors, "muted", dashed=True),
+    ]
+    for item, colour in zip(gated, _SERIES, strict=True):
+        lines.append(Line(item.label, item.block, colour))
+        if item.highway is not None:
+            lines.append(Line("", item.highway, colour, dashed=True))
+    return _norms(lines, "How far errors travel: a simple network, and LSTMs by their forget gates", theme)
+
+
+def forgotten_plot(graph: Graph, rows: Sequence[Forgotten], theme: Mapping[str, str] = PAGE) -> str:
+    """The relative error of the gradient when one route is left out, a bar a route, state by state.
+
+    Returns an `<svg>` element. Raises DeriveError where matplotlib is not installed, and where there are no `rows`.
+    """
+    if not rows:
+        raise DeriveError(f"{graph.equations.name} has no states: there is no route of theirs to leave out")
+    text = RouteText(graph)
+    figure, axes = _figure(height=0.75 + 0.24 * len(rows), left=1.9, right=0.6)
+    errors = [round(float(100 * row.error), 4) for row in rows]
+    places = range(len(rows))
+    axes.barh(places, errors, height=0.62, color=_STAND_INS["own"])
+    for place, row in zip(places, rows, strict=True):
+        axes.annotate(
+            f"{percent(row.error)} %",
+            (errors[place], place),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            color=_STAND_INS["ink"],
+        )
+    axes.set_yticks(places, [text.route(Route((row.hop,), (row.state, 0))) for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(0, max(errors, default=0.0) * 1.02 or 1.0)
+    axes.set_xlabel("error of the gradient without this route, per cent")
+    axes.grid(axis="x", color=_STAND_INS["grid"], lw=0.7)
+    axes.tick_params(axis="y", length=0)
+    described = "; ".join(f"{text.route(Route((r.hop,), (r.state, 0)))}: {percent(r.error)} %" for r in rows)
+    return _svg(figure, f"What a forgotten route costs in {graph.equations.name}", described, theme)
+
+
+def _norms(lines: Sequence[Line], title: str, theme: Mapping[str, str]) -> str:
+    """Norms over the distance, on a logarithmic scale, with labels beside the ends of the lines."""
+    steps = len(lines[0].norms) - 1
+    drawn = [(line, [_power_of_ten(norm) for norm in line.norms]) for line in lines]
+    highest = min(HIGHEST, max(1, *(int(mpmath.ceil(max(powers))) for _, powers in drawn)))
+    figure, axes = _figure(height=3.4, left=0.75, right=1.75)
+    for line, powers in drawn:
+        style = (0, (4, 2.5)) if line.dashed else "solid"
+        axes.plot(range(len(powers)), powers, color=_STAND_INS[line.colour], lw=1.1 if line.dashed else 1.7, ls=style)
+    axes.set_xlim(0, steps)
+    axes.set_ylim(LOWEST, highest)
+    ticks = range(LOWEST, highest + 1, 2 if highest - LOWEST > 6 else 1)
+    axes.set_yticks(ticks, [f"10{str(power).translate(_SUPERSCRIPTS)}" for power in ticks])
+    axes.set_xlabel("distance t - s")
+    axes.set_ylabel("norm of what is left")
+    axes.grid(color=_STAND_INS["grid"], lw=0.7)
+    _label_ends(axes, [(line, powers) for line, powers in drawn if line.label], highest)
+    described = "; ".join(
+        f"{line.label}: {_spoken(line.norms[-1])} after {steps} steps" for line in lines if line.label
+    )
+    return _svg(figure, title, described, theme)
+
+
+def _label_ends(axes: Axes, drawn: Sequence[tuple[Line, Sequence[float]]], highest: int) -> None:
+    """A label at the right end of each line, moved apart where two would overlap; or where it leaves at the bottom."""
+    gap = (highest - LOWEST) / 18
+    wanted = sorted((min(powers[-1], highest), line.label, line.colour) for line, powers in drawn)
+    left = [(line, powers) for line, powers in drawn if powers[-1] < LOWEST]
+    for height, (line, powers) in enumerate(left):
+        gone = next(step for step, power in enumerate(powers) if power < LOWEST)
+        # Below a falling line there is room on the left, but for one that falls at once.
+        room = 3 * gone > len(powers)
+        axes.annotate(
+            line.label,
+            (gone, LOWEST),
+            xytext=(-14 if room else 8, 6 + 12 * height),
+            textcoords="offset points",
+            ha="right" if room else "left",
+            color=_STAND_INS[line.colour],
+        )
+    wanted = [item for item in wanted if item[0] >= LOWEST]
+    if not wanted:
+        return
+    places: list[float] = []
+    for place, _, _ in wanted:
+        places.append(max(place, places[-1] + gap) if places else place)
+    excess = places[-1] - highest
+    for index in reversed(range(len(places))):
+        # Labels that were pushed over the top come back down, and push those below them.
+        ceiling = highest if index == len(places) - 1 else places[index + 1] - gap
+        places[index] = min(places[index], ceiling) if excess > 0 else places[index]
+    for place, (_, label, colour) in zip(places, wanted, strict=True):
+        axes.annotate(
+            label,
+            (1, round(place, 4)),
+            xycoords=("axes fraction", "data"),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            color=_STAND_INS[colour],
+            annotation_clip=False,
+        )
+
+
+def _power_of_ten(norm: Scalar) -> float:
+    """log10 of a norm, rounded; far below the axis where it is 0."""
+    return round(float(mpmath.log10(norm)), 4) if norm else 10.0 * LOWEST
+
+
+def _spoken(norm: Scalar) -> str:
+    return "nothing" if norm < mpmath.mpf(10) ** LOWEST else str(mpmath.nstr(norm, 2))
+
+
+def _figure(height: float, left: float, right: float) -> tuple[Figure, Axes]:
+    """A figure 6.4 inches wide with fixed margins in inches: a layout that measured fonts would differ by machine."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise DeriveError('a plot needs matplotlib, which is not installed: pip install "derive[docs]"') from error
+    width, bottom, top = 6.4, 0.5, 0.12
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes(
+        (left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height)
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(_STAND_INS["muted"])
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=_STAND_INS["muted"], labelcolor=_STAND_INS["ink"], labelsize=9)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set_color(_STAND_INS["ink"])
+    return figure, axes
+
+
+def _svg(figure: Figure, title: str, described: str, theme: Mapping[str, str]) -> str:
+    """The figure as an element that can stand in a page: no prolog, no style sheet, no names that others could have."""
+    import matplotlib
+
+    settings: dict[Any, Any] = {"svg.hashsalt": "derive", "svg.fonttype": "none", "font.size": 9.5}
+    stream = io.StringIO()
+    with matplotlib.rc_context(settings):
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    inner = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
+    inner = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", inner, flags=re.DOTALL)
+    inner = re.sub(r"font-family: [^;\"]+", "font-family: sans-serif", inner)
+    referred = set(re.findall(r"#([\w-]+)", inner))
+    inner = re.sub(r' id="([^"]+)"', lambda match: match.group(0) if match.group(1) in referred else "", inner)
+    inner = re.sub(r"xlink:href", "href", inner)
+    inner = re.sub(r"\n\s*", "\n", inner)
+    for name, stand_in in _STAND_INS.items():
+        inner = inner.replace(stand_in, theme[name])
+    width, height = (size * _POINTS for size in figure.get_size_inches())
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" class="plot"'
+        f' style="stroke-linejoin: round; stroke-linecap: butt">\n<title>{html.escape(title)}</title>\n'
+        f"<desc>{html.escape(described)}</desc>{inner}</svg>\n"
+    )
