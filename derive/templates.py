@@ -13,14 +13,17 @@ import jinja2
 
 @cache
 def environment(kind: str) -> jinja2.Environment:
-    """The templates of one target: "reference", "cpu" or "tex"; the last writes `<< value >>` and `<% block %>`."""
+    """The templates of one target: "reference", "cpu", "tex" or "html".
+
+    Those of "tex" write `<< value >>` and `<% block %>`; those of "html" escape what is not marked up already.
+    """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader([_folder() / kind, _folder()]),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,
+        autoescape=kind == "html",
     )
     if kind != "tex":
         return made

@@ -76,8 +76,8 @@ def term(graph: Graph, edge: Edge, primed: bool = True, origin: int | str = "t")
     `origin` instead of t where it is given. A scalar that acts on a vector collects the terms of all units.
     """
     if edge.target == LOSS:
-        return _error(graph, edge.source, origin)
-    printer = _printer(graph, edge, origin)
+        return error(graph, edge.source, origin)
+    printer = printer_of(graph, edge, origin)
     expression: sympy.Expr = Fragment(printer.notation.adjoint(edge.target, edge.lag))
     negative = False
     for factor in edge.partial:
@@ -106,7 +106,7 @@ def adjoint_equation(gradients: Gradients, adjoint: Adjoint, primed: bool = True
 
 def slopes(graph: Graph, edge: Edge) -> tuple[str, ...]:
     """How the slopes in the immediate partial of `edge` are written in forward values: tanh'(z_bar) = 1 - z^2."""
-    printer = _printer(graph, edge, "t")
+    printer = printer_of(graph, edge)
     diagonals = [factor for factor in edge.partial if isinstance(factor, Diagonal)]
     expanded = {slope: expression for factor in diagonals for slope, expression in factor.slopes}
     return tuple(f"{printer.text(item)} = {printer.text(expanded[item])}" for item in printer.sort(list(expanded)))
@@ -122,10 +122,13 @@ def _order(graph: Graph, formula: Formula) -> list[sympy.Symbol]:
     return [*graph.reading_order(formula.target), *(value(name) for name in graph.equations.symbols)]
 
 
-def _printer(graph: Graph, edge: Edge, origin: int | str) -> LatexPrinter:
-    """A printer of the immediate partial of `edge`, whose values stand at the step of its target."""
+def printer_of(graph: Graph, edge: Edge, origin: int | str = "t", step: int = 0) -> LatexPrinter:
+    """A printer of the immediate partial of `edge`, whose values stand at the step of its target.
+
+    The source of the edge stands at t + `step`.
+    """
     formula = graph.formulas[graph.equations.equation_of(edge.target).number - 1]
-    return LatexPrinter(graph, _order(graph, formula), edge.lag, origin)
+    return LatexPrinter(graph, _order(graph, formula), step + edge.lag, origin)
 
 
 def _through(graph: Graph, edge: Edge, factor: Transfer | Outer, adjoint: sympy.Expr, printer: LatexPrinter) -> str:
@@ -151,13 +154,13 @@ def _summed_over_units(graph: Graph, edge: Edge, expression: sympy.Expr, printer
     return -summed if negative else summed
 
 
-def _error(graph: Graph, name: str, origin: int | str) -> str:
-    """The error that enters at an output: from outside, or the derivative of the cell's own loss."""
+def error(graph: Graph, name: str, origin: int | str = "t", step: int = 0) -> str:
+    """The error that enters at an output, at t + `step`: from outside, or the derivative of the cell's own loss."""
     notation = Notation(graph.equations, origin)
-    output = notation.value(name, 0)
+    at, output = f"({notation.step(step)})", notation.value(name, step)
     if graph.equations.loss is None:
-        return rf"\frac{{\partial J^{{({notation.step(0)})}}}}{{\partial {output}}}"
-    share, target = rf"\omega^{{({notation.step(0)})}}", raised(r"\boldsymbol{\tau}", f"({notation.step(0)})")
+        return rf"\frac{{\partial J^{{{at}}}}}{{\partial {output}}}"
+    share, target = rf"\omega^{{{at}}}", raised(r"\boldsymbol{\tau}", at)
     if graph.equations.loss.rule == "softmax_cross_entropy":
         return rf"{share}\bigl(\operatorname{{softmax}}({output}) - {target}\bigr)"
     units = "".join(size(item) for item in graph.equations.symbols[name].shape) or "1"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy
 
 from derive.elementary import ProductSymbol, Value
-from derive.plan.model import Array, Kept, Plan
+from derive.plan.model import Kept, Plan
 from derive.printers.text import Notation, TextPrinter
 
 SINGLE = 4
@@ -39,24 +39,26 @@ class TapeText:
 
     def saved(self) -> Iterator[str]:
         """What a step leaves on the tape."""
-        for array in self.plan.arrays:
-            if array.saved and array.kept in (Kept.STEPS, Kept.CARRIED):
-                yield from (self._value(symbol) for symbol in self._held(array))
+        yield from (self._value(symbol) for symbol in held(self.plan))
 
     def recomputed(self) -> Iterator[str]:
         """What the backward pass computes again."""
-        for statement in self.plan.tape.recomputed:
-            yield self._value(statement.symbol)
-
-    def _held(self, array: Array) -> Iterator[sympy.Symbol]:
-        return (symbol for symbol, place in self.plan.places.items() if place.array == array)
+        yield from (self._value(statement.symbol) for statement in self.plan.tape.recomputed)
 
     def _value(self, symbol: sympy.Symbol) -> str:
-        return TextPrinter(self.plan.graph, self.notation).text(self._written_out(symbol))
+        return TextPrinter(self.plan.graph, self.notation).text(written_out(self.plan, symbol))
 
-    def _written_out(self, expression: sympy.Expr) -> sympy.Expr:
-        """The expression in values and products of the cell alone."""
-        formulas = {item.symbol: item.expression for item in self.plan.forward.statements}
-        while unnamed := [item for item in expression.free_symbols if not isinstance(item, Value | ProductSymbol)]:
-            expression = expression.xreplace({symbol: formulas[symbol] for symbol in unnamed})
-        return expression
+
+def held(plan: Plan) -> Iterator[sympy.Symbol]:
+    """The values that a step leaves on the tape."""
+    for array in plan.arrays:
+        if array.saved and array.kept in (Kept.STEPS, Kept.CARRIED):
+            yield from (symbol for symbol, place in plan.places.items() if place.array == array)
+
+
+def written_out(plan: Plan, expression: sympy.Expr) -> sympy.Expr:
+    """An expression of the plan in values and products of the cell alone."""
+    formulas = {item.symbol: item.expression for item in plan.forward.statements}
+    while unnamed := [item for item in expression.free_symbols if not isinstance(item, Value | ProductSymbol)]:
+        expression = expression.xreplace({symbol: formulas[symbol] for symbol in unnamed})
+    return expression

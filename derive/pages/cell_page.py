@@ -1,0 +1,89 @@
+"""The page of a cell: its view, and the page itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from derive.cell import Cell
+from derive.pages.explain_view import ForgottenView, TravelView, forgotten_view, travel_views
+from derive.pages.figures import Download, circuit, circuit_file, download
+from derive.pages.html import page
+from derive.pages.kernel_view import Kernel, kernel
+from derive.pages.routes_view import Explored, data, explored
+from derive.printers.chart import chart
+from derive.printers.svg import style_sheet
+from derive.printers.tex_document import Document, tex_document, view
+from derive.proof import ProofResult, prove, unrolled
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What was checked while the page was made: the exact proof of one step, and the recursion in 50 digits."""
+
+    proof: ProofResult
+    unrolled: ProofResult
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything holds."""
+        return self.proof.passed and self.unrolled.passed
+
+
+@dataclass(frozen=True, slots=True)
+class CellPage:
+    """Everything that the template of a cell's page lays out. `document` is what the LaTeX document shows too."""
+
+    name: str
+    title: str
+    source: str
+    checks: Checks
+    document: Document
+    circuit: Markup
+    explored: tuple[Explored, ...]
+    data: Markup
+    forgotten: ForgottenView | None
+    travel: tuple[TravelView, ...]
+    kernel: Kernel
+    downloads: tuple[Download, ...]
+
+
+def cell_page(cell: Cell) -> str:
+    """The page of `cell`, the same bytes for the same equations.
+
+    The derived equations are proved on the way, and the page says what was proved; nothing of it is measured.
+    """
+    return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell))
+
+
+def cell_view(cell: Cell) -> CellPage:
+    """What the page shows; formulas are LaTeX, of which the template makes MathML."""
+    equations, gradients = cell.equations, cell.gradients
+    scene = chart(cell.graph)
+    walked = data(cell.graph, scene)
+    return CellPage(
+        name=cell.name,
+        title=equations.title or cell.name,
+        source=equations.source,
+        checks=Checks(prove(gradients), unrolled(gradients)),
+        document=view(gradients),
+        circuit=circuit(scene, equations),
+        explored=explored(gradients),
+        data=json_block(walked),
+        forgotten=forgotten_view(gradients),
+        travel=travel_views(gradients),
+        kernel=kernel(cell),
+        downloads=(
+            download(f"{cell.name}.tex", "the document in LaTeX", "text/x-tex", tex_document(gradients)),
+            download(f"{cell.name}.svg", "the circuit", "image/svg+xml", circuit_file(scene, equations)),
+            download(f"{cell.name}.json", "values, routes and factors", "application/json", json.dumps(walked, ensure_ascii=False)),
+        ),
+    )
+
+
+def json_block(value: object) -> Markup:
+    """`value` as JSON that may stand inside a script element of a page."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))

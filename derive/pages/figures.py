@@ -1,0 +1,59 @@
+"""The figures of a page: the circuit, and which of its wires belong to each route."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from derive.circuit.scene import Scene
+from derive.equations.model import Equations
+from derive.graph import Edge
+from derive.printers.svg import standalone, svg
+
+_OWN_NAME = re.compile(r'((?: id="|href="#|url\(#))(?=[mp][0-9a-f]{8,})')
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that the page carries in itself: its name, what it is, and its content as an address."""
+
+    name: str
+    label: str
+    address: str
+
+
+def circuit(scene: Scene, equations: Equations) -> Markup:
+    """Figure 1 as an element of the page."""
+    return Markup(svg(scene, equations))
+
+
+def circuit_file(scene: Scene, equations: Equations) -> str:
+    """Figure 1 as a file of its own."""
+    return standalone(scene, equations)
+
+
+def wire_data(scene: Scene) -> dict[str, object]:
+    """Every wire of a step by its id: the nodes at its ends, and 1 where it comes from the step before."""
+    return {wire.id: [wire.source, wire.target, wire.lag] for wire in scene.diagram.wires}
+
+
+def edge_wires(scene: Scene, edge: Edge) -> dict[str, object]:
+    """The wires of a hop and of what it is multiplied by; all of them end in the step of the hop's target."""
+    return {
+        "wires": [wire.id for wire in scene.diagram.path(edge)],
+        "beside": [wire.id for wire in scene.diagram.factors(edge)],
+    }
+
+
+def plot(picture: str, name: str) -> Markup:
+    """A plot as an element of the page; `name` tells its inner names from those of other plots."""
+    return Markup(_OWN_NAME.sub(rf"\g<1>{name}-", picture))
+
+
+def download(name: str, label: str, kind: str, content: str) -> Download:
+    """`content` as a download of the media type `kind`."""
+    encoded = base64.b64encode(content.encode()).decode()
+    return Download(name, label, f"data:{kind};charset=utf-8;base64,{encoded}")

@@ -1,0 +1,58 @@
+"""From a template to a page: one file with its style, its script and the policy that keeps it from any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from functools import cache
+
+import jinja2
+from markupsafe import Markup
+
+from derive.printers.mathml import mathml
+from derive.templates import environment
+
+
+def page(template: str, scripts: tuple[str, ...] = (), styles: tuple[str, ...] = (), **view: object) -> str:
+    """The page of `template`; `scripts` are files beside it that are written into the page, `styles` are rules of CSS.
+
+    The policy of the page lets these scripts run and no other, and lets nothing be loaded.
+    """
+    loader = _environment()
+    sources = [Markup(_text(name)) for name in ("theme.js", *scripts)]
+    allowed = " ".join(f"'sha256-{_digest(source)}'" for source in sources)
+    policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; font-src data:"
+    return loader.get_template(template).render(
+        policy=policy, style=Markup("\n".join((*styles, _text("style.css")))), theme=sources[0], scripts=sources[1:], **view
+    )
+
+
+def formula(latex: str) -> Markup:
+    """A formula in a line of text."""
+    return Markup(mathml(latex))
+
+
+def prose(text: str) -> Markup:
+    """Text in which formulas stand between dollar signs, as the printers of LaTeX write it."""
+    pieces = text.split("$")
+    return Markup("".join(mathml(piece) if at % 2 else html.escape(piece) for at, piece in enumerate(pieces)))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    made = environment("html")
+    made.filters |= {"math": formula, "display": lambda latex: Markup(mathml(latex, display=True)), "prose": prose}
+    return made
+
+
+@cache
+def _text(name: str) -> str:
+    """A file that stands beside the templates, as it is."""
+    loader = _environment().loader
+    assert loader is not None
+    return loader.get_source(_environment(), name)[0].strip()
+
+
+def _digest(source: str) -> str:
+    return base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
