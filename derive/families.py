@@ -18,8 +18,8 @@ class Family:
 FAMILIES = (
     Family(
         "Simple networks",
-        "A weighted sum and a function. Without a state the network is a dense layer; with one, every route to the next "
-        "step passes through a matrix.",
+        "A weighted sum and a function. Without a state the network is a dense layer; with one, every route to the "
+        "next step passes through a matrix.",
         ("dense", "rnn", "rnn_input_recurrence"),
     ),
     Family(

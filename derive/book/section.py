@@ -73,12 +73,16 @@ def section(gradients: Gradients, circuit: Scene) -> Section:
     """The section of a cell, with its `circuit`: the same bytes for the same equations."""
     graph, cell = gradients.graph, view(gradients)
     equations = graph.equations
-    text = environment("tex").get_template("section.tex.j2").render(
-        cell=cell,
-        figure=tex_figure(graph, circuit, cell, legend=False),
-        costs=_costs(gradients),
-        travels=_travels(gradients),
-        common=False,
+    text = (
+        environment("tex")
+        .get_template("section.tex.j2")
+        .render(
+            cell=cell,
+            figure=tex_figure(graph, circuit, cell, legend=False),
+            costs=_costs(gradients),
+            travels=_travels(gradients),
+            common=False,
+        )
     )
     return Section(
         cell=cell,
@@ -137,7 +141,10 @@ def _travels(gradients: Gradients) -> tuple[Travel, ...]:
 
 def _travelled(graph: Graph, curves: Curves) -> Travel:
     found = statement(graph, curves.state)
-    layouts = (("denominator layout", found.denominator), ("numerator layout", found.numerator))
+    layouts: tuple[tuple[str, Layout], ...] = (
+        ("denominator layout", found.denominator),
+        ("numerator layout", found.numerator),
+    )
     if found.denominator.terms == found.numerator.terms:
         layouts = (("both layouts", found.denominator),)
     return Travel(

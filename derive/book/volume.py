@@ -51,16 +51,20 @@ def volume(sections: Sequence[Section]) -> str:
         Chapter(family, tuple(by_name[name] for name in family.cells)) for family in families(sorted(by_name))
     )
     ordered = [section for chapter in chapters for section in chapter.sections]
-    return environment("tex").get_template("book.tex.j2").render(
-        chapters=chapters,
-        functions=functions(),
-        index=_index(ordered),
-        total=len(ordered),
-        example=_example(by_name),
-        steps=STEPS,
-        size=SIZE,
-        distance=DISTANCE,
-        least=LEAST,
+    return (
+        environment("tex")
+        .get_template("book.tex.j2")
+        .render(
+            chapters=chapters,
+            functions=functions(),
+            index=_index(ordered),
+            total=len(ordered),
+            example=_example(by_name),
+            steps=STEPS,
+            size=SIZE,
+            distance=DISTANCE,
+            least=LEAST,
+        )
     )
 
 
@@ -75,9 +79,7 @@ def _example(sections: Mapping[str, Section]) -> tuple[Document, Backward] | Non
 
 def functions() -> tuple[Function, ...]:
     """Every function of one argument that a cell may call, with its derivative as it is printed."""
-    return tuple(
-        _function(rule.name) for rule in RULES.values() if len(rule.arguments) == 1 and not rule.internal
-    )
+    return tuple(_function(rule.name) for rule in RULES.values() if len(rule.arguments) == 1 and not rule.internal)
 
 
 def _function(name: str) -> Function:

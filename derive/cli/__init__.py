@@ -146,13 +146,15 @@ def _path(
 @app.command("build")
 def _build(
     cells: Annotated[list[str], typer.Argument(metavar="CELL...", help="Cells of the zoo, or paths of .toml files.")],
-    target: Annotated[str, typer.Option(metavar="TARGET", help="cpu, reference, tex, appendix, or all (a folder each).")] = "cpu",
+    target: Annotated[
+        str, typer.Option(metavar="TARGET", help="cpu, reference, tex, appendix, or all (a folder each).")
+    ] = "cpu",
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write into.")] = Path("."),
     tape: Annotated[
         str, typer.Option(metavar="TAPE", help="What cpu kernels save for their backward pass: auto, all or least.")
     ] = "auto",
 ) -> None:
-    """Write kernels (cpu: Numba, reference: NumPy), the LaTeX document of cells, or an appendix for another document."""
+    """Write kernels (cpu: Numba, reference: NumPy), or LaTeX: a document, or an appendix for another document."""
     from derive.cell import Cell
     from derive.cli.files import write_targets
     from derive.equations import load

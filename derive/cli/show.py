@@ -222,6 +222,7 @@ def _counts(cell: Cell) -> Iterator[Text]:
     """The numbers of first hops and complete routes, name by name."""
     names = _timed(cell)
     width = max(len(name) for name in names)
-    yield Text(f"  {'':<{width}}  first hops  complete routes in the window t, t+1", _QUIET)
+    yield Text(f"  {'':<{width}}  first hops  complete routes", _QUIET)
     for name in names:
         yield Text(f"  {name:<{width}}  {len(cell.routes(name)):>10}  {cell.count_routes(name, LOSS):>15}")
+    yield Text("  Complete routes are those of the window t, t+1.", _QUIET)

@@ -35,7 +35,9 @@ def node(graph: Graph, name: str, step: int) -> str:
 
 def immediate_partial(graph: Graph, edge: Edge) -> str:
     """The immediate partial of a hop, transposed; numbered where the source stands several times in the equation."""
-    fraction = rf"\frac{{\partial^{{+}} {node(graph, edge.target, edge.lag)}}}{{\partial {node(graph, edge.source, 0)}}}"
+    fraction = (
+        rf"\frac{{\partial^{{+}} {node(graph, edge.target, edge.lag)}}}{{\partial {node(graph, edge.source, 0)}}}"
+    )
     numbered = f"_{{{edge.occurrence}}}" if edge.count > 1 else ""
     return rf"\left({fraction}\right)^{{\top}}{numbered}"
 

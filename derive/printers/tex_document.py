@@ -325,7 +325,7 @@ def _part(equations: Equations, name: str) -> str:
     """What a name is by its role, its equation and its spelling."""
     described = equations.symbols[name]
     if described.role is not Role.VARIABLE:
-        return described.role.value
+        return str(described.role.value)
     if described.timeless:
         return "made of parameters"
     match equations.equation_of(name).expression:
