@@ -19,6 +19,9 @@ from derive.printers.tex_document import Document, tex_figure, view
 from derive.proof.interpreter import Scalar
 from derive.templates import environment
 
+HEADINGS = ("Inputs", "States", "Variables", "Parameters", "Constants")
+"""The headings of the index of symbols, in order."""
+
 LEAST = "1e-6"
 """Where the plots of norms end below."""
 
@@ -95,14 +98,16 @@ def section(gradients: Gradients, circuit: Scene) -> Section:
 
 def _symbols(graph: Graph, equations: Equations) -> tuple[tuple[str, str], ...]:
     """Every name without its step, with the heading that an index has it under."""
-    headings = [
-        ("Inputs", equations.inputs),
-        ("States", [name for name in equations.states if name not in equations.inputs]),
-        ("Variables", [item.target for item in equations.equations if item.target not in equations.states]),
-        ("Parameters", equations.parameters),
-        ("Constants", equations.constants),
-    ]
-    return tuple((heading, symbol(graph, name, None)) for heading, names in headings for name in names)
+    groups = (
+        equations.inputs,
+        [name for name in equations.states if name not in equations.inputs],
+        [item.target for item in equations.equations if item.target not in equations.states],
+        equations.parameters,
+        equations.constants,
+    )
+    return tuple(
+        (heading, symbol(graph, name, None)) for heading, names in zip(HEADINGS, groups, strict=True) for name in names
+    )
 
 
 def _costs(gradients: Gradients) -> tuple[Costs, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from derive.book.section import LEAST, Section
+from derive.book.section import HEADINGS, LEAST, Section
 from derive.equations import parse
 from derive.explain.forgotten import SIZE, STEPS
 from derive.explain.travel import STEPS as DISTANCE
@@ -90,11 +90,12 @@ def _function(name: str) -> Function:
 
 def _index(sections: Sequence[Section]) -> Mapping[str, tuple[Entry, ...]]:
     """Under each heading the symbols in the order in which the book brings them."""
-    found: dict[str, dict[str, list[str]]] = {}
+    found: dict[str, dict[str, list[str]]] = {heading: {} for heading in HEADINGS}
     for section in sections:
         for heading, symbol in section.symbols:
-            found.setdefault(heading, {}).setdefault(symbol, []).append(section.cell.label)
+            found[heading].setdefault(symbol, []).append(section.cell.label)
     return {
         heading: tuple(Entry(symbol, tuple(cells)) for symbol, cells in entries.items())
         for heading, entries in found.items()
+        if entries
     }

@@ -106,7 +106,9 @@ def test_the_table_of_functions_is_the_rule_table() -> None:
 
 
 def test_the_index_names_the_sections_of_a_symbol(book: str) -> None:
-    index = book.partition(r"\begin{theindex}")[2].partition(r"\textbf{States}")[2]
+    index = book.partition(r"\begin{theindex}")[2]
+    assert re.findall(r"\\textbf\{(\w+)\}", index) == ["Inputs", "States", "Variables", "Parameters"]
+    index = index.partition(r"\textbf{States}")[2]
     entries = re.search(r"\$\\boldsymbol\{h\}\$\\quad(.*)", index)
     assert re.findall(r"\\ref\{(\w+)\}", entries.group(1)) == ["gru", "rnn_readout"]
 
