@@ -16,7 +16,7 @@ GENERATE = $(BIN)/python -m derive.generate $(if $(CELL),--cells $(CELL))
 LOCK := $(if $(shell command -v flock 2>/dev/null),flock Makefile)
 
 .DEFAULT_GOAL := all
-.PHONY: all help test check lint latex bench clean distclean
+.PHONY: all help test check lint latex book bench clean distclean
 .DELETE_ON_ERROR:
 
 all: $(VENV)/.installed
@@ -29,6 +29,7 @@ help:
 	@echo 'make check      show where files differ from what the equations say; writes nothing'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make latex      PDFs of the cells, into build/latex; needs TeX'
+	@echo 'make book       one PDF of all cells, build/book.pdf; needs TeX'
 	@echo 'make bench      the speed of the kernels beside other libraries, into build; QUICK=1 measures less'
 	@echo 'make clean      remove what make wrote; make distclean: .venv too'
 
@@ -48,12 +49,15 @@ lint: $(VENV)/.linted
 latex: $(VENV)/.installed
 	@$(GENERATE) --latex
 
+book: $(VENV)/.installed
+	@$(GENERATE) --book
+
 # PyTorch as for the tests. ARGS=--help lists what can be chosen.
 bench: $(VENV)/.benched
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
 clean:
-	rm -rf build dist docs/cells .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build dist docs/cells docs/appendices .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	find generated/cpu generated/reference -name '*.py' ! -name __init__.py -delete
 	find derive generated tests docs -name __pycache__ -prune -exec rm -rf {} +
 

@@ -13,6 +13,7 @@ from derive.equations.model import Equations
 from derive.errors import DeriveError
 
 if TYPE_CHECKING:
+    from derive.circuit.scene import Scene
     from derive.gradients import Gradients
     from derive.graph import Graph
     from derive.plan import Plan
@@ -48,6 +49,13 @@ class Cell:
         from derive.gradients import differentiate
 
         return differentiate(self.graph)
+
+    @cached_property
+    def circuit(self) -> Scene:
+        """The circuit of the cell, laid out for its figures: two steps side by side."""
+        from derive.printers.chart import chart
+
+        return chart(self.graph)
 
     @cached_property
     def plan(self) -> Plan:

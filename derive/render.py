@@ -12,25 +12,26 @@ from derive.errors import DeriveError
 from derive.gradients import Gradients
 from derive.plan import DEFAULT, Plan, require_policy
 from derive.printers import cpu, module, reference
-from derive.printers.tex_document import tex_document
+from derive.printers.tex_document import tex_appendix, tex_document
 from derive.templates import environment
 
 if TYPE_CHECKING:
     from derive.cell import Cell
 
-TARGETS = ("reference", "cpu", "tex")
+TARGETS = ("reference", "cpu", "tex", "appendix")
 WIDTH = 120
 
 
 def render(cell: Cell, target: str, dtype: str = "float32", tape: str = DEFAULT) -> str:
-    """The text of `cell` for `target`: "reference" or "cpu" give a module, "tex" a document.
+    """The text of `cell` for `target`: "reference" or "cpu" give a module, "tex" a document, "appendix" the same
+    document as a part of another.
 
     `dtype` is what the module's `init` draws by default, `tape` the policy by which the module chooses what to save:
     "auto", "all" or "least". Raises DeriveError for an unknown target or policy, and for "least" where nothing is left
     to choose: the reference target keeps every value by name.
     """
     require_policy(tape)
-    if tape == "least" and target in ("reference", "tex"):
+    if tape == "least" and target in ("reference", "tex", "appendix"):
         raise DeriveError(f"the target {target!r} has no tape {tape!r}: only the target 'cpu' chooses what it saves")
     match target:
         case "reference":
@@ -38,7 +39,9 @@ def render(cell: Cell, target: str, dtype: str = "float32", tape: str = DEFAULT)
         case "cpu":
             return render_cpu(cell.planned(tape), dtype)
         case "tex":
-            return tex_document(cell.gradients)
+            return tex_document(cell.gradients, cell.circuit)
+        case "appendix":
+            return tex_appendix(cell.gradients, cell.circuit)
         case _:
             raise DeriveError(f"there is no target {target!r}; the targets are {', '.join(TARGETS)}")
 

@@ -116,6 +116,7 @@ def _path(
     through: Annotated[str | None, typer.Option(metavar="V", help="Only routes that visit V on their way.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show the first N routes.")] = 50,
     every: Annotated[bool, typer.Option("--all", help="Show all routes, however many there are.")] = False,
+    tex: Annotated[bool, typer.Option("--tex", help="Write LaTeX.")] = False,
     json: Annotated[bool, _JSON] = False,
     ascii: Annotated[bool, _ASCII] = False,
 ) -> None:
@@ -126,12 +127,17 @@ def _path(
     from derive.cell import Cell
     from derive.cli import layout
     from derive.cli.path import path_data, path_lines
+    from derive.cli.tex import path_tex_lines
     from derive.equations import load
     from derive.printers.text import notation
 
+    if tex and json:
+        raise typer.BadParameter("--tex and --json exclude each other")
     loaded, signs = Cell(load(cell)), notation(layout.wants_ascii(ascii))
     ends, shown = (source, target, through), None if every else limit
-    if json:
+    if tex:
+        layout.write_lines(path_tex_lines(loaded, ends, shown))
+    elif json:
         layout.write_json(path_data(loaded, ends, shown, signs), signs.ascii)
     else:
         layout.write_lines(path_lines(loaded, ends, shown, signs, layout.line_width()))
@@ -140,13 +146,15 @@ def _path(
 @app.command("build")
 def _build(
     cells: Annotated[list[str], typer.Argument(metavar="CELL...", help="Cells of the zoo, or paths of .toml files.")],
-    target: Annotated[str, typer.Option(metavar="TARGET", help="cpu, reference, tex, or all (a folder each).")] = "cpu",
+    target: Annotated[
+        str, typer.Option(metavar="TARGET", help="cpu, reference, tex, appendix, or all (a folder each).")
+    ] = "cpu",
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write into.")] = Path("."),
     tape: Annotated[
         str, typer.Option(metavar="TAPE", help="What cpu kernels save for their backward pass: auto, all or least.")
     ] = "auto",
 ) -> None:
-    """Write kernels (cpu: Numba, reference: NumPy) or the LaTeX document of cells."""
+    """Write kernels (cpu: Numba, reference: NumPy), or LaTeX: a document, or an appendix for another document."""
     from derive.cell import Cell
     from derive.cli.files import write_targets
     from derive.equations import load

@@ -12,7 +12,7 @@ from derive.plan import DEFAULT, require_policy
 from derive.render import TARGETS, render
 
 ALL = "all"
-_SUFFIXES = {"tex": ".tex"}
+_SUFFIXES = {"tex": ".tex", "appendix": ".tex"}
 
 
 def write_targets(cells: Sequence[Cell], target: str, out: Path, tape: str) -> Iterator[str]:

@@ -76,6 +76,12 @@ def hanging(lead: Text, body: str, style: str = "", width: int | None = WIDTH) -
     return Text.assemble(lead, first, (text, style))
 
 
+def painted(line: Text, part: re.Pattern[str], style: str) -> Text:
+    """`line` with every match of `part` in `style`, over what colour it has."""
+    line.highlight_regex(part, style)
+    return line
+
+
 def write_json(data: object, ascii_only: bool) -> None:
     """`data` as JSON, indented, in the order of its keys."""
     console().print(Text(json.dumps(data, indent=2, ensure_ascii=ascii_only)))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from derive.cell import Cell
-from derive.cli.layout import hanging
+from derive.cli.layout import hanging, painted
 from derive.printers.text import Notation, RouteText
 from derive.routes import Route
 
@@ -28,10 +28,12 @@ def path_lines(
     for number, route in enumerate(itertools.islice(cell.routes(*ends), shown), start=1):
         lead = Text.assemble("  ", (f"{number:>{digits}}", "magenta"), "  ")
         if width is None:
-            yield Text.assemble(lead, text.route(route), "   ", (_signed(text, route), "cyan"))
+            line = Text.assemble(lead, text.route(route), "   ", (_signed(text, route), "cyan"))
+            yield painted(line, text.adjoints, "magenta")
         else:
             yield hanging(lead, text.route(route), width=width)
-            yield hanging(Text(" " * (digits + 6)), _signed(text, route), "cyan", width)
+            term = hanging(Text(" " * (digits + 6)), _signed(text, route), "cyan", width)
+            yield painted(term, text.adjoints, "magenta")
     if shown < total:
         yield Text(f"  {total - shown} more: --all shows them, --limit N the first N", "bright_black")
 

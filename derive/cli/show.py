@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from derive.cell import Cell
-from derive.cli.layout import hanging, in_ascii
+from derive.cli.layout import hanging, in_ascii, painted
 from derive.cli.tape import tape_data, tape_lines
 from derive.equations.model import Role, Symbol
 from derive.errors import DeriveError
@@ -55,7 +55,8 @@ def variable_lines(cell: Cell, name: str, notation: Notation) -> Iterator[Text]:
     title = in_ascii(cell.equations.title, notation.ascii) or cell.name
     yield Text.assemble((title, _HEAD), "  routes out of ", (text.node((name, 0)), f"{_HEAD} {_ACCENT}"))
     if cell.equations.symbols[name].role is Role.VARIABLE:
-        yield hanging(Text("  forward  ", _QUIET), text.equation(cell.equations.equation_of(name)), _QUIET)
+        equation = cell.equations.equation_of(name)
+        yield hanging(Text(f"  forward (F.{equation.number})  ", _QUIET), text.equation(equation), _QUIET)
     width = max((len(text.route(route)) for route in routes), default=0)
     numbered = list(enumerate(routes, start=1))
     for crosses, heading in ((False, "inside step t"), (True, "across to step t+1")):
@@ -63,8 +64,8 @@ def variable_lines(cell: Cell, name: str, notation: Notation) -> Iterator[Text]:
         yield from _headed(heading) if group else ()
         for number, route in group:
             lead = Text.assemble("  ", (f"{number:>3}", _ACCENT), f"  {text.route(route):<{width}}   ")
-            yield hanging(lead, _signed(text, route), _TERM)
-    yield Text()
+            yield painted(hanging(lead, _signed(text, route), _TERM), text.adjoints, _ACCENT)
+    yield from _headed(f"their sum (B.{cell.gradients.adjoints[name].number})")
     yield from _sum(text, name, routes)
     yield from _where(text, routes)
     yield Text()
@@ -153,7 +154,7 @@ def _sum(text: RouteText, name: str, routes: Sequence[Route]) -> Iterator[Text]:
     for index, (negative, term) in enumerate(terms):
         sign = ("-" if negative else "") if index == 0 else ("- " if negative else "+ ")
         lead = Text.assemble("  ", (adjoint, _HEAD), " = ") if index == 0 else Text(indent)
-        bodies.append(hanging(Text.assemble(lead, sign), term, width=74))
+        bodies.append(painted(hanging(Text.assemble(lead, sign), term, width=74), text.adjoints, _ACCENT))
     column = max(len(line) for body in bodies for line in body.plain.split("\n")) + 2
     for number, body in enumerate(bodies, start=1):
         last = body.plain.rpartition("\n")[2]
@@ -221,6 +222,7 @@ def _counts(cell: Cell) -> Iterator[Text]:
     """The numbers of first hops and complete routes, name by name."""
     names = _timed(cell)
     width = max(len(name) for name in names)
-    yield Text(f"  {'':<{width}}  first hops  complete routes in the window t, t+1", _QUIET)
+    yield Text(f"  {'':<{width}}  first hops  complete routes", _QUIET)
     for name in names:
         yield Text(f"  {name:<{width}}  {len(cell.routes(name)):>10}  {cell.count_routes(name, LOSS):>15}")
+    yield Text("  Complete routes are those of the window t, t+1.", _QUIET)

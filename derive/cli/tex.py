@@ -1,7 +1,8 @@
-"""`derive show --tex`: the equations in LaTeX, to paste into a paper."""
+"""`derive show --tex` and `derive path --tex`: equations and routes in LaTeX, to paste into a paper."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from rich.text import Text
@@ -16,6 +17,7 @@ from derive.printers.latex_equations import (
     slopes,
     total,
 )
+from derive.printers.latex_routes import route_nodes, route_term
 
 
 def tex_lines(cell: Cell, variable: str | None) -> Iterator[Text]:
@@ -26,6 +28,17 @@ def tex_lines(cell: Cell, variable: str | None) -> Iterator[Text]:
     lines = list(_forward(cell) if variable is None else _backward(cell, variable))
     yield Text(r"\begin{align*}")
     yield from (Text(f"  {line}") for line in lines)
+    yield Text(r"\end{align*}")
+
+
+def path_tex_lines(cell: Cell, ends: tuple[str, str, str | None], limit: int | None) -> Iterator[Text]:
+    """The routes between two nodes with their numbers, and below each the product of its partials."""
+    yield Text(r"\begin{align*}")
+    shown = list(itertools.islice(cell.routes(*ends), limit))
+    for number, route in enumerate(shown, start=1):
+        yield Text(rf"  & {route_nodes(cell.graph, route)} \tag{{{number}}} \\")
+        end = "" if number == len(shown) else r" \\"
+        yield Text(rf"  & \qquad {route_term(cell.graph, route).signed}{end}")
     yield Text(r"\end{align*}")
 
 

@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _check_only(root, cells)
         if options.latex:
             return _latex(root, cells, options.jobs)
+        if options.book:
+            return _book(root, cells, options.jobs)
         _confine(root)
         return 0 if generate(root, cells, options.jobs) else 1
     except DeriveError as error:
@@ -47,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check-only", action="store_true", help="write nothing; show what `make` would change")
     mode.add_argument("--latex", action="store_true", help="compile the documents of the cells into build/latex")
+    mode.add_argument("--book", action="store_true", help="write one book of all cells, build/book.pdf")
     parser.add_argument("--cells", nargs="*", default=[], metavar="CELL", help="these cells alone")
     parser.add_argument("--jobs", type=int, default=_cores(), metavar="N", help="cells at a time; default: one a core")
     return parser
@@ -86,6 +89,15 @@ def _latex(root: Path, cells: Sequence[str], jobs: int) -> int:
     with ThreadPoolExecutor(jobs) as pool:
         for pdf in pool.map(lambda path: compile_tex(path, root / BUILD / "latex"), documents):
             say(pdf.relative_to(root).as_posix())
+    return 0
+
+
+def _book(root: Path, cells: Sequence[str], jobs: int) -> int:
+    """Write and compile the book of `cells`. Raises DeriveError where TeX is missing or the book does not compile."""
+    from derive.generate.book import make_book
+
+    _confine(root)
+    say(make_book(root, cells, jobs).relative_to(root).as_posix())
     return 0
 
 

@@ -18,6 +18,7 @@ OUTPUTS = {
     "cpu": ("generated/cpu", ".py"),
     "reference": ("generated/reference", ".py"),
     "tex": ("docs/cells", ".tex"),
+    "appendix": ("docs/appendices", ".tex"),
 }
 # What the head of a generated file says, and no other file: such a file may be removed.
 _MARKS = {".py": b"Do not edit: derive writes this file.", ".tex": b"% Made by derive from the equations of the cell"}

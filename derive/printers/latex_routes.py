@@ -10,8 +10,9 @@ from derive.elementary import Value
 from derive.equations.model import Kind
 from derive.graph import LOSS, Diagonal, Edge, Graph, Transfer
 from derive.printers.base import Binding
-from derive.printers.latex_equations import printer_of
+from derive.printers.latex_equations import Term, adjoint_symbol, error, printer_of
 from derive.printers.notation import Notation
+from derive.routes import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,33 @@ def weights(graph: Graph, edge: Edge) -> tuple[str, ...]:
         elif isinstance(factor, Transfer):
             found.append(notation.value(factor.matrix, 0, transposed=not factor.transposed))
     return tuple(dict.fromkeys(found))
+
+
+def route_nodes(graph: Graph, route: Route) -> str:
+    """The nodes of a route with arrows between them."""
+    return r" \rightarrow ".join(node(graph, name, step) for name, step in route.nodes)
+
+
+def route_term(graph: Graph, route: Route, number: int = 1) -> Term:
+    """What a route of the window adds to the adjoint of its source: the partials of all its edges and what they meet.
+
+    That is the adjoint of where the route ends, or the error where it ends at the loss.
+    """
+    nodes = route.nodes
+    (end, at), (judged, when) = nodes[-1], nodes[-2]
+    latex = error(graph, judged, step=when) if end == LOSS else adjoint_symbol(graph, end, at)
+    negative, joined = False, "product" if end == LOSS else ""
+    for edge, (_, step) in reversed(list(zip(route.edges, nodes, strict=False))):
+        for passage in passages(graph, edge, step):
+            negative ^= passage.negative
+            if not passage.latex:
+                continue
+            # R (a * v) and a * (R v) need their brackets, a * b * v does not.
+            by_matrix = passage.kind == "matrix"
+            held = f"({latex})" if joined == ("product" if by_matrix else "matrix") else latex
+            sign = r" \odot " if passage.kind == "vector" else " " if by_matrix else r"\,"
+            latex, joined = f"{passage.latex}{sign}{held}", "matrix" if by_matrix else "product"
+    return Term(negative, latex, number)
 
 
 def _is_vector(graph: Graph, expression: sympy.Expr) -> bool:

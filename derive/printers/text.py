@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import sympy
 
@@ -149,6 +151,13 @@ class RouteText:
         """`δc[t+1]`, for a parameter `∂J/∂W_z`."""
         parameter = node[0] in self.graph.equations.parameters
         return f"{self.notation.gradient if parameter else self.notation.adjoint}{self.node(node)}"
+
+    @cached_property
+    def adjoints(self) -> re.Pattern[str]:
+        """What finds the adjoints in a text: each with its step."""
+        names = "|".join(map(re.escape, self.graph.equations.symbols))
+        signs = "|".join(map(re.escape, (self.notation.gradient, self.notation.adjoint)))
+        return re.compile(rf"(?<![\w/])(?:{signs})(?:{names})(?!\w)(?:\[t(?:\+1)?\])?")
 
     def error(self, node: Node) -> str:
         """The error that enters at `node` from the loss or from outside."""

@@ -1,7 +1,7 @@
 r"""A circuit as a TikZ picture: the scene of the SVG with labels in LaTeX.
 
 It needs the packages of `PACKAGES` and the TikZ libraries of `LIBRARIES`. Colours are defined in the picture's own
-group; `\resizebox` makes it as wide as the text.
+group; `\resizebox` makes it as wide as the line.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def colour_definitions(colours: Iterable[str] = COLOURS) -> Iterator[str]:
 def _lines(scene: Scene, equations: Equations, marks: Marks) -> Iterator[str]:
     yield r"\begingroup"
     yield from colour_definitions()
-    yield r"\resizebox{\textwidth}{!}{%"
+    yield r"\resizebox{\linewidth}{!}{%"
     yield rf"\begin{{tikzpicture}}[x={UNIT}bp, y=-{UNIT}bp, {STYLES}]"
     notation = Notation(equations)
     for step in range(scene.steps):

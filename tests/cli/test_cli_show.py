@@ -5,16 +5,22 @@ DERIVE_UPDATE_GOLDEN=1 writes the golden texts anew.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from typer.testing import CliRunner
 
 import derive
-from derive.cli import app
+from derive.cli import app, show
+from derive.cli.layout import WIDTH
+from derive.cli.path import path_lines
+from derive.printers.latex_routes import route_term
+from derive.printers.text import RouteText, notation
 
 GOLDEN = Path(__file__).parent / "golden"
 GOLDEN_COMMANDS = {
@@ -156,3 +162,72 @@ def test_tex_of_the_forward_equations() -> None:
     assert lines[0] == r"\begin{align*}"
     assert lines[-1] == r"\end{align*}"
     assert sum("&=" in line for line in lines) == len(derive.load("rnn").equations.equations)
+
+
+@pytest.mark.parametrize("cell", derive.names())
+def test_routes_of_every_name_stay_within_80_columns(cell: str) -> None:
+    loaded = derive.load(cell)
+    text = {ascii_only: notation(ascii_only) for ascii_only in (False, True)}
+    for name in loaded.equations.symbols:
+        if loaded.equations.symbols[name].timeless:
+            continue
+        for signs in text.values():
+            for line in path_lines(loaded, (name, "J", None), 40, signs, WIDTH):
+                assert max(map(cell_len, line.plain.split("\n"))) <= WIDTH
+        for line in show.variable_lines(loaded, name, text[False]):
+            assert max(map(cell_len, line.plain.split("\n"))) <= WIDTH
+
+
+def test_errors_are_purple_wherever_they_stand() -> None:
+    loaded = derive.load("lstm_peephole")
+    lines = [
+        *show.variable_lines(loaded, "c", notation(False)),
+        *path_lines(loaded, ("c", "c[t+1]", None), None, notation(False), WIDTH),
+        *show.variable_lines(loaded, "R_z", notation(True)),
+    ]
+    found = [
+        (part, any(span.style == "magenta" and span.start <= at < span.end for span in line.spans))
+        for line in lines
+        for part, at in ((match.group(), match.start()) for match in re.finditer(r"\bδ\w+|\bd_\w+\[", line.plain))
+        if not line.plain.startswith(f"  {part}")
+    ]
+    assert len(found) == 21
+    assert all(purple for _, purple in found), found
+
+
+def test_the_numbers_of_the_documents_stand_beside_the_equations() -> None:
+    cell = derive.load("lstm_peephole")
+    for name, adjoint in cell.gradients.adjoints.items():
+        output = run("show", "lstm_peephole", name)
+        assert f"\n  their sum (B.{adjoint.number})\n" in output
+        numbers = re.findall(r"forward \(F\.(\d+)\)", output)
+        assert numbers == [str(item.number) for item in cell.equations.equations if item.target == name]
+
+
+def test_tex_of_routes_holds_every_route_and_its_factors() -> None:
+    lines = run("path", "lstm_peephole", "c", "c[t+1]", "--tex").splitlines()
+    assert lines[0] == r"\begin{align*}"
+    assert lines[-1] == r"\end{align*}"
+    assert re.findall(r"\\tag\{(\d+)\}", "\n".join(lines)) == [str(number) for number in range(1, 10)]
+    short = next(index for index, line in enumerate(lines) if r"\tag{3}" in line)
+    assert lines[short] == r"  & \boldsymbol{c}^{(t)} \rightarrow \boldsymbol{c}^{(t+1)} \tag{3} \\"
+    assert lines[short + 1] == (
+        r"  & \qquad \boldsymbol{f}^{(t+1)} \odot \textcolor{violet}{\delta \boldsymbol{c}^{(t+1)}} \\"
+    )
+    # Through a matrix, what stands behind it is bracketed, and so is the product with it where a vector stands before.
+    assert r"\odot (\boldsymbol{R}_{z}^{\top} (\tanh'(" in lines[short + 3]
+    assert run("path", "rnn", "h", "J", "--tex", "--limit", "1").count(r"\tag") == 1
+    assert RUNNER.invoke(app, ["path", "rnn", "h", "J", "--tex", "--json"]).exit_code == 2
+
+
+def test_tex_of_a_route_agrees_with_its_text() -> None:
+    for name in ("lstm_peephole", "gru", "gru_reset_after", "lstmp"):
+        loaded = derive.load(name)
+        text = RouteText(loaded.graph, notation(False))
+        for state in loaded.equations.states:
+            for route in itertools.islice(loaded.routes(state, to="J"), 40):
+                negative, term = text.term(route)
+                printed = route_term(loaded.graph, route)
+                assert printed.negative is negative
+                assert printed.latex.count(r"\odot") == term.count("⊙")
+                assert len(re.findall(r"\\top", printed.latex)) == term.count("ᵀ")

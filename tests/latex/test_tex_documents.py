@@ -36,8 +36,11 @@ def test_every_route_out_of_a_variable_is_braced(written: tuple[Gradients, str])
     gradients, text = written
     passed_back = text.partition("route by route}")[2].partition("From errors to parameters")[0]
     expected = [len(item.hops) for item in (*gradients.variables, *gradients.inputs)]
-    blocks = passed_back.split(r"\subsubsection*")[1:]
-    found = [[int(number) for number in re.findall(r"\\text\{route (\d+)\}", block)] for block in blocks]
+    found = []
+    for block in passed_back.split(r"\derivesubheading{")[1:]:
+        braced = [int(number) for number in re.findall(r"\\text\{route (\d+)\}", block)]
+        # What has one route needs no brace, and shares its heading with its neighbours.
+        found += [braced] if braced else [[1]] * len(re.findall(r"\\tag\{B", block))
     assert found == [list(range(1, count + 1)) for count in expected]
 
 
@@ -83,8 +86,8 @@ def test_every_state_has_the_gradient_of_its_start(written: tuple[Gradients, str
 def test_counts_and_shapes_stand_in_the_tables() -> None:
     text = tex_document(differentiate(wire(load("lstmp"))))
     assert r"$\boldsymbol{c}^{(t)}$ & state & $n_{\text{cell}}$ & 5 & " in text
-    assert r"$\boldsymbol{W}_{\mathrm{rm}}$ & $n_{\text{hidden}} \times n_{\text{cell}}$ & 1 & " in text
-    assert r"$\boldsymbol{b}_{f}$ & $n_{\text{cell}}$ & 1 & $1$ \\" in text
+    assert "$\\boldsymbol{W}_{\\mathrm{rm}}$\n  & $n_{\\text{hidden}} \\times n_{\\text{cell}}$ & 1 & " in text
+    assert "$\\boldsymbol{b}_{f}$\n  & $n_{\\text{cell}}$ & 1 & $1$ \\\\" in text
 
 
 def test_a_document_says_what_its_cell_needs_and_no_more() -> None:
@@ -139,26 +142,26 @@ def test_what_is_made_of_parameters_stands_in_the_order_of_its_number() -> None:
     cell = f"name = 'cell'\ntitle = 'A & B'\nsource = 'none'\nequations = '''\n{equations}\n'''\n{tables}"
     text = tex_document(differentiate(wire(parse(cell))))
     assert re.findall(r"\\tag\{B\.(\d+)\}", text) == ["1", "2", "3", "4", "5", "6"]
-    routes = re.search(r"Routes out of \$\\boldsymbol\{w\}\$\}(.*?)\\tag\{B\.2\}", text, re.DOTALL)
+    routes = re.search(r"The route out of \$\\boldsymbol\{w\}\$\.\}(.*?)\\tag\{B\.2\}", text, re.DOTALL)
     assert routes is not None
     assert r"\sum_{t=1}^{T} \tanh'(" in routes.group(1)
     assert r"\frac{\partial J}{\partial \boldsymbol{v}} &= \exp'(\boldsymbol{v}) \odot" in text
     assert "carries no $t$" in text
     assert "collects the terms of all units" in text
     assert r"& state, begins at 0.5, output &" in text
-    assert r"$\boldsymbol{w}$ & made of parameters & $n_{\text{input}}$ & 1 & -- \\" in text
+    assert r"$\boldsymbol{w}$ & made of parameters & $n_{\text{input}}$ & 1 & -- & \eqref{cell:F.1}, " in text
     assert r"\section*{A \& B}" in text
     assert r"$n_{\text{input}} = n_{\text{hidden}}$ are sizes" in text
 
 
 def test_a_sum_longer_than_a_page_can_be_broken() -> None:
-    gates = "\n".join(f"a_{n} = U_{n} @ h[t-1] + x" for n in range(1, 41))
-    total = " + ".join(f"a_{n}" for n in range(1, 41))
+    gates = "\n".join(f"a_{n} = U_{n} @ h[t-1] + x" for n in range(1, 15))
+    total = " + ".join(f"a_{n}" for n in range(1, 15))
     cell = f"name = 'wide'\ntitle = 'Wide'\nsource = 'none'\nequations = '''\n{gates}\nh = tanh({total})\n'''"
     gradients = differentiate(wire(parse(cell)))
     text = tex_document(gradients)
-    block = text.partition(r"Routes out of $\boldsymbol{h}^{(t)}$")[2].partition(r"\subsubsection")[0]
+    block = text.partition(r"Routes out of $\boldsymbol{h}^{(t)}$")[2].partition(r"\derivesubheading")[0]
     assert r"\begin{align*}" in block
     assert r"\begin{aligned}" not in block
-    assert re.findall(r"route (\d+)", block) == [str(number) for number in range(1, 42)]
+    assert re.findall(r"route (\d+)", block) == [str(number) for number in range(1, 16)]
     assert re.findall(r"\\tag\{B\.(\d+)\}", text) == [str(n) for n in range(1, len(gradients.adjoints) + 1)]

@@ -1,0 +1,182 @@
+"""The section of one cell: the equations of its document, the circuit, and the explanations that are computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from derive.circuit.scene import Scene
+from derive.equations.model import Equations
+from derive.explain.digits import latex_digits, percent
+from derive.explain.forgotten import Forgotten, forgotten
+from derive.explain.layouts import Layout, statement
+from derive.explain.travel import STEPS, Curves, curve_of, travel
+from derive.gradients import Gradients
+from derive.graph import Graph
+from derive.printers.latex_equations import symbol
+from derive.printers.latex_routes import node
+from derive.printers.tex_document import Document, tex_figure, view
+from derive.proof.interpreter import Scalar
+from derive.templates import environment
+
+HEADINGS = ("Inputs", "States", "Variables", "Parameters", "Constants")
+"""The headings of the index of symbols, in order."""
+
+LEAST = "1e-6"
+"""Where the plots of norms end below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A route of a state, and what the gradient loses with it: in per cent, and as the length of a bar, at most 1."""
+
+    route: int
+    hop: str
+    term: str
+    error: str
+    bar: str
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """The routes of one state; `number` is the n of (B.n)."""
+
+    state: str
+    number: int
+    rows: tuple[Cost, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """How far errors travel in one state: the own block in both layouts, and the curves as coordinates of a plot."""
+
+    state: str
+    layouts: tuple[tuple[str, Layout], ...]
+    highway: str
+    block: str
+    loop: str
+    bound: str
+    beside: str
+    left: str
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One cell of the book: its text, and what the chapters around it say of it."""
+
+    cell: Document
+    states: str
+    hops: int
+    symbols: tuple[tuple[str, str], ...]
+    text: str
+
+
+def section(gradients: Gradients, circuit: Scene) -> Section:
+    """The section of a cell, with its `circuit`: the same bytes for the same equations."""
+    graph, cell = gradients.graph, view(gradients)
+    equations = graph.equations
+    text = (
+        environment("tex")
+        .get_template("section.tex.j2")
+        .render(
+            cell=cell,
+            figure=tex_figure(graph, circuit, cell, legend=False),
+            costs=_costs(gradients),
+            travels=_travels(gradients),
+            common=False,
+        )
+    )
+    return Section(
+        cell=cell,
+        states=", ".join(f"${symbol(graph, name, None)}$" for name in equations.states) or "none",
+        hops=sum(len(item.hops) for item in gradients.variables),
+        symbols=_symbols(graph, equations),
+        text=text,
+    )
+
+
+def _symbols(graph: Graph, equations: Equations) -> tuple[tuple[str, str], ...]:
+    """Every name without its step, with the heading that an index has it under."""
+    groups = (
+        equations.inputs,
+        [name for name in equations.states if name not in equations.inputs],
+        [item.target for item in equations.equations if item.target not in equations.states],
+        equations.parameters,
+        equations.constants,
+    )
+    return tuple(
+        (heading, symbol(graph, name, None)) for heading, names in zip(HEADINGS, groups, strict=True) for name in names
+    )
+
+
+def _costs(gradients: Gradients) -> tuple[Costs, ...]:
+    """What every first hop of every state costs when it is left out."""
+    graph = gradients.graph
+    if not graph.equations.states:
+        return ()
+    rows = forgotten(gradients)
+    return tuple(
+        Costs(
+            symbol(graph, state),
+            gradients.adjoints[state].number,
+            tuple(_cost(graph, row) for row in rows if row.state == state),
+        )
+        for state in graph.equations.states
+    )
+
+
+def _cost(graph: Graph, row: Forgotten) -> Cost:
+    hop = row.hop
+    several = f", occurrence {hop.occurrence} of {hop.count}" if hop.count > 1 else ""
+    return Cost(
+        route=row.number,
+        hop=rf"$\rightarrow {node(graph, hop.target, hop.lag)}${several}",
+        term=row.term.signed,
+        error=percent(row.error),
+        bar=f"{min(float(row.error), 1.0):.3f}",
+    )
+
+
+def _travels(gradients: Gradients) -> tuple[Travel, ...]:
+    """How far errors travel in every state, beside the simple recurrent network."""
+    graph = gradients.graph
+    return tuple(_travelled(graph, curves) for curves in travel(gradients)) if graph.equations.states else ()
+
+
+def _travelled(graph: Graph, curves: Curves) -> Travel:
+    found = statement(graph, curves.state)
+    layouts: tuple[tuple[str, Layout], ...] = (
+        ("denominator layout", found.denominator),
+        ("numerator layout", found.numerator),
+    )
+    if found.denominator.terms == found.numerator.terms:
+        layouts = (("both layouts", found.denominator),)
+    return Travel(
+        state=symbol(graph, curves.state, None),
+        layouts=layouts,
+        highway=found.highway,
+        block=_coordinates(curves.block),
+        loop=_coordinates(curves.highway or ()),
+        bound=_coordinates(curves.by_jacobians),
+        beside=_coordinates(_simple().block),
+        left=latex_digits(curves.block[-1]),
+        steps=curves.steps,
+    )
+
+
+@cache
+def _simple() -> Curves:
+    """The simple recurrent network, which every cell is compared with."""
+    return curve_of("rnn", "h", steps=STEPS)
+
+
+def _coordinates(numbers: tuple[Scalar, ...]) -> str:
+    """The points of a curve over the distance, down to where it leaves the plot or becomes 0."""
+    points = []
+    for distance, number in enumerate(numbers):
+        if number > 0:
+            points.append(f"({distance},{float(number):.3e})")
+        if number < float(LEAST):
+            break
+    return " ".join(points)
