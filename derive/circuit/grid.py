@@ -13,7 +13,7 @@ from derive.circuit.scene import exit_of
 from derive.circuit.shapes import Shape
 
 _BORDER = 2
-_ACROSS, _MOST_ACROSS, _DOWN = 3, 8, 4
+_ACROSS, _MOST_ACROSS, _DOWN = 2, 6, 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 Point = tuple[int, int]
 
 RIGHT, DOWN, LEFT, UP = range(4)
 
-_LENGTH, _BEND, _CROSSING = 10, 28, 36
+# Where all else is equal, a wire bends as far to the right as it can: that costs one for every line it bends before.
+_LENGTH, _BEND, _CROSSING = 1000, 2800, 3600
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,7 @@ class Router:
             for row in range(block.top, block.bottom + 1):
                 for point in range(row * width + block.left, row * width + block.right + 1):
                     self._blocked[point] = 1
-        self._x = [point % width for point in range(self._size)]
-        self._y = [point // width for point in range(self._size)]
+        self._steps = (1, width, -1, -width)
         # The net, from 1, that runs through a point along each axis, and the one that bends, joins or ends there.
         self._across, self._down, self._corner = ([0] * self._size for _ in range(3))
         self._parents: list[dict[int, int]] = [{} for _ in nets]
@@ -69,33 +70,22 @@ class Router:
 
     def route(self, first: Sequence[tuple[int, int]]) -> bool:
         """Route every wire, those of `first` (net, sink) before the others; False where one has no way."""
-        rest = [
-            (net, sink)
-            for net, item in enumerate(self._nets)
-            for sink in range(len(item.sinks))
-            if (net, sink) not in set(first)
-        ]
-        rest.sort(key=lambda pair: (self._distance(*pair), pair))
-        queue = [*first, *rest]
-        for net in range(len(self._nets)):
-            self._begin(net)
-        attempts = 0
-        while queue:
-            net, sink = queue.pop(0)
-            if self._grow(net, sink):
-                continue
-            # What has no way goes first next time.
-            attempts += 1
-            if attempts > 4:
+        before = set(first)
+        rest = [(net, sink) for net, item in enumerate(self._nets) for sink in range(len(item.sinks))]
+        rest = sorted(set(rest) - before, key=lambda pair: (self._distance(*pair), pair))
+        for _ in range(_ATTEMPTS):
+            for net in range(len(self._nets)):
+                self._clear(net)
+                self._begin(net)
+            stuck = next((pair for pair in (*first, *rest) if not self._grow(*pair)), None)
+            if stuck is None:
+                return True
+            if stuck in before:
                 return False
-            done = [pair for pair in first if pair != (net, sink)]
-            first = [(net, sink), *done]
-            rest = [pair for pair in rest if pair != (net, sink)]
-            queue = [*first, *rest]
-            for other in range(len(self._nets)):
-                self._clear(other)
-                self._begin(other)
-        return True
+            # What found no way goes first next time.
+            rest.remove(stuck)
+            rest.insert(0, stuck)
+        return False
 
     def improve(self) -> None:
         """Take each net off in turn and route it again, now that the others are there."""
@@ -187,88 +177,101 @@ class Router:
 
     def _grow(self, net: int, sink: int) -> bool:
         """Add the cheapest way from the tree of the net to one of its sinks."""
-        mark, width = net + 1, self._width
-        across, down, corner, blocked = self._across, self._down, self._corner, self._blocked
-        ports = {self._index(point): direction for point, direction in self._nets[net].sinks[sink].ports}
-        ports = {point: direction for point, direction in ports.items() if not corner[point]}
-        if not ports:
+        end = self._nets[net].sinks[sink]
+        ports = {self._index(point): direction for point, direction in end.ports}
+        points = self._search(net, {port: ports[port] for port in ports if not self._corner[port]})
+        if not points:
             return False
-        columns, rows = [point % width for point in ports], [point // width for point in ports]
-        left, right, top, bottom = min(columns), max(columns), min(rows), max(rows)
-        steps = (1, width, -1, -width)
+        tree = self._parents[net]
+        for before, point in itertools.pairwise(points):
+            tree[point] = before
+        # The way leaves the tree here: no other wire may touch the join.
+        self._corner[points[0]] = net + 1
+        self._mark(net, self._walk(net, points[-1]))
+        self._ends[net][end.wire] = points[-1]
+        return True
+
+    def _search(self, net: int, ports: Mapping[int, int]) -> list[int]:
+        """The points of the cheapest way from the tree of the net to one of `ports`; none where there is no way."""
+        if not ports:
+            return []
+        mark, tree, steps, width = net + 1, self._parents[net], self._steps, self._width
+        across, down, corner, blocked = self._across, self._down, self._corner, self._blocked
         best = [1 << 60] * (4 * self._size)
         came = [-1] * (4 * self._size)
+        away = self._estimate(ports)
         heap: list[tuple[int, int, int]] = []
-        xs, ys = self._x, self._y
-        far_x = [_LENGTH * max(left - x, x - right, 0) for x in range(width)]
-        far_y = [_LENGTH * max(top - y, y - bottom, 0) for y in range(self._size // width)]
-
-        tree = self._parents[net]
-        for point, parent in tree.items():
-            if blocked[point]:
-                if parent < 0:
-                    best[4 * point] = 0
-                    heap.append((far_x[xs[point]] + far_y[ys[point]], 0, 4 * point))
-                continue
-            if across[point] not in (0, mark) or down[point] not in (0, mark):
-                continue
-            along = point - parent
-            for direction in range(4):
-                if steps[direction] == -along:
-                    continue
-                state = 4 * point + direction
-                best[state] = 0 if steps[direction] == along else _BEND // 2
-                heap.append((best[state] + far_x[xs[point]] + far_y[ys[point]], -best[state], state))
+        for state, cost in self._starts(net):
+            best[state] = cost
+            heap.append((cost + away(state), -cost, state))
         heapq.heapify(heap)
-        push, pop = heapq.heappush, heapq.heappop
         while heap:
-            _, known, state = pop(heap)
-            cost = -known
+            _, negative, state = heapq.heappop(heap)
+            cost = -negative
             if cost > best[state]:
                 continue
             point, direction = state >> 2, state & 3
             if point in ports and point not in tree:
-                break
+                return self._back(came, state)
             following = point + steps[direction]
+            straight = True
+            cost += _LENGTH
             if blocked[following]:
                 if ports.get(following) != direction:
                     continue
-                turns: tuple[int, ...] = (direction,)
-                added = _LENGTH
             else:
-                if corner[following]:
+                along, other = down[following], across[following]
+                if not direction & 1:
+                    along, other = other, along
+                if corner[following] or along or other == mark:
                     continue
-                if direction & 1:
-                    along_net, other = down[following], across[following]
-                else:
-                    along_net, other = across[following], down[following]
-                if along_net or other == mark:
-                    continue
-                added = _LENGTH
                 if other:
-                    added += _CROSSING
-                    turns = (direction,)
+                    cost += _CROSSING
                 else:
-                    turns = (direction, (direction + 1) & 3, (direction + 3) & 3)
-            away = far_x[xs[following]] + far_y[ys[following]]
-            for turn in turns:
+                    straight = False
+            for turn in (direction,) if straight else (direction, (direction + 1) & 3, (direction + 3) & 3):
                 reached = 4 * following + turn
-                total = cost + added + (0 if turn == direction else _BEND)
+                total = cost if turn == direction else cost + _BEND + width - following % width
                 if total < best[reached]:
                     best[reached] = total
                     came[reached] = state
-                    push(heap, (total + away, -total, reached))
-        else:
-            return False
-        states = [state]
-        while came[states[-1]] >= 0:
-            states.append(came[states[-1]])
-        points = [state >> 2 for state in reversed(states)]
-        for before, point in itertools.pairwise(points):
-            tree[point] = before
-        if tree[points[0]] >= 0:
-            # The way leaves the tree here: no other wire may touch the join.
-            corner[points[0]] = mark
-        self._mark(net, self._walk(net, points[-1]))
-        self._ends[net][self._nets[net].sinks[sink].wire] = points[-1]
-        return True
+                    heapq.heappush(heap, (total + away(reached), -total, reached))
+        return []
+
+    def _starts(self, net: int) -> Iterator[tuple[int, int]]:
+        """Where a way may leave the tree of a net, as a state (point and direction), and what that costs."""
+        mark = net + 1
+        for point, parent in self._parents[net].items():
+            if parent < 0:
+                yield 4 * point + RIGHT, 0
+            elif not self._blocked[point] and all(layer[point] in (0, mark) for layer in (self._across, self._down)):
+                for direction, step in enumerate(self._steps):
+                    if step != parent - point:
+                        yield 4 * point + direction, 0 if step == point - parent else _BEND // 2
+
+    def _estimate(self, ports: Mapping[int, int]) -> Callable[[int], int]:
+        """What a way from a state to the ports costs at least: its length and the bends that it cannot do without."""
+        width = self._width
+        columns, rows = [point % width for point in ports], [point // width for point in ports]
+        far_x = [max(min(columns) - x, x - max(columns), 0) * _LENGTH for x in range(width)]
+        far_y = [max(min(rows) - y, y - max(rows), 0) * _LENGTH for y in range(self._size // width)]
+        sideways = set(ports.values()) == {RIGHT}
+        level, vertical, back = (0, 2 * _BEND), (_BEND, _BEND), (2 * _BEND, 2 * _BEND)
+        if not sideways:
+            level, vertical, back = (0, _BEND), (0, _BEND), (_BEND, _BEND)
+
+        def away(state: int) -> int:
+            y, x = divmod(state >> 2, width)
+            direction = state & 3
+            if direction & 1:
+                return far_x[x] + far_y[y] + vertical[far_x[x] > 0]
+            return far_x[x] + far_y[y] + (level if direction == RIGHT else back)[far_y[y] > 0]
+
+        return away
+
+    def _back(self, came: Sequence[int], state: int) -> list[int]:
+        """The points that a search came through, the first one first."""
+        points = [state >> 2]
+        while (state := came[state]) >= 0:
+            points.append(state >> 2)
+        return points[::-1]

@@ -16,7 +16,8 @@ from derive.circuit.model import Diagram, Kind, Wire
 _SEED = 7
 _ROUNDS = 3
 _STEPS = 2500
-_KEPT = 8
+_NEAR = 2.0
+_FEWEST, _MOST, _ROUTED = 3, 10, 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ def candidates(diagram: Diagram, column: Mapping[str, int], spines: Mapping[str,
             key = tuple(rows.node.values()) + tuple(rows.rail.values())
             kept.setdefault(key, (cost, rows))
     best = sorted(kept.values(), key=lambda pair: pair[0])
-    return [rows for _, rows in best[:_KEPT]]
+    # The more wires there are, the longer a placement takes to route.
+    count = min(max(_FEWEST, _ROUTED // max(1, len(diagram.wires))), _MOST)
+    return [rows for _, rows in best[:count]]
 
 
 class _Search:
@@ -66,30 +69,25 @@ class _Search:
         }
 
     def anneal(self, random: Random) -> list[tuple[float, Rows]]:
-        """Placements that one run of annealing found best, one from each of its last stages."""
-        top, low = list(self._top), [*self._rails, *self._inputs]
-        row = self._start(random)
-        cost = self._cost(row, top, low)
-        found: list[tuple[float, Rows]] = []
-        best, kept = cost, (dict(row), list(top), list(low))
+        """The placements near the best one that a run of annealing came upon while it cooled."""
+        row, top, low = self._start(), list(self._top), [*self._rails, *self._inputs]
+        cost = best = self._cost(row, top, low)
+        found = [(cost, self._rows(row, top, low))]
         for step in range(_STEPS):
             heat = 6.0 * (1 - step / _STEPS) ** 2 + 0.01
             undo = self._move(random, row, top, low)
             if undo is None:
                 continue
             after = self._cost(row, top, low)
-            if after <= cost or random.random() < math.exp((cost - after) / heat):
-                cost = after
-                if cost < best:
-                    best, kept = cost, (dict(row), list(top), list(low))
-                    if step > _STEPS // 2:
-                        found.append((best, self._rows(*kept)))
-            else:
+            if after > cost and random.random() >= math.exp((cost - after) / heat):
                 undo()
-        found.append((best, self._rows(*kept)))
+                continue
+            if after != cost and after <= best + _NEAR:
+                found.append((after, self._rows(row, top, low)))
+            cost, best = after, min(best, after)
         return found
 
-    def _start(self, random: Random) -> dict[str, int]:
+    def _start(self) -> dict[str, int]:
         row: dict[str, int] = {}
         taken: set[tuple[int, int]] = set()
         for node in self._free:

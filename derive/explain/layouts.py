@@ -61,8 +61,11 @@ def statement(graph: Graph, state: str) -> Statement:
     )
 
 
-def route_product(graph: Graph, route: Route, numerator: bool, step: str = BETWEEN) -> str:
-    """The factors of a route from step k-1 to step k as one matrix; I is the identity, and a minus stands first."""
+def route_product(graph: Graph, route: Route, numerator: bool, origin: str = BETWEEN, ahead: int = 0) -> str:
+    """The factors of a route between two steps as one matrix; I is the identity, and a minus stands first.
+
+    The route ends at the step `origin` + `ahead`.
+    """
     factors: list[sympy.Expr | str] = []
     for factor in route.partial:
         match factor:
@@ -71,9 +74,9 @@ def route_product(graph: Graph, route: Route, numerator: bool, step: str = BETWE
                 held = factors.pop() if factors and isinstance(factors[-1], sympy.Expr) else sympy.Integer(1)
                 factors.append(held * primed)
             case Transfer(_, matrix, transposed):
-                notation = Notation(graph.equations, step)
+                notation = Notation(graph.equations)
                 factors.append(notation.value(matrix, 0, transposed=transposed == numerator))
-    printer = _printer(graph, step)
+    printer = _printer(graph, origin, ahead)
     sign = sympy.Integer(1)
     texts = []
     for item in factors:
@@ -99,7 +102,7 @@ def _layout(graph: Graph, state: str, routes: tuple[Route, ...], numerator: bool
     single = [_jacobian(graph, states, later, earlier) for later, earlier in ends]
     written = ""
     if len(states) == len(terms) == 1 and not terms[0].startswith("-"):
-        outer = [route_product(graph, routes[0], numerator, step) for step in (LATER, f"{EARLIER}+1")]
+        outer = [route_product(graph, routes[0], numerator, *step) for step in ((LATER, 0), (EARLIER, 1))]
         written = _in_order(outer, numerator)
     return Layout(
         product=f"{_jacobian(graph, states, LATER, EARLIER)} = {_in_order(single, numerator)}",
@@ -146,7 +149,7 @@ def _is_vector(graph: Graph, expression: sympy.Expr) -> bool:
     return any(not isinstance(item, Value) or symbols[item.variable].shape for item in expression.free_symbols)
 
 
-def _printer(graph: Graph, step: str) -> LatexPrinter:
-    """Values stand at `step`, in the order in which the cell assigns them."""
+def _printer(graph: Graph, origin: str, ahead: int = 0) -> LatexPrinter:
+    """Values stand at the step `origin` + `ahead`, in the order in which the cell assigns them."""
     order = [value(name, lag) for name in graph.equations.symbols for lag in (0, 1)]
-    return LatexPrinter(graph, order, origin=step)
+    return LatexPrinter(graph, order, ahead, origin)

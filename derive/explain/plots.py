@@ -10,7 +10,8 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import mpmath
 
 from derive.errors import DeriveError
-from derive.explain.digits import percent
+from derive.explain.digits import percent, significant
 from derive.explain.forgotten import Forgotten
 from derive.explain.travel import Curves
 from derive.graph import Graph
@@ -124,27 +125,31 @@ def forgotten_plot(graph: Graph, rows: Sequence[Forgotten], theme: Mapping[str, 
     if not rows:
         raise DeriveError(f"{graph.equations.name} has no states: there is no route of theirs to leave out")
     text = RouteText(graph)
-    figure, axes = _figure(height=0.75 + 0.24 * len(rows), left=1.9, right=0.6)
+    routes = [text.route(Route((row.hop,), (row.state, 0))) for row in rows]
     errors = [round(float(100 * row.error), 4) for row in rows]
-    places = range(len(rows))
-    axes.barh(places, errors, height=0.62, color=_STAND_INS["own"])
-    for place, row in zip(places, rows, strict=True):
-        axes.annotate(
-            f"{percent(row.error)} %",
-            (errors[place], place),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            color=_STAND_INS["ink"],
-        )
-    axes.set_yticks(places, [text.route(Route((row.hop,), (row.state, 0))) for row in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0, max(errors, default=0.0) * 1.02 or 1.0)
-    axes.set_xlabel("error of the gradient without this route, per cent")
-    axes.grid(axis="x", color=_STAND_INS["grid"], lw=0.7)
-    axes.tick_params(axis="y", length=0)
-    described = "; ".join(f"{text.route(Route((r.hop,), (r.state, 0)))}: {percent(r.error)} %" for r in rows)
-    return _svg(figure, f"What a forgotten route costs in {graph.equations.name}", described, theme)
+    described = "; ".join(f"{route}: {percent(row.error)} %" for route, row in zip(routes, rows, strict=True))
+    with _own_settings():
+        # The labels' width is reckoned by their letters, see `_figure`.
+        widest = max(len(route) for route in routes)
+        figure, axes = _figure(height=0.75 + 0.24 * len(rows), left=0.25 + 0.075 * widest, right=0.6)
+        places = range(len(rows))
+        axes.barh(places, errors, height=0.62, color=_STAND_INS["own"])
+        for place, row in zip(places, rows, strict=True):
+            axes.annotate(
+                f"{percent(row.error)} %",
+                (errors[place], place),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                color=_STAND_INS["ink"],
+            )
+        axes.set_yticks(places, routes)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlim(0, max(errors, default=0.0) * 1.02 or 1.0)
+        axes.set_xlabel("error of the gradient without this route, per cent")
+        axes.grid(axis="x", color=_STAND_INS["grid"], lw=0.7)
+        axes.tick_params(axis="y", length=0)
+        return _svg(figure, f"What a forgotten route costs in {graph.equations.name}", described, theme)
 
 
 def _norms(lines: Sequence[Line], title: str, theme: Mapping[str, str]) -> str:
@@ -152,53 +157,47 @@ def _norms(lines: Sequence[Line], title: str, theme: Mapping[str, str]) -> str:
     steps = len(lines[0].norms) - 1
     drawn = [(line, [_power_of_ten(norm) for norm in line.norms]) for line in lines]
     highest = min(HIGHEST, max(1, *(int(mpmath.ceil(max(powers))) for _, powers in drawn)))
-    figure, axes = _figure(height=3.4, left=0.75, right=1.75)
-    for line, powers in drawn:
-        style = (0, (4, 2.5)) if line.dashed else "solid"
-        axes.plot(range(len(powers)), powers, color=_STAND_INS[line.colour], lw=1.1 if line.dashed else 1.7, ls=style)
-    axes.set_xlim(0, steps)
-    axes.set_ylim(LOWEST, highest)
-    ticks = range(LOWEST, highest + 1, 2 if highest - LOWEST > 6 else 1)
-    axes.set_yticks(ticks, [f"10{str(power).translate(_SUPERSCRIPTS)}" for power in ticks])
-    axes.set_xlabel("distance t - s")
-    axes.set_ylabel("norm of what is left")
-    axes.grid(color=_STAND_INS["grid"], lw=0.7)
-    _label_ends(axes, [(line, powers) for line, powers in drawn if line.label], highest)
     described = "; ".join(
         f"{line.label}: {_spoken(line.norms[-1])} after {steps} steps" for line in lines if line.label
     )
-    return _svg(figure, title, described, theme)
+    with _own_settings():
+        figure, axes = _figure(height=3.4, left=0.75, right=1.75)
+        for line, powers in drawn:
+            style = (0, (4, 2.5)) if line.dashed else "solid"
+            axes.plot(
+                range(len(powers)), powers, color=_STAND_INS[line.colour], lw=1.1 if line.dashed else 1.7, ls=style
+            )
+        axes.set_xlim(0, steps)
+        axes.set_ylim(LOWEST, highest)
+        ticks = range(LOWEST, highest + 1, 2 if highest - LOWEST > 6 else 1)
+        axes.set_yticks(ticks, [f"10{str(power).translate(_SUPERSCRIPTS)}" for power in ticks])
+        axes.set_xlabel("distance t - s")
+        axes.set_ylabel("norm of what is left")
+        axes.grid(color=_STAND_INS["grid"], lw=0.7)
+        _label_ends(axes, [(line, powers) for line, powers in drawn if line.label], highest)
+        return _svg(figure, title, described, theme)
 
 
 def _label_ends(axes: Axes, drawn: Sequence[tuple[Line, Sequence[float]]], highest: int) -> None:
     """A label at the right end of each line, moved apart where two would overlap; or where it leaves at the bottom."""
-    gap = (highest - LOWEST) / 18
-    wanted = sorted((min(powers[-1], highest), line.label, line.colour) for line, powers in drawn)
-    left = [(line, powers) for line, powers in drawn if powers[-1] < LOWEST]
-    for height, (line, powers) in enumerate(left):
-        gone = next(step for step, power in enumerate(powers) if power < LOWEST)
-        # Below a falling line there is room on the left, but for one that falls at once.
-        room = 3 * gone > len(powers)
+    leaving = [(_last_above(powers, LOWEST), line, powers) for line, powers in drawn if powers[-1] < LOWEST]
+    for order, (last, line, powers) in enumerate(sorted(leaving, key=lambda item: item[0])):
+        # The first one has the corner below it to itself; others stand on the right of where they leave.
+        corner = _last_above(powers, LOWEST + (highest - LOWEST) / 11)
+        left = order == 0 and 3 * corner > len(powers)
         axes.annotate(
             line.label,
-            (gone, LOWEST),
-            xytext=(-14 if room else 8, 6 + 12 * height),
+            (corner if left else last + 1, LOWEST),
+            xytext=(-4 if left else 6, 6),
             textcoords="offset points",
-            ha="right" if room else "left",
+            ha="right" if left else "left",
             color=_STAND_INS[line.colour],
         )
-    wanted = [item for item in wanted if item[0] >= LOWEST]
-    if not wanted:
-        return
-    places: list[float] = []
-    for place, _, _ in wanted:
-        places.append(max(place, places[-1] + gap) if places else place)
-    excess = places[-1] - highest
-    for index in reversed(range(len(places))):
-        # Labels that were pushed over the top come back down, and push those below them.
-        ceiling = highest if index == len(places) - 1 else places[index + 1] - gap
-        places[index] = min(places[index], ceiling) if excess > 0 else places[index]
-    for place, (_, label, colour) in zip(places, wanted, strict=True):
+    staying = sorted(
+        (min(powers[-1], highest), line.label, line.colour) for line, powers in drawn if powers[-1] >= LOWEST
+    )
+    places = _apart([place for place, _, _ in staying], (highest - LOWEST) / 18, highest)
+    for place, (_, label, colour) in zip(places, staying, strict=True):
         axes.annotate(
             label,
             (1, round(place, 4)),
@@ -211,21 +210,51 @@ def _label_ends(axes: Axes, drawn: Sequence[tuple[Line, Sequence[float]]], highe
         )
 
 
+def _apart(places: Sequence[float], gap: float, highest: float) -> list[float]:
+    """Ascending places pushed up until they are `gap` apart, and down again where that led over `highest`."""
+    moved: list[float] = []
+    for place in places:
+        moved.append(max(place, moved[-1] + gap) if moved else place)
+    ceiling = highest
+    for index in reversed(range(len(moved))):
+        moved[index] = min(moved[index], ceiling)
+        ceiling = moved[index] - gap
+    return moved
+
+
+def _last_above(powers: Sequence[float], bound: float) -> int:
+    """The last step before a line first falls below `bound`."""
+    return next((step for step, power in enumerate(powers) if power < bound), len(powers)) - 1
+
+
 def _power_of_ten(norm: Scalar) -> float:
     """log10 of a norm, rounded; far below the axis where it is 0."""
     return round(float(mpmath.log10(norm)), 4) if norm else 10.0 * LOWEST
 
 
 def _spoken(norm: Scalar) -> str:
-    return "nothing" if norm < mpmath.mpf(10) ** LOWEST else str(mpmath.nstr(norm, 2))
+    return "nothing" if norm < mpmath.mpf(10) ** LOWEST else significant(norm)
+
+
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    """The settings of these plots, and matplotlib's defaults, whatever the reader's own say."""
+    try:
+        import matplotlib
+        import matplotlib.figure
+    except ImportError as error:
+        raise DeriveError('a plot needs matplotlib, which is not installed: pip install "derive[docs]"') from error
+    settings: dict[Any, Any] = {"svg.hashsalt": "derive", "svg.fonttype": "none", "font.size": 9.5}
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(settings)
+        yield
 
 
 def _figure(height: float, left: float, right: float) -> tuple[Figure, Axes]:
     """A figure 6.4 inches wide with fixed margins in inches: a layout that measured fonts would differ by machine."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise DeriveError('a plot needs matplotlib, which is not installed: pip install "derive[docs]"') from error
+    from matplotlib.figure import Figure
+
     width, bottom, top = 6.4, 0.5, 0.12
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes(
@@ -243,12 +272,8 @@ def _figure(height: float, left: float, right: float) -> tuple[Figure, Axes]:
 
 def _svg(figure: Figure, title: str, described: str, theme: Mapping[str, str]) -> str:
     """The figure as an element that can stand in a page: no prolog, no style sheet, no names that others could have."""
-    import matplotlib
-
-    settings: dict[Any, Any] = {"svg.hashsalt": "derive", "svg.fonttype": "none", "font.size": 9.5}
     stream = io.StringIO()
-    with matplotlib.rc_context(settings):
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue()
     inner = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
     inner = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", inner, flags=re.DOTALL)

@@ -221,7 +221,9 @@ class _Search:
         after = _applied(self._pairs, change)
         return self._score(after, change, touched) - self._score(self._pairs, change, touched)
 
-    def _score(self, pairs: Mapping[str, str], names: Mapping[str, str | None], wires: set[tuple[str, str, int]]) -> int:
+    def _score(
+        self, pairs: Mapping[str, str], names: Mapping[str, str | None], wires: set[tuple[str, str, int]]
+    ) -> int:
         total = sum(self._affinity[name, pairs[name]] or 0 for name in names if name in pairs)
         for source, target, lag in wires:
             other = pairs.get(source), LOSS if target == LOSS else pairs.get(target), lag
@@ -263,9 +265,7 @@ def _head(equations: Equations, name: str) -> str:
 
 def _values(equations: Equations) -> tuple[str, ...]:
     """Inputs and variables."""
-    return tuple(
-        name for name in ordered(equations) if equations.symbols[name].role in (Role.INPUT, Role.VARIABLE)
-    )
+    return tuple(name for name in ordered(equations) if equations.symbols[name].role in (Role.INPUT, Role.VARIABLE))
 
 
 def _wires(graph: Graph, neutral: Neutral) -> Iterator[tuple[str, str, int]]:
@@ -296,9 +296,7 @@ def _loss(graph: Graph) -> str:
 def _constants(first: Graph, second: Graph) -> dict[str, str]:
     """Constants of one name and one number."""
     held = {name: number.value for name, number in first.equations.constants.items()}
-    return {
-        name: name for name, number in second.equations.constants.items() if held.get(name) == number.value
-    }
+    return {name: name for name, number in second.equations.constants.items() if held.get(name) == number.value}
 
 
 def _uses(graph: Graph, names: Names) -> dict[str, tuple[object, ...]]:

@@ -55,6 +55,7 @@ def cell_page(cell: Cell, site: Site | None = None) -> str:
     """The page of `cell`, the same bytes for the same equations; `site` where it is one of several pages.
 
     The derived equations are proved on the way, and the page says what was proved; nothing of it is measured.
+    Raises DeriveError where matplotlib is not installed, and where no random point lies in the domain of the cell.
     """
     return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell), site=site)
 
@@ -63,7 +64,6 @@ def cell_view(cell: Cell) -> CellPage:
     """What the page shows; formulas are LaTeX, of which the template makes MathML."""
     equations, gradients = cell.equations, cell.gradients
     scene = chart(cell.graph)
-    walked = data(cell.graph, scene)
     return CellPage(
         name=cell.name,
         title=equations.title or cell.name,
@@ -72,14 +72,13 @@ def cell_view(cell: Cell) -> CellPage:
         document=view(gradients),
         circuit=circuit(scene, equations),
         explored=explored(gradients),
-        data=json_block(walked),
+        data=json_block(data(cell.graph, scene)),
         forgotten=forgotten_view(gradients),
         travel=travel_views(gradients),
         kernel=kernel(cell),
         downloads=(
             download(f"{cell.name}.tex", "the document in LaTeX", "text/x-tex", tex_document(gradients)),
             download(f"{cell.name}.svg", "the circuit", "image/svg+xml", circuit_file(scene, equations)),
-            download(f"{cell.name}.json", "values, routes and factors", "application/json", json.dumps(walked, ensure_ascii=False)),
         ),
     )
 

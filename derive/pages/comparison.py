@@ -134,7 +134,9 @@ def _side(cell: Cell, names: Sequence[str], edges: Sequence[Edge], rewritten: Se
 def _circuit(graph: Graph, names: set[str], edges: Sequence[Edge], place: str) -> Markup:
     """The circuit; nodes of `names` and wires of `edges` have the class `own`, `place` begins its ids."""
     scene = chart(graph)
-    wires = {(wire.id, step): "own" for edge in edges for wire in scene.diagram.path(edge) for step in range(scene.steps)}
+    wires = {
+        (wire.id, step): "own" for edge in edges for wire in scene.diagram.path(edge) for step in range(scene.steps)
+    }
     nodes = {item.id for item in scene.diagram.nodes if item.variable in names}
     text = svg(scene, graph.equations, f"{place}-", wires).replace('class="circuit dim"', 'class="circuit"')
     return Markup(_NODE.sub(lambda found: f'class="own {found[1]}' if found[2] in nodes else found[0], text))

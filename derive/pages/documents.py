@@ -55,7 +55,9 @@ def document_page(path: str, text: str, files: Mapping[str, str], read: Callable
 
 def source_page(name: str, text: str, site: Site) -> str:
     """The page of an example: its code."""
-    body = Markup('<h1>{}</h1>\n<pre class="python" tabindex="0" role="group" aria-label="Python"><code>{}</code></pre>')
+    body = Markup(
+        '<h1>{}</h1>\n<pre class="python" tabindex="0" role="group" aria-label="Python"><code>{}</code></pre>'
+    )
     return page("document.html.j2", site=site, document=Document(name, (), body.format(name, coloured(text, "python"))))
 
 

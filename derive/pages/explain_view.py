@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from derive.explain.digits import latex_digits, percent
 from derive.explain.forgotten import SIZE, STEPS, Forgotten, forgotten
-from derive.explain.layouts import Statement, statement
+from derive.explain.layouts import Layout, Statement, statement
 from derive.explain.plots import forgotten_plot, travel_plot
 from derive.explain.travel import Curves, curve_of, travel
 from derive.gradients import Gradients
@@ -23,6 +23,7 @@ from derive.printers.latex_routes import node
 class ForgottenRow:
     """One route of a state and what it costs to leave it out; formulas are LaTeX, `error` is in per cent."""
 
+    state: str
     number: int
     source: str
     target: str
@@ -54,6 +55,13 @@ class TravelView:
     bound: str
     beside: str
 
+    @property
+    def layouts(self) -> tuple[tuple[str, Layout], ...]:
+        """The own block in each layout, by its name; one where both read the same."""
+        both = (("Denominator layout", self.statement.denominator), ("Numerator layout", self.statement.numerator))
+        same = self.statement.denominator.terms == self.statement.numerator.terms
+        return (("In both layouts", self.statement.denominator),) if same else both
+
 
 def forgotten_view(gradients: Gradients) -> ForgottenView | None:
     """What each first hop of each state costs when it is left out; None for a cell without states."""
@@ -75,6 +83,7 @@ def travel_views(gradients: Gradients) -> tuple[TravelView, ...]:
 def _row(graph: Graph, row: Forgotten) -> ForgottenRow:
     hop = row.hop
     return ForgottenRow(
+        state=row.state,
         number=row.number,
         source=node(graph, row.state, 0),
         target=node(graph, hop.target, hop.lag),

@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from derive.printers.mathml import mathml
-from derive.templates import environment
+from derive.templates import environment, folder
 
 
 def page(template: str, scripts: tuple[str, ...] = (), styles: tuple[str, ...] = (), **view: object) -> str:
@@ -24,7 +24,11 @@ def page(template: str, scripts: tuple[str, ...] = (), styles: tuple[str, ...] =
     allowed = " ".join(f"'sha256-{_digest(source)}'" for source in sources)
     policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; font-src data:"
     return loader.get_template(template).render(
-        policy=policy, style=Markup("\n".join((*styles, _text("style.css")))), theme=sources[0], scripts=sources[1:], **view
+        policy=policy,
+        style=Markup("\n".join((_font(), *styles, _text("style.css")))),
+        theme=sources[0],
+        scripts=sources[1:],
+        **view,
     )
 
 
@@ -44,6 +48,13 @@ def _environment() -> jinja2.Environment:
     made = environment("html")
     made.filters |= {"math": formula, "display": lambda latex: Markup(mathml(latex, display=True)), "prose": prose}
     return made
+
+
+@cache
+def _font() -> str:
+    """The font of formulas as a rule of CSS, which holds the font itself."""
+    content = base64.b64encode((folder() / "html" / "fonts" / "derive-math.woff2").read_bytes()).decode()
+    return f'@font-face{{font-family:"Derive Math";src:url(data:font/woff2;base64,{content}) format("woff2")}}'
 
 
 @cache

@@ -18,15 +18,19 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What one page needs to know of the others: `navigation`, and `relatives` that it may be compared with."""
+    """What one page needs to know of the others.
+
+    That is `navigation`, `relatives` that it may be compared with, and what lies `beside` it, such as kernels.
+    """
 
     navigation: tuple[Link, ...]
     current: str = ""
     relatives: tuple[Link, ...] = ()
+    beside: tuple[Link, ...] = ()
 
-    def at(self, current: str, relatives: tuple[Link, ...] = ()) -> Site:
+    def at(self, current: str, relatives: tuple[Link, ...] = (), beside: tuple[Link, ...] = ()) -> Site:
         """The same for the page `current`."""
-        return replace(self, current=current, relatives=relatives)
+        return replace(self, current=current, relatives=relatives, beside=beside)
 
 
 def cell_file(name: str) -> str:

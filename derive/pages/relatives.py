@@ -31,9 +31,7 @@ def relatives(names: Sequence[str], far: Mapping[Pair, int]) -> Mapping[str, tup
         for other in (*near, *(original for original in others if name.startswith(f"{original}_"))):
             chosen[name].add(other)
             chosen[other].add(name)
-    return {
-        name: tuple(sorted(chosen[name], key=lambda other: (_between(far, name, other), other))) for name in names
-    }
+    return {name: tuple(sorted(chosen[name], key=lambda other: (_between(far, name, other), other))) for name in names}
 
 
 def pair(name: str, other: str) -> Pair:

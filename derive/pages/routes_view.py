@@ -123,7 +123,9 @@ def _explored(gradients: Gradients, adjoint: Adjoint, indices: Mapping[Edge, int
         number=adjoint.number,
         left=adjoint_symbol(graph, name),
         hops=tuple(_hop(graph, edge, term, indices[edge]) for edge, term in zip(adjoint.hops, terms, strict=True)),
-        slopes=tuple(dict.fromkeys(item for edge in adjoint.hops if edge.target != LOSS for item in slopes(graph, edge))),
+        slopes=tuple(
+            dict.fromkeys(item for edge in adjoint.hops if edge.target != LOSS for item in slopes(graph, edge))
+        ),
         complete=count_complete(graph, name),
     )
 

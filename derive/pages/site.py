@@ -66,7 +66,9 @@ def write_site(out: Path, cells: Sequence[str], jobs: int = 1) -> Iterator[tuple
     """
     plan = _plan(cells)
     known = _known(out / _MADE)
-    inputs = {task.file: digest(task.kind, repr(task.names), repr(task.site), *_sources(plan, task)) for task in plan.tasks}
+    inputs = {
+        task.file: digest(task.kind, repr(task.names), repr(task.site), *_sources(plan, task)) for task in plan.tasks
+    }
     due = [task for task in plan.tasks if known.get(task.file) != _stamp(inputs[task.file], out / task.file)]
     made: dict[str, str] = {}
     for task, text in _made(plan, due, jobs):

@@ -8,7 +8,7 @@ import sympy
 
 from derive.elementary import Value
 from derive.equations.model import Kind
-from derive.graph import LOSS, Diagonal, Edge, Graph
+from derive.graph import LOSS, Diagonal, Edge, Graph, Transfer
 from derive.printers.base import Binding
 from derive.printers.latex_equations import printer_of
 from derive.printers.notation import Notation
@@ -34,7 +34,9 @@ def node(graph: Graph, name: str, step: int) -> str:
 
 def immediate_partial(graph: Graph, edge: Edge) -> str:
     """The immediate partial of a hop, transposed; numbered where the source stands several times in the equation."""
-    fraction = rf"\frac{{\partial^{{+}} {node(graph, edge.target, edge.lag)}}}{{\partial {node(graph, edge.source, 0)}}}"
+    fraction = (
+        rf"\frac{{\partial^{{+}} {node(graph, edge.target, edge.lag)}}}{{\partial {node(graph, edge.source, 0)}}}"
+    )
     numbered = f"_{{{edge.occurrence}}}" if edge.count > 1 else ""
     return rf"\left({fraction}\right)^{{\top}}{numbered}"
 
@@ -54,7 +56,7 @@ def passages(graph: Graph, edge: Edge, step: int) -> tuple[Passage, ...]:
             expression = -factor.primed if negative else factor.primed
             latex = "" if expression == 1 else printer.text(expression, Binding.PRODUCT)
             found.append(Passage(negative, latex, "vector" if _is_vector(graph, expression) else "scalar"))
-        else:
+        elif isinstance(factor, Transfer):
             latex = printer.notation.value(factor.matrix, 0, transposed=not factor.transposed)
             found.append(Passage(False, latex, "matrix"))
     return tuple(found)
@@ -70,7 +72,7 @@ def weights(graph: Graph, edge: Edge) -> tuple[str, ...]:
         if isinstance(factor, Diagonal):
             names = {item.variable for item in factor.primed.free_symbols if isinstance(item, Value)}
             found.extend(notation.name(name) for name in parameters if name in names)
-        else:
+        elif isinstance(factor, Transfer):
             found.append(notation.value(factor.matrix, 0, transposed=not factor.transposed))
     return tuple(dict.fromkeys(found))
 

@@ -7,6 +7,7 @@ italic letters become the letters of Unicode, a bar a stretchy U+203E, an adjoin
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -16,8 +17,8 @@ from derive.printers.mathml_letters import (
     ACCENTS,
     FAMILIES,
     GREEK,
-    LETTERS,
     NAMED_FUNCTIONS,
+    ORDINARY,
     SIGNS,
     SPACES,
     WIDE_ACCENTS,
@@ -31,6 +32,7 @@ _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[0-9]+(?:\.[0-9]+)?|[A-Za-z]|\s+|.", re.DO
 _APPLY = "<mo>\u2061</mo>"
 _SIZES = {"big": "1.2em", "Big": "1.8em"}
 _WORDS = frozenset({"mathrm", "mathit", "mathsf", "mathtt", "operatorname"})
+_IN_STEP = re.compile(r"[A-Za-z0-9+\-\s]+")
 _PLAIN_FONT = Font()
 
 
@@ -65,6 +67,7 @@ class _Translator:
         self._latex = latex
         self._tokens: list[str] = _TOKEN.findall(latex)
         self._at = 0
+        self._flat = frozenset(_flat_brackets(self._tokens))
 
     def whole(self) -> list[str]:
         """The elements of the formula; nothing may be left behind them."""
@@ -80,7 +83,8 @@ class _Translator:
             if token == r"\textstyle":
                 self._next()
                 return [*elements, f'<mstyle displaystyle="false">{"".join(self._row(font))}</mstyle>']
-            piece = self._scripted(self._piece(font), font)
+            base = _Piece("<mrow></mrow>") if token in ("^", "_", "'") else self._piece(font)
+            piece = self._scripted(base, font)
             elements.append(piece.markup)
             if piece.function and self._peek() in ("(", r"\left"):
                 elements.append(_APPLY)
@@ -89,6 +93,8 @@ class _Translator:
     def _piece(self, font: Font) -> _Piece:
         """The next piece, without scripts."""
         token = self._next()
+        if not token:
+            raise self._refusal(token)
         if token.startswith("\\"):
             return self._command(token[1:], font)
         if token == "{":
@@ -99,10 +105,13 @@ class _Translator:
             return _Piece(_identifier(token if font == _PLAIN_FONT else latin(token, font), font.family == "UPRIGHT"))
         match token:
             case "(" | ")" | "[" | "]" | "|":
-                return _Piece(f'<mo stretchy="false">{token}</mo>')
+                plain = self._at - 1 in self._flat
+                return _Piece(f"<mo>{token}</mo>" if plain else f'<mo stretchy="false">{token}</mo>')
             case "-":
                 return _Piece("<mo>\u2212</mo>")
-            case "+" | "=" | "<" | ">" | "/" | "," | ":" | ";" | "!" | "." | "*":
+            case "/":
+                return _Piece('<mo lspace="0" rspace="0">/</mo>')
+            case "+" | "=" | "<" | ">" | "," | ":" | ";" | "!" | "." | "*":
                 return _Piece(f"<mo>{escape(token)}</mo>")
         raise self._refusal(token)
 
@@ -114,8 +123,8 @@ class _Translator:
         if name in SIGNS:
             stretchy = ' stretchy="false"' if name in ("lvert", "rvert", "parallel") else ""
             return _Piece(f"<mo{stretchy}>{SIGNS[name]}</mo>")
-        if name in LETTERS:
-            return _Piece(_identifier(LETTERS[name], upright=True))
+        if name in ORDINARY:
+            return _Piece(_identifier(ORDINARY[name], upright=name != "partial"))
         if name in SPACES:
             return _Piece(f'<mspace width="{SPACES[name]}"/>')
         if name in NAMED_FUNCTIONS:
@@ -256,6 +265,18 @@ class _Translator:
         if not token:
             return DeriveError(f"the formula `{self._latex}` ends too early for MathML")
         return DeriveError(f"`{token}` in the formula `{self._latex}` has no form in MathML")
+
+
+def _flat_brackets(tokens: Sequence[str]) -> Iterator[int]:
+    r"""The brackets of scripts that hold a step, {(t+1)} or {(t+1)\top}: they need not be told to keep their size."""
+    opened = None
+    for at, token in enumerate(tokens):
+        if token == "(" and tokens[at - 1 : at] == ["{"]:
+            opened = at
+        elif opened is not None and token == ")" and tokens[at + 1 : at + 2] in (["}"], [r"\top"]):
+            yield from (opened, at)
+        elif not _IN_STEP.fullmatch(token):
+            opened = None
 
 
 def _grouped(elements: list[str]) -> str:

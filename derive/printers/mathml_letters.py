@@ -54,9 +54,7 @@ GREEK: Mapping[str, str] = MappingProxyType(
         },
         **{
             name: f"CAPITAL {name.upper().replace('LAMBDA', 'LAMDA')}"
-            for name in (
-                *("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"),
-            )
+            for name in (*("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"),)
         },
         # TeX's plain forms of these are Unicode's symbols, and its variants Unicode's letters.
         "epsilon": "EPSILON SYMBOL",
@@ -96,7 +94,6 @@ WIDE_ACCENTS = frozenset({"bar", "overline", "widehat", "widetilde", "vec"})
 
 SIGNS: Mapping[str, str] = MappingProxyType(
     {
-        "prime": "\u2032",
         "star": "\u22c6",
         "ast": "\u2217",
         "dagger": "\u2020",
@@ -105,10 +102,6 @@ SIGNS: Mapping[str, str] = MappingProxyType(
         "odot": "\u2299",
         "oplus": "\u2295",
         "otimes": "\u2297",
-        "nabla": "\u2207",
-        "partial": "\u2202",
-        "top": "\u22a4",
-        "bot": "\u22a5",
         "parallel": "\u2225",
         "perp": "\u27c2",
         "pm": "\u00b1",
@@ -120,15 +113,26 @@ SIGNS: Mapping[str, str] = MappingProxyType(
         "to": "\u2192",
         "lvert": "|",
         "rvert": "|",
-        "dots": "\u2026",
-        "cdots": "\u22ef",
         "div": "\u00f7",
     }
 )
 """Signs that are operators."""
 
-LETTERS: Mapping[str, str] = MappingProxyType({"ell": "\u2113", "hbar": "\u210f", "infty": "\u221e"})
-"""Signs that stand for a value."""
+ORDINARY: Mapping[str, str] = MappingProxyType(
+    {
+        "ell": "\u2113",
+        "hbar": "\u210f",
+        "infty": "\u221e",
+        "prime": "\u2032",
+        "partial": "\u2202",
+        "nabla": "\u2207",
+        "top": "\u22a4",
+        "bot": "\u22a5",
+        "dots": "\u2026",
+        "cdots": "\u22ef",
+    }
+)
+"""Signs that stand as close to their neighbours as a letter."""
 
 NAMED_FUNCTIONS = frozenset({"tanh", "exp", "log", "sin", "cos", "min", "max"})
 """Functions that LaTeX sets upright by a command of their own."""

@@ -67,7 +67,7 @@
   // --- Formulas -------------------------------------------------------------------------------------------------------
 
   const symbol = (name, step) => `<math>${data.symbols[name][step]}</math>`;
-  const bracketed = (inner) => `<mrow><mo stretchy="false">(</mo>${inner}<mo stretchy="false">)</mo></mrow>`;
+  const bracketed = (inner) => `<mrow><mo>(</mo>${inner}<mo>)</mo></mrow>`;
 
   // What a complete route adds: its factors, from the error at its end back to its source.
   function product(edges) {
@@ -122,7 +122,9 @@
     const list = complete.querySelector("ol");
     while (list.childElementCount < wanted) {
       const number = list.childElementCount + 1;
-      list.append(card(number, route(number)));
+      const made = card(number, route(number));
+      list.append(made);
+      cut.observe(made.querySelector(".formula"));
     }
     const left = total() - list.childElementCount;
     const more = complete.querySelector("[data-action=more]");
@@ -135,14 +137,15 @@
   // The figure of the page once more, without its ids, and a layer above its wires for those that are lit.
   const stage = find(".stage");
   const figure = document.querySelector("#circuit .circuit").cloneNode(true);
-  for (const element of [figure, ...figure.querySelectorAll("[id]")]) element.removeAttribute("id");
+  for (const element of figure.querySelectorAll("[id]")) element.removeAttribute("id");
   figure.querySelectorAll("title, desc").forEach((element) => element.remove());
   figure.setAttribute("aria-label", "The circuit of two steps; its values are picked by the buttons above as well.");
   figure.removeAttribute("aria-labelledby");
-  figure.classList.add("walked");
+  figure.classList.add("dim");
   const overlay = svgElement("g", { class: "overlay" });
-  figure.querySelector(".node").before(overlay);
+  figure.append(overlay);
   stage.append(figure);
+  const firstNode = figure.querySelector(".node");
   for (const node of figure.querySelectorAll(".node")) {
     if (names.includes(node.dataset.node)) node.dataset.value = node.dataset.node;
   }
@@ -153,72 +156,74 @@
     return made;
   }
 
-  const drawn = (wire, step) => figure.querySelector(`:scope > [data-wire="${wire}"][data-step="${step}"]`);
+  const drawn = (wire, step) => figure.querySelector(`.wire[data-wire="${wire}"][data-step="${step}"]`);
   const light = (node, step, kind = "lit") =>
     figure.querySelector(`.node[data-node="${node}"][data-step="${step}"]`)?.classList.add("lit", kind);
 
-  // Puts copies of wires, by id and step, into the layer; a wire that is there already keeps its stronger colour.
-  function paint(wires, kind, done) {
-    const layer = svgElement("g", { class: kind });
+  // Marks wires, given by id and step, and lights the nodes at their ends. What is marked later lies above.
+  function mark(wires, ...kinds) {
     for (const [wire, step] of wires) {
-      if (done.has(`${wire}@${step}`)) continue;
-      done.add(`${wire}@${step}`);
-      const copy = drawn(wire, step)?.cloneNode(true);
-      if (!copy) continue;
-      if (kind === "route now") copy.querySelector(".wire").setAttribute("pathLength", "1");
-      layer.append(copy);
+      const element = drawn(wire, step);
+      if (!element) continue;
+      element.classList.remove("known", "factor", "route", "now");
+      element.classList.add(...kinds);
+      const path = element.querySelector("path");
+      if (kinds.includes("now")) path.setAttribute("pathLength", "1");
+      else path.removeAttribute("pathLength");
+      firstNode.before(element);
       const [source, target, lag] = data.wires[wire] ?? [wire.replace("exit-", ""), null, 0];
       light(source, step - lag);
       if (target) light(target, step);
     }
-    return layer;
   }
 
   const wiresOf = ([edge, step], which) => edge[which].map((wire) => [wire, step + edge.lag]);
   const onward = ([edge, step]) => (step + edge.lag > LAST ? [[`exit-${edge.source}`, LAST]] : wiresOf([edge, step], "wires"));
 
-  // A round number on the longest straight piece of a route, and the parameters it is multiplied by beside it.
-  function tag(number, edges) {
+  // A round number on a route, and the parameters it is multiplied by beside it.
+  function tag(number, [edge, step]) {
+    const path = edge.wires.length ? drawn(edge.wires[0], step + edge.lag)?.querySelector("path") : null;
+    if (!path) return;
+    const { x, y } = path.getPointAtLength(path.getTotalLength() * 0.62);
     const made = svgElement("g", { class: "tag" });
-    const [edge, step] = edges.at(-1);
-    const path = drawn(edge.wires[0], step + edge.lag)?.querySelector(".wire");
-    if (!path) return made;
-    const at = path.getPointAtLength(path.getTotalLength() * 0.62);
-    made.append(svgElement("circle", { cx: at.x, cy: at.y, r: 7.5 }), svgElement("text", { x: at.x, y: at.y + 3.6 }));
+    made.append(svgElement("circle", { cx: x, cy: y, r: 7.5 }), svgElement("text", { x, y: y + 3.6 }));
     made.lastChild.textContent = number;
-    const weights = edges.length === 1 ? edge.weights : [];
-    if (weights.length) {
-      const label = svgElement("foreignObject", { class: "weight", x: at.x + 9, y: at.y - 25, width: 110, height: 24 });
-      label.innerHTML = `<span xmlns="http://www.w3.org/1999/xhtml"><math>${weights.join("<mo>,</mo>")}</math></span>`;
+    if (edge.weights.length) {
+      const label = svgElement("foreignObject", { class: "weight", x: x + 9, y: y - 25, width: 110, height: 24 });
+      label.innerHTML = `<span xmlns="http://www.w3.org/1999/xhtml"><math>${edge.weights.join("<mo>,</mo>")}</math></span>`;
       made.append(label);
     }
-    return made;
+    overlay.append(made);
   }
 
   function draw() {
     overlay.replaceChildren();
-    for (const node of figure.querySelectorAll(".node")) node.classList.remove("lit", "end");
+    for (const node of figure.querySelectorAll(".node.lit")) node.classList.remove("lit", "end");
+    for (const wire of figure.querySelectorAll(".wire")) wire.classList.remove("known", "factor", "route", "now");
     light(state.name, 0, "end");
     const following = state.depth === "loss";
-    const hops = leaving.get(state.name).map((edge) => [[edge, 0]]);
-    const done = new Set();
-    const layers = [];
+    const hops = leaving.get(state.name).map((edge) => [edge, 0]);
     if (current() === null) {
-      const all = following ? [...behind(state.name, 0)].map((item) => [item]) : hops;
-      layers.push(paint(all.flatMap(([item]) => onward(item)), "route", done));
-      if (!following) hops.forEach((edges, index) => layers.unshift(tag(index + 1, edges)));
+      mark((following ? behind(state.name, 0) : hops).flatMap(onward), "route");
+      if (!following) hops.forEach((hop, index) => tag(index + 1, hop));
     } else if (current() > 0) {
-      const edges = following ? route(current()) : hops[current() - 1];
+      const edges = following ? route(current()) : [hops[current() - 1]];
       const [edge, step] = edges.at(-1);
-      layers.push(paint(edges.flatMap((item) => wiresOf(item, "wires")), "route now", done));
-      layers.push(paint(edges.flatMap((item) => wiresOf(item, "beside")), "factor", done));
-      if (!following) {
-        layers.push(paint(behind(edge.target, step + edge.lag).flatMap(onward), "behind", done));
-        layers.unshift(tag(current(), edges));
-      }
+      if (!following) mark(behind(edge.target, step + edge.lag).flatMap(onward), "known");
+      mark(edges.flatMap((item) => wiresOf(item, "beside")), "factor");
+      mark(edges.flatMap((item) => wiresOf(item, "wires")), "route", "now");
+      if (!following) tag(current(), edges[0]);
       light(edge.target === LOSS ? `${LOSS}-${edge.source}` : edge.target, step + edge.lag, "end");
     }
-    overlay.append(...layers.reverse());
+    follow();
+  }
+
+  // Where the figure is wider than the screen, its lit part comes into view.
+  function follow() {
+    const lit = overlay.firstElementChild ?? figure.querySelector(".node.end");
+    if (!lit || stage.scrollWidth <= stage.clientWidth) return;
+    const [here, frame] = [lit.getBoundingClientRect(), stage.getBoundingClientRect()];
+    stage.scrollBy({ left: here.left + here.width / 2 - frame.left - frame.width / 2 });
   }
 
   // What stands below the figure knows how high it is, since it stays in view.
@@ -232,7 +237,7 @@
 
   // --- What is shown --------------------------------------------------------------------------------------------------
 
-  function mark(element) {
+  function place(element) {
     const number = Number(element.dataset.route);
     element.classList.toggle("current", number === current());
     element.classList.toggle("coming", number > state.lit);
@@ -264,7 +269,7 @@
     for (const article of findAll(".variable")) article.hidden = following || article.dataset.variable !== state.name;
     for (const radio of findAll("[name=variable]")) radio.checked = radio.value === state.name;
     const shown = following ? complete : findAll(".variable").find((item) => !item.hidden);
-    shown.querySelectorAll("[data-route]").forEach(mark);
+    shown.querySelectorAll("[data-route]").forEach(place);
     for (const depth of ["hop", "loss"]) find(`[data-action=${depth}]`).setAttribute("aria-pressed", String(state.depth === depth));
     find("[data-label=play]").textContent = timer ? "Pause" : "Play";
     draw();
@@ -368,8 +373,24 @@
     if (event.target.name === "variable") act(() => go({ name: event.target.value, lit: 1 }));
   });
   addEventListener("hashchange", () => {
-    if (restore()) act(() => show({ keep: true }));
+    if (!restore()) return;
+    act(() => show({ keep: true }));
+    const { top, bottom } = explorer.getBoundingClientRect();
+    if (top > innerHeight / 2 || bottom < 0) explorer.scrollIntoView();
   });
+
+  // What is cut off by a narrow screen can be reached, and scrolled, by the keyboard.
+  const cut = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  for (const element of document.querySelectorAll(".term, .formula, .growing")) cut.observe(element);
+
+  // The data of the page as a file.
+  const file = document.querySelector("[data-download]");
+  file.href = URL.createObjectURL(new Blob([document.getElementById("data").textContent], { type: "application/json" }));
 
   const linked = restore();
   show({ keep: true });

@@ -34,6 +34,7 @@ STAGES = (
     "build",
     "export",
     "check",
+    "pages",
     "cli",
     "__init__",
     "__main__",

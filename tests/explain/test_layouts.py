@@ -72,6 +72,11 @@ def test_a_number_for_all_units_is_a_multiple_of_the_identity():
     )
 
 
+def test_values_of_the_step_before_stand_at_their_steps():
+    found = statement(written("h = (U @ x) * h[t-1] ** 2").graph, "h")
+    assert re.findall(r"\^\{\((.*?)\)\}", found.numerator.written_out) == ["t-1", "t", "s", "s+1"]
+
+
 def test_nothing_leads_from_an_input_to_itself():
     found = statement(derived("rnn_input_recurrence").graph, "x")
     assert found.numerator.terms == ()

@@ -43,6 +43,23 @@ def test_the_same_numbers_give_the_same_small_file(plots, kind):
     assert len(text.encode()) < 20_000
 
 
+@pytest.mark.parametrize("kind", ["comparison", "forgotten"])
+def test_the_settings_of_the_reader_change_nothing(plots, kind):
+    import matplotlib
+
+    settings = {
+        "lines.linewidth": 9,
+        "font.size": 30,
+        "axes.facecolor": "red",
+        "axes.grid": True,
+        "svg.hashsalt": "other",
+    }
+    expected = plots[kind](PAGE)
+    with matplotlib.rc_context(settings):
+        assert plots[kind](PAGE) == expected
+        assert matplotlib.rcParams["font.size"] == 30
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_plot_can_stand_in_a_page(plots, kind):
     text = plots[kind](PAGE)

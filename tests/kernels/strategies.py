@@ -238,7 +238,11 @@ def cells(draw: st.DrawFn) -> Drawn:
 
     The choices are made by a generator that Hypothesis seeds: its own choices favour the first of every list.
     """
-    random = draw(st.randoms(use_true_random=True))
+    return drawn_by(draw(st.randoms(use_true_random=True)))
+
+
+def drawn_by(random: Random) -> Drawn:
+    """The random cell that the choices of `random` make."""
     names = NAMES.split()
     random.shuffle(names)
     first = random.choice(("x", names.pop()))
