@@ -1,5 +1,7 @@
 """The diagram of a cell: its nodes, its wires, and the way of every edge through them."""
 
+import itertools
+
 import pytest
 
 from derive.circuit.diagram import diagram
@@ -30,7 +32,7 @@ def assert_paths(graph: Graph) -> None:
             continue
         assert (path[0].source, path[0].lag) == (edge.source, edge.lag)
         assert path[-1].target == (f"{LOSS}-{edge.source}" if edge.target == LOSS else edge.target)
-        for before, after in zip(path, path[1:], strict=False):
+        for before, after in itertools.pairwise(path):
             assert (before.target, 0) == (after.source, after.lag)
             assert drawn.node[before.target].variable is None
         used.update(wire.id for wire in path)

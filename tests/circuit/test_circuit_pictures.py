@@ -1,5 +1,6 @@
 """The pictures of a circuit: SVG that is well formed and complete, TikZ that TeX takes, labels as text."""
 
+import itertools
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
@@ -68,7 +69,7 @@ def test_no_coordinate_is_repeated_in_a_line_of_tikz() -> None:
         text = tikz(scene_of(name), graph_of(name).equations, {("w1", 1): "route"})
         for line in re.findall(r"\\draw\[[^\]]*\] (\(.*\));", text):
             points = line.split(" -- ")
-            assert all(a != b for a, b in zip(points, points[1:], strict=False))
+            assert all(a != b for a, b in itertools.pairwise(points))
         assert "circuitroute" in text
 
 

@@ -58,10 +58,12 @@ def test_the_equations_side_by_side_mark_the_terms_that_differ() -> None:
     assert states.count(CHANGED) == 3
     coupled = next(pair for left, pair in forward.items() if left == r"\boldsymbol{f}^{(t)}")
     assert coupled.state == CHANGED
-    assert coupled.first is not None and coupled.second is not None
+    assert coupled.first is not None
+    assert coupled.second is not None
     assert all(piece.own for piece in (*coupled.first.terms, *coupled.second.terms))
     peephole = next(pair for left, pair in forward.items() if left == r"\bar{\boldsymbol{i}}^{(t)}")
-    assert peephole.first is not None and peephole.second is not None
+    assert peephole.first is not None
+    assert peephole.second is not None
     assert [piece.own for piece in peephole.first.terms] == [False, False, False]
     assert [piece.latex for piece in peephole.second.terms if piece.own] == [
         r"\boldsymbol{p}_{\mathrm{in}} \odot \boldsymbol{c}^{(t-1)}"
@@ -71,7 +73,8 @@ def test_the_equations_side_by_side_mark_the_terms_that_differ() -> None:
 def test_the_routes_of_the_memory_that_only_one_has_are_marked() -> None:
     pair = next(item for item in shown().backward if item.first and r"\delta \boldsymbol{c}" in item.first.left)
     assert pair.state == CHANGED
-    assert pair.first is not None and pair.second is not None
+    assert pair.first is not None
+    assert pair.second is not None
     assert not any(piece.own for piece in pair.first.terms)
     assert sum(piece.own for piece in pair.second.terms) == 2
 
@@ -95,7 +98,13 @@ def test_every_difference_counts() -> None:
     """One change of the text at a time: an operand, a function, a lag, a sign, a loss."""
     text = "equations = '''\na = W @ x + R @ h[t-1] + b\nh = tanh(a) * a\n'''\n"
     original = wire(parse(text, "one"))
-    for old, new in (("+ b", ""), ("tanh", "sigmoid"), ("h[t-1]", "x[t-1]"), ("+ R", "- R"), ("tanh(a) *", "tanh(a) +")):
+    for old, new in (
+        ("+ b", ""),
+        ("tanh", "sigmoid"),
+        ("h[t-1]", "x[t-1]"),
+        ("+ R", "- R"),
+        ("tanh(a) *", "tanh(a) +"),
+    ):
         assert align(original, wire(parse(text.replace(old, new), "other"))).distance > 0, old
     assert aligned("lstm_readout", "lstm_regression").distance == 1
 
@@ -137,7 +146,8 @@ def test_the_page_marks_differences_by_words_and_shape_as_well_as_colour() -> No
     tags = {tag.text for tag in root.all("span", class_="tag")}
     assert {"changed", "renamed", "only LSTM"} <= tags
     assert len(root.all("g", class_="own")) > 6
-    assert "outline: 2px dashed" in text and re.search(r"stroke-dasharray: 6 3", text)
+    assert "outline: 2px dashed" in text
+    assert re.search(r"stroke-dasharray: 6 3", text)
 
 
 def test_families() -> None:

@@ -1,4 +1,4 @@
-"""The site: every page there, every link leads somewhere, nothing comes from elsewhere, and the same bytes each time."""
+"""The site: every page is there, every link leads somewhere, nothing comes from elsewhere, the same bytes each time."""
 
 from __future__ import annotations
 
