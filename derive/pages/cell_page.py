@@ -9,13 +9,13 @@ from markupsafe import Markup
 
 from derive.cell import Cell
 from derive.pages.explain_view import ForgottenView, TravelView, forgotten_view, travel_views
-from derive.pages.figures import Download, circuit, circuit_file, download
+from derive.pages.figures import Download, circuit, circuit_file, download, memory_cell
 from derive.pages.html import page
 from derive.pages.kernel_view import Kernel, kernel
 from derive.pages.links import Site
 from derive.pages.routes_view import Explored, data, explored
 from derive.printers.chart import chart
-from derive.printers.svg import style_sheet
+from derive.printers.svg_parts import style_sheet
 from derive.printers.tex_document import Document, tex_document, view
 from derive.proof import ProofResult, prove, unrolled
 
@@ -43,6 +43,7 @@ class CellPage:
     checks: Checks
     document: Document
     circuit: Markup
+    memory: Markup | None
     explored: tuple[Explored, ...]
     data: Markup
     forgotten: ForgottenView | None
@@ -71,6 +72,7 @@ def cell_view(cell: Cell) -> CellPage:
         checks=Checks(prove(gradients), unrolled(gradients)),
         document=view(gradients),
         circuit=circuit(scene, equations),
+        memory=memory_cell(cell.graph, scene),
         explored=explored(gradients),
         data=json_block(data(cell.graph, scene)),
         forgotten=forgotten_view(gradients),

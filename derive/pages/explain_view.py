@@ -9,14 +9,18 @@ from markupsafe import Markup
 
 from derive.explain.digits import latex_digits, percent
 from derive.explain.forgotten import SIZE, STEPS, Forgotten, forgotten
-from derive.explain.layouts import Layout, Statement, statement
+from derive.explain.layouts import Statement, statement
 from derive.explain.plots import forgotten_plot, travel_plot
 from derive.explain.travel import Curves, curve_of, travel
 from derive.gradients import Gradients
 from derive.graph import Graph
-from derive.pages.figures import plot
+from derive.pages.figures import PLOT_COLOURS, plot
 from derive.printers.latex_equations import symbol
 from derive.printers.latex_routes import node
+
+
+FEW = 2
+"""Terms of a sum that show how the others go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,20 @@ class TravelView:
     beside: str
 
     @property
-    def layouts(self) -> tuple[tuple[str, Layout], ...]:
-        """The own block in each layout, by its name; one where both read the same."""
-        both = (("Denominator layout", self.statement.denominator), ("Numerator layout", self.statement.numerator))
-        same = self.statement.denominator.terms == self.statement.numerator.terms
-        return (("In both layouts", self.statement.denominator),) if same else both
+    def layouts(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """The own block by its terms in each layout, once where both read the same: name of the layout, block, terms.
+
+        Every term of the numerator layout is the transpose of one of the denominator layout: the first few show how.
+        """
+        denominator, numerator = self.statement.denominator, self.statement.numerator
+        block = denominator.step.partition(" = ")[0]
+        if denominator.terms == numerator.terms:
+            return (("In both layouts", block, denominator.terms),)
+        more = (r"\cdots",) if len(numerator.terms) > FEW else ()
+        return (
+            ("Denominator layout", block, denominator.terms),
+            ("Numerator layout", block, (*numerator.terms[:FEW], *more)),
+        )
 
 
 def forgotten_view(gradients: Gradients) -> ForgottenView | None:
@@ -69,7 +82,7 @@ def forgotten_view(gradients: Gradients) -> ForgottenView | None:
     if not graph.equations.states:
         return None
     rows = forgotten(gradients)
-    picture = plot(forgotten_plot(graph, rows), "forgotten")
+    picture = plot(forgotten_plot(graph, rows, PLOT_COLOURS), "forgotten")
     return ForgottenView(tuple(_row(graph, row) for row in rows), picture, STEPS, SIZE)
 
 
@@ -99,7 +112,7 @@ def _travelled(graph: Graph, curves: Curves) -> TravelView:
         name=curves.state,
         symbol=symbol(graph, curves.state, None),
         statement=statement(graph, curves.state),
-        picture=plot(travel_plot(curves, beside), f"travel-{curves.state}"),
+        picture=plot(travel_plot(curves, beside, PLOT_COLOURS), f"travel-{curves.state}"),
         steps=curves.steps,
         left=latex_digits(curves.block[-1]),
         bound=latex_digits(curves.by_jacobians[-1]),

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from markupsafe import Markup
 
+from derive.circuit.odyssey import odyssey
 from derive.circuit.scene import Scene
 from derive.equations.model import Equations
-from derive.graph import Edge
+from derive.explain.plots import LIGHT
+from derive.graph import Edge, Graph
 from derive.printers.svg import standalone, svg
+from derive.printers.svg_figures import figure_svg
 
 _OWN_NAME = re.compile(r'((?: id="|href="#|url\(#))(?=[mp][0-9a-f]{8,})')
+
+
+PLOT_COLOURS: Mapping[str, str] = MappingProxyType({name: f"var(--plot-{name})" for name in LIGHT})
+"""The colours of plots as the style of the page sets them, light and dark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,12 @@ def circuit(scene: Scene, equations: Equations) -> Markup:
 def circuit_file(scene: Scene, equations: Equations) -> str:
     """Figure 1 as a file of its own."""
     return standalone(scene, equations)
+
+
+def memory_cell(graph: Graph, scene: Scene) -> Markup | None:
+    """Figure 2, the chart of a memory cell; None where no carried state has an element-wise loop to itself."""
+    drawn = odyssey(graph, scene.diagram)
+    return None if drawn is None else Markup(figure_svg(drawn, graph.equations, "memory-"))
 
 
 def wire_data(scene: Scene) -> dict[str, object]:

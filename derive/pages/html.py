@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 from functools import cache
 
 import jinja2
@@ -12,6 +13,9 @@ from markupsafe import Markup
 
 from derive.printers.mathml import mathml
 from derive.templates import environment, folder
+
+_VERBATIM = re.compile(r"(<(?:pre|script|style)\b.*?</(?:pre|script|style)>)", re.DOTALL)
+_INDENTED = re.compile(r"\s*\n\s*")
 
 
 def page(template: str, scripts: tuple[str, ...] = (), styles: tuple[str, ...] = (), **view: object) -> str:
@@ -23,13 +27,16 @@ def page(template: str, scripts: tuple[str, ...] = (), styles: tuple[str, ...] =
     sources = [Markup(_text(name)) for name in ("theme.js", *scripts)]
     allowed = " ".join(f"'sha256-{_digest(source)}'" for source in sources)
     policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; font-src data:"
-    return loader.get_template(template).render(
+    made = loader.get_template(template).render(
         policy=policy,
         style=Markup("\n".join((_font(), *styles, _text("style.css")))),
         theme=sources[0],
         scripts=sources[1:],
         **view,
     )
+    # What the templates indent is of no use in the page, but in code.
+    pieces = _VERBATIM.split(made)
+    return "".join(piece if at % 2 else _INDENTED.sub("\n", piece) for at, piece in enumerate(pieces))
 
 
 def formula(latex: str) -> Markup:

@@ -7,7 +7,6 @@ italic letters become the letters of Unicode, a bar a stretchy U+203E, an adjoin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -32,7 +31,6 @@ _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[0-9]+(?:\.[0-9]+)?|[A-Za-z]|\s+|.", re.DO
 _APPLY = "<mo>\u2061</mo>"
 _SIZES = {"big": "1.2em", "Big": "1.8em"}
 _WORDS = frozenset({"mathrm", "mathit", "mathsf", "mathtt", "operatorname"})
-_IN_STEP = re.compile(r"[A-Za-z0-9+\-\s]+")
 _PLAIN_FONT = Font()
 
 
@@ -67,7 +65,6 @@ class _Translator:
         self._latex = latex
         self._tokens: list[str] = _TOKEN.findall(latex)
         self._at = 0
-        self._flat = frozenset(_flat_brackets(self._tokens))
 
     def whole(self) -> list[str]:
         """The elements of the formula; nothing may be left behind them."""
@@ -105,8 +102,7 @@ class _Translator:
             return _Piece(_identifier(token if font == _PLAIN_FONT else latin(token, font), font.family == "UPRIGHT"))
         match token:
             case "(" | ")" | "[" | "]" | "|":
-                plain = self._at - 1 in self._flat
-                return _Piece(f"<mo>{token}</mo>" if plain else f'<mo stretchy="false">{token}</mo>')
+                return _Piece(f'<mo stretchy="false">{token}</mo>')
             case "-":
                 return _Piece("<mo>\u2212</mo>")
             case "/":
@@ -153,7 +149,7 @@ class _Translator:
             case "underline":
                 return _Piece(f'<munder accentunder="true">{self._argument(font)}<mo>\u0332</mo></munder>')
             case "mathstrut":
-                return _Piece('<mpadded width="0"><mphantom><mo stretchy="false">(</mo></mphantom></mpadded>')
+                return _Piece('<mspace height="0.75em" depth="0.25em"/>')
             case "sum":
                 return _Piece("<mo>\u2211</mo>", limits=True)
             case "underbrace":
@@ -265,18 +261,6 @@ class _Translator:
         if not token:
             return DeriveError(f"the formula `{self._latex}` ends too early for MathML")
         return DeriveError(f"`{token}` in the formula `{self._latex}` has no form in MathML")
-
-
-def _flat_brackets(tokens: Sequence[str]) -> Iterator[int]:
-    r"""The brackets of scripts that hold a step, {(t+1)} or {(t+1)\top}: they need not be told to keep their size."""
-    opened = None
-    for at, token in enumerate(tokens):
-        if token == "(" and tokens[at - 1 : at] == ["{"]:
-            opened = at
-        elif opened is not None and token == ")" and tokens[at + 1 : at + 2] in (["}"], [r"\top"]):
-            yield from (opened, at)
-        elif not _IN_STEP.fullmatch(token):
-            opened = None
 
 
 def _grouped(elements: list[str]) -> str:

@@ -40,16 +40,18 @@ COLOURS = {
     "known": "A67AE0",
 }
 
-_UNIT = 0.74
+UNIT = 0.74
 _RADIUS = 4.0
-_STYLES = (
-    r"every node/.style={inner sep=0pt, outer sep=0pt, font=\small, text=circuitink}",
-    "piece/.style={circuitwire, line width=0.6bp}",
-    "matrix/.style={circuitmatrix}",
-    "head/.style={-{Stealth[length=5bp, width=4bp]}}",
-    "route/.style={circuitroute, line width=1.8bp}",
-    "factor/.style={circuitfactor, line width=1.4bp}",
-    "known/.style={circuitknown, line width=1bp, dashed}",
+STYLES = ", ".join(
+    (
+        r"every node/.style={inner sep=0pt, outer sep=0pt, font=\small, text=circuitink}",
+        "piece/.style={circuitwire, line width=0.6bp}",
+        "matrix/.style={circuitmatrix}",
+        "head/.style={-{Stealth[length=5bp, width=4bp]}}",
+        "route/.style={circuitroute, line width=1.8bp}",
+        "factor/.style={circuitfactor, line width=1.4bp}",
+        "known/.style={circuitknown, line width=1bp, dashed}",
+    )
 )
 
 
@@ -68,20 +70,20 @@ def _lines(scene: Scene, equations: Equations, marks: Marks) -> Iterator[str]:
     yield r"\begingroup"
     yield from colour_definitions()
     yield r"\resizebox{\textwidth}{!}{%"
-    yield rf"\begin{{tikzpicture}}[x={_UNIT}bp, y=-{_UNIT}bp, {', '.join(_STYLES)}]"
+    yield rf"\begin{{tikzpicture}}[x={UNIT}bp, y=-{UNIT}bp, {STYLES}]"
     notation = Notation(equations)
     for step in range(scene.steps):
         x = scene.width * step
-        corners = f"{_at(x + 3, 0)} rectangle {_at(x + scene.width - 3, scene.height)}"
+        corners = f"{at(x + 3, 0)} rectangle {at(x + scene.width - 3, scene.height)}"
         yield rf"\fill[circuitpanel, rounded corners=6bp] {corners};"
-        yield rf"\node[anchor=south west, circuitoperator] at {_at(x + 10, -4)} {{time step ${_step(step)}$}};"
+        yield rf"\node[anchor=south west, circuitoperator] at {at(x + 10, -4)} {{time step ${_step(step)}$}};"
     yield from _rails(scene, notation)
     for step in range(scene.steps):
         for piece in scene.pieces:
             options = "piece" + (", matrix" if piece.matrix else "") + (", head" if piece.ends else "")
             yield _drawn(shifted(piece.line, scene.width * step), options)
         for dot in shifted(scene.dots, scene.width * step):
-            yield rf"\fill[circuitwire] {_at(*dot)} circle[radius=1.6bp];"
+            yield rf"\fill[circuitwire] {at(*dot)} circle[radius=1.6bp];"
     for (name, step), mark in marks.items():
         inner = name in scene.leaving and step < scene.steps - 1
         yield _drawn(scene.polyline(name, step), mark if inner else f"{mark}, head")
@@ -100,10 +102,10 @@ def _rails(scene: Scene, notation: Notation) -> Iterator[str]:
     end = scene.width * scene.steps
     for state, y in scene.rails.items():
         blue = ", matrix" if scene.comes_by_matrices(state) else ""
-        yield rf"\node[anchor=east] at {_at(-MARGIN - 4, y)} {{${notation.value(state, -1)}$}};"
-        yield rf"\draw[piece{blue}] {_at(-MARGIN, y)} -- {_at(0, y)};"
-        yield rf"\draw[piece{blue}, head] {_at(end, y)} -- {_at(end + MARGIN, y)};"
-        yield rf"\node[anchor=west] at {_at(end + MARGIN + 4, y)} {{$\cdots$}};"
+        yield rf"\node[anchor=east] at {at(-MARGIN - 4, y)} {{${notation.value(state, -1)}$}};"
+        yield rf"\draw[piece{blue}] {at(-MARGIN, y)} -- {at(0, y)};"
+        yield rf"\draw[piece{blue}, head] {at(end, y)} -- {at(end + MARGIN, y)};"
+        yield rf"\node[anchor=west] at {at(end + MARGIN + 4, y)} {{$\cdots$}};"
 
 
 def _drawn(line: Polyline, options: str) -> str:
@@ -111,8 +113,8 @@ def _drawn(line: Polyline, options: str) -> str:
     if len(points) > 2:
         # A corner cannot be rounder than half of the shortest run beside it.
         shortest = min(abs(a - c) + abs(b - d) for (a, b), (c, d) in itertools.pairwise(points))
-        options += f", rounded corners={_n(min(_RADIUS, shortest * _UNIT / 2))}bp"
-    return rf"\draw[{options}] {' -- '.join(_at(*point) for point in points)};"
+        options += f", rounded corners={coordinate(min(_RADIUS, shortest * UNIT / 2))}bp"
+    return rf"\draw[{options}] {' -- '.join(at(*point) for point in points)};"
 
 
 def _node(scene: Scene, equations: Equations, node: Node, step: int) -> Iterator[str]:
@@ -125,7 +127,7 @@ def _node(scene: Scene, equations: Equations, node: Node, step: int) -> Iterator
     if box.badge:
         badge = "circuitink" if node.carried and node.kind is Kind.OPERATOR else f"circuit{kind}"
         corner = (
-            rf"{_at(x - box.width / 2 - 1, box.top - 1)} rectangle {_at(x - box.width / 2 + box.badge, box.bottom + 1)}"
+            rf"{at(x - box.width / 2 - 1, box.top - 1)} rectangle {at(x - box.width / 2 + box.badge, box.bottom + 1)}"
         )
         yield rf"\begin{{scope}}\clip {shape}; \fill[{badge}] {corner};\end{{scope}}"
     yield rf"\draw[{border}] {shape};"
@@ -133,26 +135,28 @@ def _node(scene: Scene, equations: Equations, node: Node, step: int) -> Iterator
         middle = x - box.width / 2 + box.badge / 2 if box.badge else x
         size = r"\fontsize{5.5}{6}\selectfont" if symbol_size(symbol_runs(node)) == WORD else r"\scriptsize"
         colour = ", text=white" if box.badge else ""
-        yield rf"\node[font={size}{colour}] at {_at(middle, box.y)} {{${node.symbol}$}};"
+        yield rf"\node[font={size}{colour}] at {at(middle, box.y)} {{${node.symbol}$}};"
     label = node_latex(equations, node, step)
     if label:
         style = r"[font=\tiny, text=circuitloss]" if node.kind is Kind.LOSS else ""
-        yield rf"\node{style} at {_at(x + box.badge / 2, box.y)} {{${label}$}};"
+        yield rf"\node{style} at {at(x + box.badge / 2, box.y)} {{${label}$}};"
 
 
 def _shape(node: Node, box: Box, x: float) -> str:
     """The outline of a node as a path."""
     if node.kind is Kind.LOSS or (node.variable is None and box.width == box.height):
-        return rf"{_at(x, box.y)} circle[radius={_n(box.width / 2 * _UNIT)}bp]"
-    corner = 2.0 if node.kind in (Kind.SUM, Kind.INPUT) else min(box.width, box.height, 24.0) / 2 * _UNIT - 0.01
-    first, second = _at(x - box.width / 2, box.top), _at(x + box.width / 2, box.bottom)
-    return rf"[rounded corners={_n(corner)}bp] {first} rectangle {second} [sharp corners]"
+        return rf"{at(x, box.y)} circle[radius={coordinate(box.width / 2 * UNIT)}bp]"
+    corner = 2.0 if node.kind in (Kind.SUM, Kind.INPUT) else min(box.width, box.height, 24.0) / 2 * UNIT - 0.01
+    first, second = at(x - box.width / 2, box.top), at(x + box.width / 2, box.bottom)
+    return rf"[rounded corners={coordinate(corner)}bp] {first} rectangle {second} [sharp corners]"
 
 
-def _at(x: float, y: float) -> str:
-    return f"({_n(x)},{_n(y)})"
+def at(x: float, y: float) -> str:
+    """A point of a picture."""
+    return f"({coordinate(x)},{coordinate(y)})"
 
 
-def _n(value: float) -> str:
+def coordinate(value: float) -> str:
+    """A number, short and the same on every machine."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text

@@ -114,13 +114,12 @@
       const heading = `All ${total()} routes from ${symbol(state.name, 0)} to the loss, in two steps`;
       complete.querySelector("h3").innerHTML = total() === 1 ? `The one route from ${symbol(state.name, 0)} to the loss, in two steps` : heading;
     }
-    const wanted = Math.min(total(), Math.max(BATCH, list.childElementCount, Math.ceil((current() ?? 1) / BATCH) * BATCH));
-    extend(wanted);
+    extend(Math.max(BATCH, list.childElementCount, Math.ceil((current() ?? 1) / BATCH) * BATCH));
   }
 
   function extend(wanted) {
     const list = complete.querySelector("ol");
-    while (list.childElementCount < wanted) {
+    while (list.childElementCount < Math.min(wanted, total())) {
       const number = list.childElementCount + 1;
       const made = card(number, route(number));
       list.append(made);
@@ -258,7 +257,8 @@
     const [edge] = edges[0];
     const way = edges.map(([item, step]) => spoken(item.target, step + item.lag)).join(", to ");
     const occurrence = edge.count > 1 && edges.length === 1 ? `, occurrence ${edge.occurrence} of ${edge.count}` : "";
-    return `Route ${current()} of ${count}: ${spoken(state.name, 0)} to ${way}${occurrence}.`;
+    const [initial, ...others] = what;
+    return `${initial.toUpperCase()}${others.join("")} ${current()} of ${count}: ${spoken(state.name, 0)} to ${way}${occurrence}.`;
   }
 
   function show({ keep = false } = {}) {

@@ -78,7 +78,9 @@ def test_the_steps_are_translations_of_each_other(name: str) -> None:
     scene = replace(scene_of(name), steps=3)
     for wire in scene.diagram.wires:
         assert shifted(scene.polyline(wire.id, 1), scene.width) == scene.polyline(wire.id, 2)
-        assert shifted(scene.wires[wire.id], 0.0) == scene.polyline(wire.id, 0)[-len(scene.wires[wire.id]) :] or wire.lag
+        assert (
+            shifted(scene.wires[wire.id], 0.0) == scene.polyline(wire.id, 0)[-len(scene.wires[wire.id]) :] or wire.lag
+        )
 
 
 def test_what_comes_from_the_step_before_is_followed_from_its_node() -> None:
@@ -118,7 +120,10 @@ def labelled(scene: Scene, node: str, extent: Extent) -> Scene:
     [
         (lambda s: moved(s, "f", s.boxes["i"].x - s.boxes["f"].x, s.boxes["i"].y - s.boxes["f"].y + 9), "boxes of"),
         (lambda s: moved(s, "x", -300, 0), "leaves its step"),
-        (lambda s: moved(s, "y-1", s.boxes["o"].x - s.boxes["y-1"].x, s.boxes["o"].y - s.boxes["y-1"].y), "runs through"),
+        (
+            lambda s: moved(s, "y-1", s.boxes["o"].x - s.boxes["y-1"].x, s.boxes["o"].y - s.boxes["y-1"].y),
+            "runs through",
+        ),
         (lambda s: moved(s, "f", 0, 3), "does not begin at f"),
         (lambda s: moved(s, "o", 5, 0), "does not reach o"),
         (lambda s: rerouted(s, "w1", lambda line: line[:-1]), "does not reach z_bar"),

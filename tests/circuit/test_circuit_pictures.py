@@ -94,7 +94,9 @@ def test_geometry_gives_every_way() -> None:
 def test_formulas_as_text(latex: str, expected: tuple[Run, ...] | None) -> None:
     found = runs(latex)
     plain = None if found is None else tuple(Run(_upright(r.text), r.level, r.accent, r.back) for r in found)
-    assert plain == (None if expected is None else tuple(Run(_upright(r.text), r.level, r.accent, r.back) for r in expected))
+    assert plain == (
+        None if expected is None else tuple(Run(_upright(r.text), r.level, r.accent, r.back) for r in expected)
+    )
 
 
 def _upright(text: str) -> str:
