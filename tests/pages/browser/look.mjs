@@ -1,5 +1,6 @@
 // Looks at pages in a real browser: node look.mjs PACKAGES SHOTS PAGE...
 // PACKAGES is the folder in which package.json is installed; SHOTS is where screenshots go.
+import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -154,7 +155,8 @@ async function searches(browser, file) {
 }
 
 mkdirSync(shots, { recursive: true });
-const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? "chromium", headless: true, args: FLAGS });
+const executablePath = execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf-8" }).trim();
+const browser = await puppeteer.launch({ executablePath, headless: true, args: FLAGS });
 try {
   for (const file of files) {
     const started = Date.now();
