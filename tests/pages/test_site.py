@@ -14,7 +14,7 @@ from derive.pages.site import write_site
 from tests.pages.reading import read
 
 CELLS = ("dense", "gru", "rnn")
-_CARRIED = re.compile(r"url\((?!#|data:)|(?:src|action|formaction|poster|srcset)=\"(?!data:)|@import")
+_CARRIED = re.compile(r"url\((?!#|data:)|(?<![-\w])(?:src|action|formaction|poster|srcset)=\"(?!data:)|@import")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,10 @@ def test_nothing_comes_from_elsewhere(pages: dict[str, str]) -> None:
         for element in read(text).all():
             for attribute in ("href", "src"):
                 assert not re.match(r"(?:[a-z]+:)?//", element.attributes.get(attribute) or ""), name
-        assert "default-src 'none'" in text, name
+        policies = [
+            item.attributes["content"] or "" for item in read(text).all("meta") if "http-equiv" in item.attributes
+        ]
+        assert policies[0].startswith("default-src 'none';"), name
 
 
 def test_every_page_leads_to_the_index_and_has_one_main_heading(pages: dict[str, str]) -> None:
