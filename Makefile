@@ -16,7 +16,7 @@ GENERATE = $(BIN)/python -m derive.generate $(if $(CELL),--cells $(CELL))
 LOCK := $(if $(shell command -v flock 2>/dev/null),flock Makefile)
 
 .DEFAULT_GOAL := all
-.PHONY: all help test check lint latex book bench clean distclean
+.PHONY: all help test check lint latex book docs browser bench clean distclean
 .DELETE_ON_ERROR:
 
 all: $(VENV)/.installed
@@ -30,6 +30,8 @@ help:
 	@echo 'make lint       ruff and mypy'
 	@echo 'make latex      PDFs of the cells, into build/latex; needs TeX'
 	@echo 'make book       one PDF of all cells, build/book.pdf; needs TeX'
+	@echo 'make docs       the site, into build/site; with CELL the pages of these cells alone'
+	@echo 'make browser    look at its pages in Chromium, parse their formulas by KaTeX; needs Node and Chromium'
 	@echo 'make bench      the speed of the kernels beside other libraries, into build; QUICK=1 measures less'
 	@echo 'make clean      remove what make wrote; make distclean: .venv too'
 
@@ -51,6 +53,24 @@ latex: $(VENV)/.installed
 
 book: $(VENV)/.installed
 	@$(GENERATE) --book
+
+docs: $(VENV)/.documented
+	@$(BIN)/python -m derive docs $(CELL) --out build/site
+
+# Four cells, a random one, and a page of every other kind. Screenshots go to build/shots.
+LOOKED_AT := lstm_peephole gru lstm_fgr dense index comparisons compare-lstm-lstm_cifg guide checks measurements
+browser: docs $(VENV)/.browsed build/browser/.installed
+	$(BIN)/python -m tests.pages.random_cell build/pages/random.html
+	$(BIN)/python -m tests.pages.formulas $(CELL) > build/formulas.json
+	node tests/pages/browser/katex.mjs build/browser < build/formulas.json
+	node tests/pages/browser/look.mjs build/browser build/shots build/pages/random.html \
+	    $(LOOKED_AT:%=build/site/%.html)
+
+build/browser/.installed: tests/pages/browser/package.json
+	mkdir -p build/browser
+	cp $< build/browser
+	cd build/browser && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
 
 # PyTorch as for the tests. ARGS=--help lists what can be chosen.
 bench: $(VENV)/.benched
@@ -84,8 +104,14 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.created
 $(VENV)/.linted: pyproject.toml $(VENV)/.installed
 	$(call install,lint)
 
+$(VENV)/.documented: pyproject.toml $(VENV)/.installed
+	$(call install,docs)
+
+$(VENV)/.browsed: pyproject.toml $(VENV)/.installed
+	$(call install,docs$(comma)test)
+
 $(VENV)/.tested: pyproject.toml $(VENV)/.installed
-	$(call install,test$(comma)examples$(comma)oracle)
+	$(call install,test$(comma)docs$(comma)examples$(comma)oracle)
 
 $(VENV)/.benched: pyproject.toml $(VENV)/.installed
 	$(call install,bench$(comma)oracle)

@@ -88,6 +88,10 @@ def _require_packages() -> None:
     """Say what is missing before anything is made."""
     from importlib.util import find_spec
 
-    missing = [name for name, module in (("matplotlib", "matplotlib"), ("markdown-it-py", "markdown_it")) if not find_spec(module)]
+    missing = [
+        name
+        for name, module in (("matplotlib", "matplotlib"), ("markdown-it-py", "markdown_it"))
+        if not find_spec(module)
+    ]
     if missing:
         raise DeriveError(f"pages need {' and '.join(missing)}, which is not installed: pip install 'derive[docs]'")

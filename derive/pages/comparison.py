@@ -94,16 +94,13 @@ def comparison_page(first: Cell, second: Cell, site: Site | None = None) -> str:
 def comparison(first: Cell, second: Cell) -> Comparison:
     """What the page shows."""
     alignment = align(first.graph, second.graph)
+    forward = tuple(_forward(alignment))
     backward = tuple(_backward(alignment, first, second))
+    own = {name for name, _, pair in forward if name and _owns(pair.first)}
+    its = {name for _, name, pair in forward if name and _owns(pair.second)}
     return Comparison(
-        first=_side(first, alignment.only_first, alignment.edges_only_first, alignment.rewritten, "first"),
-        second=_side(
-            second,
-            alignment.only_second,
-            alignment.edges_only_second,
-            tuple(alignment.partners[name] for name in alignment.rewritten),
-            "second",
-        ),
+        first=_side(first, alignment.only_first, alignment.edges_only_first, own, "first"),
+        second=_side(second, alignment.only_second, alignment.edges_only_second, its, "second"),
         distance=alignment.distance,
         renamed=tuple(
             (symbol(first.graph, name, None), symbol(second.graph, other, None)) for name, other in alignment.renamed
@@ -113,13 +110,18 @@ def comparison(first: Cell, second: Cell) -> Comparison:
             for name in alignment.rewritten
         ),
         figures=tuple(_figures(first, second, alignment)),
-        forward=tuple(_forward(alignment)),
+        forward=tuple(pair for *_, pair in forward),
         backward=tuple(pair for parameter, pair in backward if not parameter),
         sums=tuple(pair for parameter, pair in backward if parameter),
     )
 
 
-def _side(cell: Cell, names: Sequence[str], edges: Sequence[Edge], rewritten: Sequence[str], place: str) -> Side:
+def _owns(line: Line | None) -> bool:
+    return line is not None and any(piece.own for piece in line.terms)
+
+
+def _side(cell: Cell, names: Sequence[str], edges: Sequence[Edge], changed: set[str], place: str) -> Side:
+    """What `cell` alone has; `changed` are variables that both have, with a term that the other lacks."""
     graph, equations = cell.graph, cell.equations
     return Side(
         name=cell.name,
@@ -128,7 +130,7 @@ def _side(cell: Cell, names: Sequence[str], edges: Sequence[Edge], rewritten: Se
         values=tuple(symbol(graph, name, None) for name in names if name not in equations.parameters),
         parameters=tuple(symbol(graph, name, None) for name in names if name in equations.parameters),
         wires=tuple((node(graph, edge.source, 0), node(graph, edge.target, edge.lag)) for edge in edges),
-        circuit=_circuit(graph, {*names, *rewritten}, edges, place),
+        circuit=_circuit(graph, {*names, *changed}, edges, place),
     )
 
 
@@ -165,13 +167,14 @@ def _figures(first: Cell, second: Cell, alignment: Alignment) -> Iterator[tuple[
     yield row("values on the tape, a step", *(f"${over_sizes(cell.plan.count.saved)}$" for cell in both))
 
 
-def _forward(alignment: Alignment) -> Iterator[Pair]:
+def _forward(alignment: Alignment) -> Iterator[tuple[str | None, str | None, Pair]]:
+    """The forward equations of both, with the variables that they assign."""
     first = {formula.target: formula for formula in alignment.first.formulas}
     second = {formula.target: formula for formula in alignment.second.formulas}
     for name, other in _merged(tuple(first), tuple(second), alignment):
         one = _summands(alignment.first, alignment.first_neutral, first[name]) if name else None
         two = _summands(alignment.second, alignment.second_neutral, second[other]) if other else None
-        yield _pair(one, two)
+        yield name, other, _pair(one, two)
 
 
 @dataclass(frozen=True, slots=True)

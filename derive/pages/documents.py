@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import mimetypes
 import posixpath
 import re
@@ -19,7 +20,8 @@ from markupsafe import Markup
 from derive.errors import DeriveError
 from derive.pages.code import coloured
 from derive.pages.html import page
-from derive.pages.links import Link, Site
+from derive.pages.links import Site
+from derive.pages.results import bars
 
 _COMMENT = re.compile(r"(\s*<!--.*?-->\s*)+", re.DOTALL)
 _ALIGNMENT = {"text-align:right": "right", "text-align:center": "centre", "text-align:left": ""}
@@ -55,10 +57,8 @@ def document_page(path: str, text: str, files: Mapping[str, str], read: Callable
 
 def source_page(name: str, text: str, site: Site) -> str:
     """The page of an example: its code."""
-    body = Markup(
-        '<h1>{}</h1>\n<pre class="python" tabindex="0" role="group" aria-label="Python"><code>{}</code></pre>'
-    )
-    return page("document.html.j2", site=site, document=Document(name, (), body.format(name, coloured(text, "python"))))
+    code = Markup('<pre class="python" tabindex="0" role="group" aria-label="Python"><code>{}</code></pre>')
+    return page("document.html.j2", site=site, document=Document(name, (), code.format(coloured(text, "python"))))
 
 
 def document(path: str, text: str, files: Mapping[str, str], read: Callable[[str], bytes]) -> Document:
@@ -66,7 +66,7 @@ def document(path: str, text: str, files: Mapping[str, str], read: Callable[[str
     markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
     tokens = markdown.parse(text)
     headings = tuple(_headings(tokens))
-    shaper = _Shaper(path, files, read)
+    shaper = _Shaper(path, text, files, read)
     for token in tokens:
         shaper.shape(token)
         for child in token.children or ():
@@ -83,8 +83,10 @@ def document(path: str, text: str, files: Mapping[str, str], read: Callable[[str
         "heading_open": _heading_open,
         "heading_close": _heading_close,
     }
-    body = renderer.render(tokens, markdown.options, {})
     title = next((heading.text for heading in headings if heading.level == 1), path)
+    # The template sets the title, before the contents.
+    first = 3 if tokens and tokens[0].tag == "h1" else 0
+    body = renderer.render(tokens[first:], markdown.options, {})
     return Document(title, tuple(item for item in headings if item.level in (2, 3)), Markup(body))
 
 
@@ -104,8 +106,9 @@ def with_links(text: str, title: str, links: Sequence[tuple[str, str]]) -> str:
 class _Shaper:
     """Turns what leads elsewhere, links and pictures, into what a page of the site holds."""
 
-    def __init__(self, path: str, files: Mapping[str, str], read: Callable[[str], bytes]) -> None:
+    def __init__(self, path: str, text: str, files: Mapping[str, str], read: Callable[[str], bytes]) -> None:
         self._path, self._files, self._read = path, files, read
+        self._bars = bars(text)
 
     def shape(self, token: Token) -> None:
         """Give a link its page of the site."""
@@ -131,10 +134,10 @@ class _Shaper:
         return f'<pre class="{language}" tabindex="0" role="group" aria-label="{label}"><code>{code}</code></pre>\n'
 
     def html_block(self, tokens: Sequence[Token], index: int, *_: Any) -> str:
-        """Comments, which mark places of the source, are left out."""
+        """Comments, which mark places of the source, are left out; behind the table of mutants stands its picture."""
         if not _COMMENT.fullmatch(tokens[index].content):
             raise DeriveError(f"{self._path} holds HTML: {tokens[index].content.strip()}")
-        return ""
+        return self._bars if "<!-- end mutants -->" in tokens[index].content else ""
 
     html_inline = html_block
 
@@ -144,7 +147,7 @@ class _Shaper:
 
 def _headings(tokens: Sequence[Token]) -> Iterator[Heading]:
     taken: set[str] = set()
-    for opening, inline in zip(tokens, tokens[1:], strict=False):
+    for opening, inline in itertools.pairwise(tokens):
         if opening.type == "heading_open":
             text = "".join(child.content for child in inline.children or ())
             name = wanted = anchor(text)

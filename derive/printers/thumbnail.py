@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from derive.circuit.model import Kind, Node
@@ -28,7 +29,7 @@ def thumbnail(scene: Scene) -> str:
 
 def _drawn(lines: Iterable[Polyline]) -> str:
     """All polylines as one path; a line that several wires share is drawn once."""
-    segments = dict.fromkeys(tuple(sorted(pair)) for line in lines for pair in zip(line, line[1:], strict=False))
+    segments = dict.fromkeys(tuple(sorted(pair)) for line in lines for pair in itertools.pairwise(line))
     return "".join(f"M{_n(a[0])} {_n(a[1])}{_onwards(a, b)}" for a, b in segments)
 
 

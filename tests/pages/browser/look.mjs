@@ -1,0 +1,176 @@
+// Looks at pages in a real browser: node look.mjs PACKAGES SHOTS PAGE...
+// PACKAGES is the folder in which package.json is installed; SHOTS is where screenshots go.
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [packages, shots, ...files] = process.argv.slice(2);
+const require = createRequire(path.resolve(packages, "package.json"));
+const puppeteer = require("puppeteer-core");
+const axe = require("axe-core");
+
+const WIDE = { width: 1280, height: 900 };
+const PHONE = { width: 360, height: 760, isMobile: true, hasTouch: true };
+const FLAGS = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+  ...["--disable-component-update", "--disable-sync"],
+];
+
+let passed = 0;
+let failed = 0;
+
+function expect(holds, what) {
+  if (holds) passed += 1;
+  else {
+    failed += 1;
+    console.log(`FAILED: ${what}`);
+  }
+}
+
+// A page that notes every message, error and request that leaves its file.
+async function open(browser, file, { view = WIDE, theme = "light", scripts = true, hash = "" } = {}) {
+  const page = await browser.newPage();
+  const url = pathToFileURL(path.resolve(file)).href;
+  const noted = [];
+  page.on("console", (message) => noted.push(`console: ${message.text()}`));
+  page.on("pageerror", (error) => noted.push(`error: ${error.message}`));
+  page.on("request", (request) => {
+    const asked = request.url();
+    if (asked.split("#")[0] !== url && !asked.startsWith("data:")) noted.push(`request: ${asked}`);
+  });
+  await page.setViewport(view);
+  await page.setJavaScriptEnabled(scripts);
+  await page.emulateMediaFeatures([
+    { name: "prefers-color-scheme", value: theme },
+    { name: "prefers-reduced-motion", value: "reduce" },
+  ]);
+  await page.goto(url + hash);
+  return { page, noted };
+}
+
+async function looksRight(browser, file) {
+  const name = path.basename(file, ".html");
+  for (const theme of ["light", "dark"]) {
+    const { page, noted } = await open(browser, file, { theme });
+    await page.evaluate(axe.source);
+    const result = await page.evaluate(() => axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] }));
+    const found = result.violations.map((item) => `${item.id} (${item.nodes.length}): ${item.nodes[0].html.slice(0, 160)}`);
+    expect(found.length === 0, `${name}, ${theme}: ${found.join("; ")}`);
+    expect(noted.length === 0, `${name}, ${theme}: ${noted.join("; ")}`);
+    await page.screenshot({ path: path.join(shots, `${name}-${theme}.png`) });
+    await page.close();
+  }
+  const { page, noted } = await open(browser, file, { view: PHONE });
+  const beyond = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(beyond <= 0, `${name}: ${beyond} px wider than a phone of 360 px`);
+  expect(noted.length === 0, `${name}, on a phone: ${noted.join("; ")}`);
+  await page.screenshot({ path: path.join(shots, `${name}-phone.png`) });
+  await page.close();
+}
+
+const sections = () => [...document.querySelectorAll("main section[id]")].map((item) => item.id);
+const hiddenBySelf = () =>
+  [...document.querySelectorAll("main section[id], main article:not(.scripted-only)")]
+    .filter((item) => !item.getClientRects().length)
+    .map((item) => item.id || item.dataset.variable || item.className);
+
+async function holdsWithoutScripts(browser, file) {
+  const name = path.basename(file, ".html");
+  const scripted = await open(browser, file);
+  const plain = await open(browser, file, { scripts: false });
+  const [wanted, found] = [await scripted.page.evaluate(sections), await plain.page.evaluate(sections)];
+  expect(JSON.stringify(wanted) === JSON.stringify(found), `${name}, without scripts: sections ${found}, not ${wanted}`);
+  const hidden = await plain.page.evaluate(hiddenBySelf);
+  expect(hidden.length === 0, `${name}, without scripts: hidden are ${hidden}`);
+  await plain.page.screenshot({ path: path.join(shots, `${name}-unscripted.png`) });
+  await scripted.page.close();
+  await plain.page.close();
+}
+
+const shown = () => ({
+  variable: document.querySelector("#explorer [name=variable]:checked").value,
+  said: document.querySelector("#explorer [role=status]").textContent,
+  current: [...document.querySelectorAll("#explorer .card.current")]
+    .filter((item) => item.offsetParent !== null)
+    .map((item) => Number(item.dataset.route)),
+  hash: location.hash,
+});
+
+// Walks every value and every route of its by keys, and opens the link of the last route of each.
+async function walks(browser, file) {
+  const name = path.basename(file, ".html");
+  const { page, noted } = await open(browser, file);
+  const { values, counts } = await page.evaluate(() => {
+    const data = JSON.parse(document.getElementById("data").textContent);
+    const values = data.variables.map((item) => item.name);
+    return { values, counts: values.map((value) => data.edges.filter((edge) => edge.source === value).length) };
+  });
+  await page.focus("#explorer");
+  const first = (await page.evaluate(shown)).variable;
+  const visited = new Set();
+  for (let turn = 0; turn < values.length; turn += 1) {
+    const { variable } = await page.evaluate(shown);
+    const count = counts[values.indexOf(variable)];
+    visited.add(variable);
+    let state = await page.evaluate(shown);
+    for (let number = 1; number <= count; number += 1) {
+      if (number > 1) await page.keyboard.press("ArrowRight");
+      state = await page.evaluate(shown);
+      const right = state.variable === variable && state.current.length === 1 && state.current[0] === number;
+      expect(right && state.said.startsWith(`Route ${number} of ${count}:`), `${name}: ${variable} ${number}: ${JSON.stringify(state)}`);
+    }
+    if (count > 1) {
+      const again = await open(browser, file, { hash: state.hash });
+      const restored = await again.page.evaluate(shown);
+      const same = restored.variable === variable && restored.current[0] === count && restored.hash === state.hash;
+      expect(same, `${name}: the link ${state.hash} shows ${JSON.stringify(restored)}`);
+      await again.page.close();
+    }
+    await page.keyboard.press("ArrowDown");
+  }
+  expect(visited.size === values.length, `${name}: the keys reach ${[...visited]} of ${values}`);
+  expect((await page.evaluate(shown)).variable === first, `${name}: the keys do not come round`);
+  await page.keyboard.press("a");
+  expect((await page.evaluate(shown)).said.startsWith("All "), `${name}: A does not show all routes`);
+  await page.keyboard.press("f");
+  expect((await page.evaluate(shown)).hash.includes("to=loss"), `${name}: F does not follow to the loss`);
+  await page.screenshot({ path: path.join(shots, `${name}-complete.png`) });
+  expect(noted.length === 0, `${name}, walked: ${noted.join("; ")}`);
+  await page.close();
+}
+
+async function searches(browser, file) {
+  const { page, noted } = await open(browser, file);
+  const visible = () => [...document.querySelectorAll("[data-search]")].filter((item) => item.offsetParent !== null).length;
+  const all = await page.evaluate(visible);
+  await page.type("#search", "peephole");
+  const some = await page.evaluate(visible);
+  expect(some > 0 && some < all, `index: a search finds ${some} of ${all} cells`);
+  await page.type("#search", " nothing is called that");
+  expect((await page.evaluate(visible)) === 0, "index: a search for what is not there finds cells");
+  expect(noted.length === 0, `index, searched: ${noted.join("; ")}`);
+  await page.close();
+}
+
+mkdirSync(shots, { recursive: true });
+const executablePath = execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf-8" }).trim();
+const browser = await puppeteer.launch({ executablePath, headless: true, args: FLAGS });
+try {
+  for (const file of files) {
+    const started = Date.now();
+    await looksRight(browser, file);
+    await holdsWithoutScripts(browser, file);
+    const probe = await open(browser, file);
+    const [explorer, search] = await probe.page.evaluate(() => [!!document.getElementById("explorer"), !!document.getElementById("search")]);
+    await probe.page.close();
+    if (explorer) await walks(browser, file);
+    if (search) await searches(browser, file);
+    console.log(`${path.basename(file)}: looked at in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  }
+} finally {
+  await browser.close();
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed ? 1 : 0;

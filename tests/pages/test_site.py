@@ -1,0 +1,149 @@
+"""The site: every page is there, every link leads somewhere, nothing comes from elsewhere, the same bytes each time."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from derive.cli import app
+from derive.equations import names
+from derive.pages.site import write_site
+from tests.pages.reading import read
+
+CELLS = ("dense", "gru", "rnn")
+_CARRIED = re.compile(r"url\((?!#|data:)|(?<![-\w])(?:src|action|formaction|poster|srcset)=\"(?!data:)|@import")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of three cells."""
+    out = tmp_path_factory.mktemp("site")
+    written = dict(write_site(out, CELLS))
+    assert all(written.values())
+    assert sorted(written) == sorted(path.name for path in out.glob("*.html"))
+    return out
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[str, str]:
+    """Every page by its file."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(site.glob("*.html"))}
+
+
+def test_every_page_is_there(pages: dict[str, str]) -> None:
+    wanted = {f"{name}.html" for name in (*CELLS, "index", "comparisons", "guide", "language", "kernels", "checks")}
+    assert wanted <= pages.keys()
+    assert "compare-gru-rnn.html" in pages
+    assert any(name.startswith("measurements-") for name in pages)
+
+
+def test_every_link_leads_to_a_page_and_to_a_place_in_it(pages: dict[str, str]) -> None:
+    places = {
+        name: {element.attributes.get("id") for element in read(text).all() if "id" in element.attributes}
+        for name, text in pages.items()
+    }
+    for name, text in pages.items():
+        for link in read(text).all("a"):
+            href = link.attributes["href"] or ""
+            if href.startswith("data:") or re.match(r"#v=", href):
+                continue
+            file, _, place = href.partition("#")
+            assert (file or name) in pages, f"{name} links to {href}"
+            assert not place or place in places[file or name], f"{name} links to {href}"
+
+
+def test_nothing_comes_from_elsewhere(pages: dict[str, str]) -> None:
+    for name, text in pages.items():
+        assert not _CARRIED.search(text), name
+        for element in read(text).all():
+            for attribute in ("href", "src"):
+                assert not re.match(r"(?:[a-z]+:)?//", element.attributes.get(attribute) or ""), name
+        policies = [
+            item.attributes["content"] or "" for item in read(text).all("meta") if "http-equiv" in item.attributes
+        ]
+        assert policies[0].startswith("default-src 'none';"), name
+
+
+def test_every_page_leads_to_the_index_and_has_one_main_heading(pages: dict[str, str]) -> None:
+    for name, text in pages.items():
+        root = read(text)
+        assert len(root.all("h1")) == 1, name
+        assert "index.html" in {link.attributes["href"] for link in root.all("a")}, name
+
+
+def test_the_index_shows_every_cell_with_its_circuit(pages: dict[str, str]) -> None:
+    tiles = read(pages["index.html"]).all("a", class_="tile")
+    assert sorted(tile.attributes["href"] or "" for tile in tiles) == [f"{name}.html" for name in CELLS]
+    assert all(tile.all("svg") for tile in tiles)
+
+
+def test_tables_without_words_in_their_head_have_no_head_there(pages: dict[str, str]) -> None:
+    name = next(name for name in pages if name.startswith("measurements-"))
+    root = read(pages[name])
+    assert all(head.text.strip() or head.children for head in root.all("th"))
+    assert root.all("tr", class_="group")
+
+
+def test_a_second_run_leaves_pages_alone_and_a_changed_one_is_made_anew(site: Path) -> None:
+    before = {path: path.read_bytes() for path in site.glob("*.html")}
+    (site / "gru.html").write_text("spoilt", encoding="utf-8")
+    written = dict(write_site(site, CELLS))
+    assert [name for name, made in written.items() if made] == ["gru.html"]
+    assert {path: path.read_bytes() for path in site.glob("*.html")} == before
+
+
+def test_the_same_bytes_by_several_processes_and_in_another_folder(site: Path, tmp_path: Path) -> None:
+    list(write_site(tmp_path, CELLS, jobs=2))
+    for path in site.glob("*.html"):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_pages_of_cells_that_are_no_more_are_removed(tmp_path: Path) -> None:
+    list(write_site(tmp_path, ("dense", "rnn")))
+    (tmp_path / "notes.html").write_text("mine", encoding="utf-8")
+    list(write_site(tmp_path, ("rnn",)))
+    assert not (tmp_path / "dense.html").exists()
+    assert not (tmp_path / "compare-dense-rnn.html").exists()
+    assert (tmp_path / "notes.html").exists()
+
+
+def test_a_cell_of_ones_own_is_documented_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = CliRunner().invoke
+    assert run(app, ["new", "mine.toml"]).exit_code == 0
+    result = run(app, ["docs", "mine.toml"])
+    assert (result.exit_code, result.output) == (0, "mine.html\n")
+    compared = run(app, ["docs", "--compare", "mine.toml", "rnn", "--out", "pages"])
+    assert (compared.exit_code, compared.output) == (0, "pages/compare-mine-rnn.html\n")
+    assert sorted(path.name for path in tmp_path.rglob("*.html")) == ["compare-mine-rnn.html", "mine.html"]
+    for path in tmp_path.rglob("*.html"):
+        hrefs = [link.attributes["href"] or "" for link in read(path.read_text(encoding="utf-8")).all("a")]
+        assert all(href.startswith(("#", "data:")) for href in hrefs), "a page that stands alone links to no other"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no_such_cell"], "no_such_cell"),
+        (["--compare", "rnn", "rnn"], "both cells are called"),
+        (["--compare", "rnn", "no_such_cell"], "no_such_cell"),
+        (["--pdf"], "--pdf needs a CELL"),
+        (["rnn", "--compare", "rnn", "gru"], "--compare takes"),
+    ],
+)
+def test_mistakes_are_told_without_a_traceback(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["docs", *arguments, "--out", str(tmp_path)])
+    assert result.exit_code != 0
+    assert message in re.sub(r"[│\s]+", " ", result.output + result.stderr)
+    assert "Traceback" not in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_of_cells_are_those_of_no_other_page() -> None:
+    taken = {"index", "comparisons", "guide", "routes", "language", "notation", "kernels", "vectors", "checks"}
+    assert not taken & set(names())
