@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from derive.cell import Cell
 from derive.equations import load
-from derive.pages.families import FAMILIES, family
+from derive.families import families
 from derive.pages.html import page
 from derive.pages.links import Link, Site, cell_file, comparison_file
 from derive.pages.relatives import pair
@@ -32,9 +32,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The cells of a family."""
+    """The cells of a family, and what they have in common."""
 
     name: str
+    about: str
     cards: tuple[Card, ...]
 
 
@@ -56,11 +57,11 @@ class Row:
 
 def index_page(cells: Sequence[Cell], site: Site) -> str:
     """The page with a picture of every cell, by family."""
-    groups = []
-    for name in FAMILIES:
-        cards = tuple(_card(cell, name) for cell in cells if family(cell.graph) == name)
-        if cards:
-            groups.append(Group(name, cards))
+    by_name = {cell.name: cell for cell in cells}
+    groups = [
+        Group(family.title, family.about, tuple(_card(by_name[name], family.title) for name in family.cells))
+        for family in families(tuple(by_name))
+    ]
     return page("index.html.j2", ("filter.js",), (style_sheet(),), groups=groups, count=len(cells), site=site)
 
 

@@ -8,11 +8,10 @@ from functools import cache
 import pytest
 
 import derive
-from derive.equations import names, parse
+from derive.equations import parse
 from derive.graph import Edge, Graph, wire
 from derive.pages.alignment import Alignment, align
 from derive.pages.comparison import ALONE, CHANGED, RENAMED, SAME, Comparison, comparison, comparison_page
-from derive.pages.families import FEED_FORWARD, GATED, MEMORY, SIMPLE, family
 from derive.pages.relatives import NEAREST, distances, relatives
 from tests.pages.reading import read
 
@@ -148,11 +147,3 @@ def test_the_page_marks_differences_by_words_and_shape_as_well_as_colour() -> No
     assert len(root.all("g", class_="own")) > 6
     assert "outline: 2px dashed" in text
     assert re.search(r"stroke-dasharray: 6 3", text)
-
-
-def test_families() -> None:
-    found = {name: family(graph(name)) for name in names()}
-    assert {name for name, its in found.items() if its == MEMORY} == {name for name in names() if "lstm" in name}
-    assert {name for name, its in found.items() if its == FEED_FORWARD} == {"dense"}
-    assert {"gru", "lem", "mgu", "minimal_rnn"} <= {name for name, its in found.items() if its == GATED}
-    assert {"rnn", "indrnn", "antisymmetric_rnn"} <= {name for name, its in found.items() if its == SIMPLE}

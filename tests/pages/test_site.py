@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from derive.cli import app
 from derive.equations import names
+from derive.families import families
 from derive.pages.site import write_site
 from tests.pages.reading import read
 
@@ -78,6 +79,15 @@ def test_the_index_shows_every_cell_with_its_circuit(pages: dict[str, str]) -> N
     tiles = read(pages["index.html"]).all("a", class_="tile")
     assert sorted(tile.attributes["href"] or "" for tile in tiles) == [f"{name}.html" for name in CELLS]
     assert all(tile.all("svg") for tile in tiles)
+
+
+def test_the_index_tells_what_the_cells_of_a_family_have_in_common(pages: dict[str, str]) -> None:
+    told = [section for section in read(pages["index.html"]).all("section") if section.has("class", "family")]
+    assert len(told) == len(families(CELLS))
+    for section, family in zip(told, families(CELLS), strict=True):
+        assert [item.text for item in section.all("h2")] == [family.title]
+        assert [item.text for item in section.all("p")] == [family.about]
+        assert [item.text for item in section.all("code")] == list(family.cells)
 
 
 def test_tables_without_words_in_their_head_have_no_head_there(pages: dict[str, str]) -> None:
