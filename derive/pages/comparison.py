@@ -21,7 +21,8 @@ from derive.printers.chart import chart
 from derive.printers.latex import LatexPrinter
 from derive.printers.latex_equations import symbol
 from derive.printers.latex_routes import node
-from derive.printers.svg import style_sheet, svg
+from derive.printers.svg import svg
+from derive.printers.svg_parts import style_sheet
 from derive.printers.tex_document import Backward, view
 from derive.routes import count_complete
 

@@ -18,7 +18,6 @@ from derive.pages.figures import PLOT_COLOURS, plot
 from derive.printers.latex_equations import symbol
 from derive.printers.latex_routes import node
 
-
 FEW = 2
 """Terms of a sum that show how the others go."""
 

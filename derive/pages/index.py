@@ -14,7 +14,7 @@ from derive.pages.html import page
 from derive.pages.links import Link, Site, cell_file, comparison_file
 from derive.pages.relatives import pair
 from derive.printers.chart import chart
-from derive.printers.svg import style_sheet
+from derive.printers.svg_parts import style_sheet
 from derive.printers.thumbnail import thumbnail
 
 
