@@ -78,7 +78,7 @@ class Gradients:
 def differentiate(graph: Graph) -> Gradients:
     """Sum the first hops of every name of the cell."""
     equations = graph.equations
-    assigned = [equation.target for equation in reversed(equations.equations)]
+    assigned = equations.variables[::-1]
     timed = [name for name in assigned if not equations.symbols[name].timeless]
     timeless = [name for name in assigned if equations.symbols[name].timeless]
     order = [*timed, *timeless, *equations.inputs, *equations.parameters]

@@ -153,3 +153,6 @@ _ROWS = (
 
 RULES: Mapping[str, Rule] = MappingProxyType({rule.name: rule for rule in _ROWS})
 """Every elementary function by name, in the order of the language reference, the internal ones last."""
+
+GATES = frozenset({"sigmoid", "hard_sigmoid"})
+"""The functions into the interval from 0 to 1 that make a gate."""

@@ -15,7 +15,9 @@ from derive.gradients import Gradients
 from derive.graph import Graph
 from derive.printers.latex_equations import symbol
 from derive.printers.latex_routes import node
-from derive.printers.tex_document import Document, tex_figure, view
+from derive.printers.tex_document import tex_figure
+from derive.printers.tex_model import Document
+from derive.printers.tex_view import view
 from derive.proof.interpreter import Scalar
 from derive.templates import environment
 

@@ -12,7 +12,7 @@ from derive.explain.travel import STEPS as DISTANCE
 from derive.families import Family, families
 from derive.graph import wire
 from derive.printers.latex_equations import forward_equation, slopes
-from derive.printers.tex_document import Backward, Document
+from derive.printers.tex_model import Backward, Document
 from derive.rules import RULES
 from derive.templates import environment
 

@@ -24,9 +24,8 @@ from derive.equations.model import (
     occurrences,
 )
 from derive.graph import LOSS, Graph
-from derive.rules import RULES
+from derive.rules import GATES, RULES
 
-_GATES = frozenset({"sigmoid", "hard_sigmoid"})
 _POWER = r"\operatorname{pow}"
 
 
@@ -238,7 +237,7 @@ def _called(function: str, operands: tuple[Expression, ...]) -> _Form:
     if len(rule.arguments) > 1:
         return _Form(Kind.OPERATOR, rule.latex, operands, couples=len(operands) > 1)
     symbol = r"\sqrt{}" if function == "sqrt" else rule.latex
-    return _Form(Kind.GATE if function in _GATES else Kind.FUNCTION, symbol, operands)
+    return _Form(Kind.GATE if function in GATES else Kind.FUNCTION, symbol, operands)
 
 
 def _terms(expression: Expression, negative: bool) -> Iterator[tuple[bool, Expression]]:

@@ -16,17 +16,16 @@ from derive.files import write_whole
 SITE = Path("build/site")
 """Where the whole site goes without a wish."""
 
-_PAGE = ".html"
-
 
 def write_cells(cells: Sequence[str], out: Path, pdf: bool) -> Iterator[Path]:
     """Write the page of each cell into `out`, its PDF too where that is wanted, and yield the files."""
     _require_packages()
     from derive.pages import cell_page
+    from derive.pages.links import cell_file
 
     for name in cells:
         cell = Cell(load(name))
-        yield _written(out / f"{cell.name}{_PAGE}", cell_page(cell))
+        yield _written(out / cell_file(cell.name), cell_page(cell))
         if pdf:
             yield _pdf(cell, out)
 

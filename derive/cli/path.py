@@ -10,7 +10,6 @@ from rich.text import Text
 from derive.cell import Cell
 from derive.cli.layout import hanging, painted
 from derive.printers.text import Notation, RouteText
-from derive.routes import Route
 
 
 def path_lines(
@@ -28,11 +27,11 @@ def path_lines(
     for number, route in enumerate(itertools.islice(cell.routes(*ends), shown), start=1):
         lead = Text.assemble("  ", (f"{number:>{digits}}", "magenta"), "  ")
         if width is None:
-            line = Text.assemble(lead, text.route(route), "   ", (_signed(text, route), "cyan"))
+            line = Text.assemble(lead, text.route(route), "   ", (text.signed_term(route), "cyan"))
             yield painted(line, text.adjoints, "magenta")
         else:
             yield hanging(lead, text.route(route), width=width)
-            term = hanging(Text(" " * (digits + 6)), _signed(text, route), "cyan", width)
+            term = hanging(Text(" " * (digits + 6)), text.signed_term(route), "cyan", width)
             yield painted(term, text.adjoints, "magenta")
     if shown < total:
         yield Text(f"  {total - shown} more: --all shows them, --limit N the first N", "bright_black")
@@ -55,13 +54,8 @@ def path_data(
                 "nodes": [text.node(node) for node in route.nodes],
                 "occurrences": [edge.occurrence for edge in route.edges],
                 "crosses_step": route.crosses_step,
-                "term": _signed(text, route),
+                "term": text.signed_term(route),
             }
             for route in itertools.islice(cell.routes(*ends), limit)
         ],
     }
-
-
-def _signed(text: RouteText, route: Route) -> str:
-    negative, term = text.term(route)
-    return f"-{term}" if negative else term

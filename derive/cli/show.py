@@ -64,7 +64,7 @@ def variable_lines(cell: Cell, name: str, notation: Notation) -> Iterator[Text]:
         yield from _headed(heading) if group else ()
         for number, route in group:
             lead = Text.assemble("  ", (f"{number:>3}", _ACCENT), f"  {text.route(route):<{width}}   ")
-            yield painted(hanging(lead, _signed(text, route), _TERM), text.adjoints, _ACCENT)
+            yield painted(hanging(lead, text.signed_term(route), _TERM), text.adjoints, _ACCENT)
     yield from _headed(f"their sum (B.{cell.gradients.adjoints[name].number})")
     yield from _sum(text, name, routes)
     yield from _where(text, routes)
@@ -93,7 +93,7 @@ def cell_data(cell: Cell, notation: Notation) -> dict[str, object]:
         ],
         "routes": [
             {"name": name, "first_hops": len(cell.routes(name)), "complete_routes": cell.count_routes(name, LOSS)}
-            for name in _timed(cell)
+            for name in cell.equations.timed
         ],
         "tape": tape_data(cell, notation),
     }
@@ -116,7 +116,7 @@ def variable_data(cell: Cell, name: str, notation: Notation) -> dict[str, object
                 "occurrence": route.edges[0].occurrence,
                 "occurrences": route.edges[0].count,
                 "crosses_step": route.crosses_step,
-                "term": _signed(text, route),
+                "term": text.signed_term(route),
             }
             for number, route in enumerate(routes, start=1)
         ],
@@ -135,11 +135,6 @@ def _first_hops(cell: Cell, name: str) -> tuple[Route, ...]:
 
 def _headed(heading: str) -> tuple[Text, Text]:
     return Text(), Text(f"  {heading}", _HEAD)
-
-
-def _signed(text: RouteText, route: Route) -> str:
-    negative, term = text.term(route)
-    return f"-{term}" if negative else term
 
 
 def _sum(text: RouteText, name: str, routes: Sequence[Route]) -> Iterator[Text]:
@@ -211,16 +206,9 @@ def _shape(symbol: Symbol) -> str:
     return " x ".join(symbol.shape) or "scalar"
 
 
-def _timed(cell: Cell) -> list[str]:
-    """The names that routes of the window start from: inputs, then variables."""
-    equations = cell.equations
-    variables = [item.target for item in equations.equations if not equations.symbols[item.target].timeless]
-    return [*equations.inputs, *variables]
-
-
 def _counts(cell: Cell) -> Iterator[Text]:
     """The numbers of first hops and complete routes, name by name."""
-    names = _timed(cell)
+    names = cell.equations.timed
     width = max(len(name) for name in names)
     yield Text(f"  {'':<{width}}  first hops  complete routes", _QUIET)
     for name in names:

@@ -175,6 +175,16 @@ class Equations:
         names = [name for dimension in self.dimensions for name in dimension.names]
         return tuple(sorted(names, key=lambda name: {"input_size": 0, "hidden_size": 1}.get(name, 2)))
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What the equations assign, in order of evaluation."""
+        return tuple(equation.target for equation in self.equations)
+
+    @property
+    def timed(self) -> tuple[str, ...]:
+        """The names that carry a step: inputs, then variables in order of evaluation."""
+        return tuple(name for name in (*self.inputs, *self.variables) if not self.symbols[name].timeless)
+
     def equation_of(self, variable: str) -> Equation:
         """The equation that assigns `variable`; KeyError where none does."""
         for equation in self.equations:

@@ -17,7 +17,7 @@ from derive.gradients import Gradients
 from derive.graph import Edge
 from derive.printers.latex_equations import Term, adjoint_equation
 from derive.proof.interpreter import Array, Scalar, Trajectory
-from derive.proof.recursion import propagate
+from derive.proof.recursion import propagate, zeros
 from derive.proof.sequences import Sequence
 from derive.proof.unrolled import DIGITS
 
@@ -54,7 +54,7 @@ def forgotten(gradients: Gradients, *, steps: int = STEPS, size: int = SIZE, see
         for attempt in range(seed, seed + ATTEMPTS):
             sequence = random_sequence(equations, steps=steps, size=size, seed=attempt)
             # Errors enter at the outputs alone, as in training.
-            sequence = replace(sequence, last={name: _zeros(value) for name, value in sequence.last.items()})
+            sequence = replace(sequence, last={name: zeros(value) for name, value in sequence.last.items()})
             trajectory = sequence.trajectory()
             whole = _gradient(gradients, sequence, trajectory)
             norm = mpmath.norm(whole)
@@ -88,7 +88,3 @@ def _entries(value: Array) -> Iterator[Scalar]:
             yield from _entries(item)
     else:
         yield value
-
-
-def _zeros(value: Array) -> Array:
-    return tuple(_zeros(item) for item in value) if isinstance(value, tuple) else mpmath.mpf(0)

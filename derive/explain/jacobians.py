@@ -136,7 +136,7 @@ def norms_of_factors(graph: Graph, trajectory: Trajectory, norms: Mapping[str, S
     """
     states = graph.equations.states
     bounds = mpmath.zeros(len(states), len(states))
-    order = [equation.target for equation in graph.equations.equations]
+    order = graph.equations.variables
     weights = {edge: _norm(graph, trajectory, norms, edge, step) for edge in graph.edges if _passes(graph, edge)}
     for column, source in enumerate(states):
         reached: dict[str, Scalar] = dict.fromkeys(order, mpmath.mpf(0))

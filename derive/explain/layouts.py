@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import sympy
 
-from derive.elementary import Value, value
+from derive.elementary import value
 from derive.explain.jacobians import diagonals, highway, step_routes
 from derive.graph import Diagonal, Graph, Transfer
 from derive.printers.base import Binding
-from derive.printers.latex import LatexPrinter
+from derive.printers.latex import LatexPrinter, is_vector
 from derive.printers.latex_equations import total
 from derive.printers.notation import Notation
 from derive.routes import Route
@@ -85,7 +85,7 @@ def route_product(graph: Graph, route: Route, numerator: bool, origin: str = BET
             continue
         if item.as_coeff_Mul()[0].is_negative:
             sign, item = -sign, -item
-        if _is_vector(graph, item):
+        if is_vector(graph, item):
             texts.append(rf"\operatorname{{diag}}{printer.brackets(printer.text(item))}")
         elif item != 1 or len(factors) == 1:
             # A number for all units is that number times the identity, which a matrix beside it makes needless.
@@ -141,12 +141,6 @@ def _jacobian(graph: Graph, states: tuple[str, ...], later: str, earlier: str) -
         return names if len(states) == 1 else f"({names})"
 
     return rf"\frac{{\mathrm{{d}} {standing(later)}}}{{\mathrm{{d}} {standing(earlier)}}}"
-
-
-def _is_vector(graph: Graph, expression: sympy.Expr) -> bool:
-    """Whether an element-wise factor differs from unit to unit."""
-    symbols = graph.equations.symbols
-    return any(not isinstance(item, Value) or symbols[item.variable].shape for item in expression.free_symbols)
 
 
 def _printer(graph: Graph, origin: str, ahead: int = 0) -> LatexPrinter:

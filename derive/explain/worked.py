@@ -185,12 +185,11 @@ class _Example:
     def values(self) -> Iterator[Number]:
         """What the forward equations give, in order of evaluation."""
         symbols = self._graph.equations.symbols
-        targets = [equation.target for equation in self._graph.equations.equations]
-        for name in targets:
+        for name in self._graph.equations.variables:
             if symbols[name].timeless:
                 yield self._number(name, 0, self._trajectory.timeless[name])
         for step in (0, 1):
-            for name in targets:
+            for name in self._graph.equations.variables:
                 if not symbols[name].timeless:
                     yield self._number(name, step, self._trajectory.read(name, 0, step))
 

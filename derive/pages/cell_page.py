@@ -16,8 +16,13 @@ from derive.pages.links import Site
 from derive.pages.routes_view import Explored, data, explored
 from derive.printers.chart import chart
 from derive.printers.svg_parts import style_sheet
-from derive.printers.tex_document import Document, tex_document, view
+from derive.printers.tex_document import tex_document
+from derive.printers.tex_model import Document
+from derive.printers.tex_view import view
 from derive.proof import ProofResult, prove, unrolled
+
+EXPLORER = tuple(f"explorer/{part}.js" for part in ("routes", "cards", "circuit", "view", "controls", "start"))
+"""The parts of the route explorer's script, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ def cell_page(cell: Cell, site: Site | None = None) -> str:
     The derived equations are proved on the way, and the page says what was proved; nothing of it is measured.
     Raises DeriveError where matplotlib is not installed, and where no random point lies in the domain of the cell.
     """
-    return page("cell.html.j2", ("explorer.js",), (style_sheet(),), cell=cell_view(cell), site=site)
+    return page("cell.html.j2", EXPLORER, (style_sheet(),), cell=cell_view(cell), site=site)
 
 
 def cell_view(cell: Cell) -> CellPage:

@@ -13,17 +13,19 @@ from markupsafe import Markup
 from derive.cell import Cell
 from derive.gradients import Adjoint
 from derive.graph import Edge, Formula, Graph
-from derive.pages.alignment import Alignment, Neutral, align
+from derive.pages.alignment import Alignment, align
 from derive.pages.html import page
 from derive.pages.kernel_view import over_sizes
 from derive.pages.links import Site, cell_file
+from derive.pages.neutral import Neutral
 from derive.printers.chart import chart
 from derive.printers.latex import LatexPrinter
 from derive.printers.latex_equations import symbol
 from derive.printers.latex_routes import node
 from derive.printers.svg import svg
 from derive.printers.svg_parts import style_sheet
-from derive.printers.tex_document import Backward, view
+from derive.printers.tex_model import Backward
+from derive.printers.tex_view import view
 from derive.routes import count_complete
 
 _NODE = re.compile(r'class="(node [^"]*" data-node="([^"]*)")')

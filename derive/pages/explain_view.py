@@ -17,6 +17,7 @@ from derive.graph import Graph
 from derive.pages.figures import PLOT_COLOURS, plot
 from derive.printers.latex_equations import symbol
 from derive.printers.latex_routes import node
+from derive.printers.sentences import occurrence
 
 FEW = 2
 """Terms of a sum that show how the others go."""
@@ -99,7 +100,7 @@ def _row(graph: Graph, row: Forgotten) -> ForgottenRow:
         number=row.number,
         source=node(graph, row.state, 0),
         target=node(graph, hop.target, hop.lag),
-        occurrence=f"occurrence {hop.occurrence} of {hop.count}" if hop.count > 1 else "",
+        occurrence=occurrence(hop),
         term=row.term.signed,
         error=percent(row.error),
     )

@@ -18,13 +18,13 @@ _VERBATIM = re.compile(r"(<(?:pre|script|style)\b.*?</(?:pre|script|style)>)", r
 _INDENTED = re.compile(r"\s*\n\s*")
 
 
-def page(template: str, scripts: tuple[str, ...] = (), styles: tuple[str, ...] = (), **view: object) -> str:
-    """The page of `template`; `scripts` are files beside it that are written into the page, `styles` are rules of CSS.
+def page(template: str, script: tuple[str, ...] = (), styles: tuple[str, ...] = (), **view: object) -> str:
+    """The page of `template`; `styles` are rules of CSS, `script` the files beside it that together are its script.
 
-    The policy of the page lets these scripts run and no other, and lets nothing be loaded.
+    The policy of the page lets this script and that of the theme run and no other, and lets nothing be loaded.
     """
     loader = _environment()
-    sources = [Markup(_text(name)) for name in ("theme.js", *scripts)]
+    sources = [_script(*files) for files in (("theme.js",), script) if files]
     allowed = " ".join(f"'sha256-{_digest(source)}'" for source in sources)
     policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; font-src data:"
     made = loader.get_template(template).render(
@@ -70,6 +70,12 @@ def _text(name: str) -> str:
     loader = _environment().loader
     assert loader is not None
     return loader.get_source(_environment(), name)[0].strip()
+
+
+def _script(*files: str) -> Markup:
+    """Files as one script, one after another: they share a scope, of which no other script knows."""
+    parts = "\n\n".join(_text(file) for file in files)
+    return Markup(f'"use strict";\n{{\n{parts}\n}}')
 
 
 def _digest(source: str) -> str:

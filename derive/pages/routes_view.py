@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from derive.circuit.scene import Scene
@@ -21,6 +21,7 @@ from derive.printers.latex_equations import (
 )
 from derive.printers.latex_routes import immediate_partial, node, passages, weights
 from derive.printers.mathml import fragment
+from derive.printers.sentences import occurrence
 from derive.routes import count_complete
 
 
@@ -65,20 +66,12 @@ def explored(gradients: Gradients) -> tuple[Explored, ...]:
     """Every input and variable that carries a step, in order of evaluation."""
     graph = gradients.graph
     indices = {edge: index for index, edge in enumerate(timed_edges(graph))}
-    return tuple(_explored(gradients, gradients.adjoints[name], indices) for name in timed_names(graph))
-
-
-def timed_names(graph: Graph) -> Iterator[str]:
-    """Inputs, then variables in order of evaluation, without what carries no step."""
-    equations = graph.equations
-    for name in (*equations.inputs, *(equation.target for equation in equations.equations)):
-        if not equations.symbols[name].timeless:
-            yield name
+    return tuple(_explored(gradients, gradients.adjoints[name], indices) for name in graph.equations.timed)
 
 
 def timed_edges(graph: Graph) -> tuple[Edge, ...]:
     """The edges of the window of two steps, by source, those of one source in the order of its routes."""
-    return tuple(edge for name in timed_names(graph) for edge in graph.edges_from(name))
+    return tuple(edge for name in graph.equations.timed for edge in graph.edges_from(name))
 
 
 def data(graph: Graph, scene: Scene) -> dict[str, object]:
@@ -87,7 +80,7 @@ def data(graph: Graph, scene: Scene) -> dict[str, object]:
     `symbols` and `factors` hold MathML, first at t, then at t+1; factors stand in the order in which they meet the
     adjoint of the edge's target. An edge that crosses leads from t to t+1 alone. `wires` are those of `scene`.
     """
-    names = list(timed_names(graph))
+    names = graph.equations.timed
     return {
         "cell": graph.equations.name,
         "variables": [
@@ -142,7 +135,7 @@ def _hop(graph: Graph, edge: Edge, term: Term, index: int) -> Hop:
         source=node(graph, edge.source, 0),
         target=node(graph, edge.target, edge.lag),
         place=place,
-        occurrence=f"occurrence {edge.occurrence} of {edge.count}" if edge.count > 1 else "",
+        occurrence=occurrence(edge),
         partial="" if judged else immediate_partial(graph, edge),
         adjoint="" if judged else adjoint_symbol(graph, edge.target, edge.lag),
     )

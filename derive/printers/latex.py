@@ -92,8 +92,8 @@ class LatexPrinter(Printer):
 
     def product(self, factors: Sequence[sympy.Expr]) -> Printed:
         r"""Scalars juxtaposed, then vectors with \odot between them."""
-        scalars = [self.text(factor, Binding.POWER) for factor in factors if not self._is_vector(factor)]
-        vectors = [factor for factor in factors if self._is_vector(factor)]
+        scalars = [self.text(factor, Binding.POWER) for factor in factors if not is_vector(self._graph, factor)]
+        vectors = [factor for factor in factors if is_vector(self._graph, factor)]
         # A matrix product needs no brackets behind scalars alone, and has them beside another vector.
         binding = Binding.PRODUCT if len(vectors) == 1 else Binding.POWER
         text = scalars[0] if scalars else ""
@@ -129,18 +129,21 @@ class LatexPrinter(Printer):
         return self.brackets(", ".join(self.text(argument) for argument in application.args))
 
     def _joined_by_kind(self, left: sympy.Expr, printed: str, right: sympy.Expr) -> str:
-        both = self._is_vector(left) and self._is_vector(right)
+        both = is_vector(self._graph, left) and is_vector(self._graph, right)
         return self.text(left, Binding.POWER) + (r" \odot " if both else r"\,") + printed
 
-    def _is_vector(self, expression: sympy.Expr) -> bool:
-        return any(self._kind(symbol) is Kind.VECTOR for symbol in expression.free_symbols)
 
-    def _kind(self, symbol: sympy.Symbol) -> Kind:
-        if isinstance(symbol, OccurrenceSymbol):
-            symbol = symbol.value
-        if isinstance(symbol, Value):
-            return self._graph.equations.symbols[symbol.variable].kind
-        return Kind.VECTOR
+def is_vector(graph: Graph, expression: sympy.Expr) -> bool:
+    """Whether an element-wise expression differs from unit to unit."""
+    return any(_kind(graph, symbol) is Kind.VECTOR for symbol in expression.free_symbols)
+
+
+def _kind(graph: Graph, symbol: sympy.Symbol) -> Kind:
+    if isinstance(symbol, OccurrenceSymbol):
+        symbol = symbol.value
+    if isinstance(symbol, Value):
+        return graph.equations.symbols[symbol.variable].kind
+    return Kind.VECTOR
 
 
 def _decimal(number: sympy.Rational) -> Printed:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import sympy
-
 from derive.elementary import Value
-from derive.equations.model import Kind
 from derive.graph import LOSS, Diagonal, Edge, Graph, Transfer
 from derive.printers.base import Binding
+from derive.printers.latex import is_vector
 from derive.printers.latex_equations import Term, adjoint_symbol, error, printer_of
 from derive.printers.notation import Notation
 from derive.routes import Route
@@ -56,7 +54,7 @@ def passages(graph: Graph, edge: Edge, step: int) -> tuple[Passage, ...]:
             negative = bool(factor.primed.as_coeff_Mul()[0].is_negative)
             expression = -factor.primed if negative else factor.primed
             latex = "" if expression == 1 else printer.text(expression, Binding.PRODUCT)
-            found.append(Passage(negative, latex, "vector" if _is_vector(graph, expression) else "scalar"))
+            found.append(Passage(negative, latex, "vector" if is_vector(graph, expression) else "scalar"))
         elif isinstance(factor, Transfer):
             latex = printer.notation.value(factor.matrix, 0, transposed=not factor.transposed)
             found.append(Passage(False, latex, "matrix"))
@@ -103,10 +101,3 @@ def route_term(graph: Graph, route: Route, number: int = 1) -> Term:
             sign = r" \odot " if passage.kind == "vector" else " " if by_matrix else r"\,"
             latex, joined = f"{passage.latex}{sign}{held}", "matrix" if by_matrix else "product"
     return Term(negative, latex, number)
-
-
-def _is_vector(graph: Graph, expression: sympy.Expr) -> bool:
-    symbols = graph.equations.symbols
-    return any(
-        not isinstance(item, Value) or symbols[item.variable].kind is Kind.VECTOR for item in expression.free_symbols
-    )

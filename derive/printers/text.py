@@ -19,6 +19,7 @@ from derive.elementary import (
 from derive.equations.model import Equation
 from derive.graph import LOSS, Diagonal, Edge, Graph, Outer, Transfer
 from derive.printers.base import Binding, Printed, Printer
+from derive.printers.sentences import occurrence
 from derive.routes import Node, Route
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -58,9 +59,8 @@ def place(name: str, step: int, timeless: bool = False) -> str:
 
 def arrow(edge: Edge, timeless: bool = False) -> str:
     """`c[t] -> y[t]`, with the number of the occurrence where there are several."""
-    several = f", occurrence {edge.occurrence} of {edge.count}" if edge.count > 1 else ""
-    target = LOSS if edge.target == LOSS else edge.target
-    return f"{place(edge.source, 0, timeless)} -> {place(target, edge.lag)}{several}"
+    several = f", {occurrence(edge)}" if edge.count > 1 else ""
+    return f"{place(edge.source, 0, timeless)} -> {place(edge.target, edge.lag)}{several}"
 
 
 class TextPrinter(Printer):
@@ -177,6 +177,11 @@ class RouteText:
         for node, edge in zip(route.nodes, route.edges, strict=False):
             pieces.append(self.node(node) + (f"#{edge.occurrence}" if edge.count > 1 else ""))
         return f" {self.notation.arrow} ".join((*pieces, self.node(route.target)))
+
+    def signed_term(self, route: Route) -> str:
+        """`term` with its sign."""
+        negative, term = self.term(route)
+        return f"-{term}" if negative else term
 
     def term(self, route: Route) -> tuple[bool, str]:
         """What the route adds to the adjoint of its source: whether it is negative, and the product without the sign.

@@ -133,11 +133,12 @@ class _Recursion:
         return value_at(self._gradients.graph, self._trajectory, expression, step)
 
     def _zero(self, name: str) -> Array:
-        return _zeros(self._trajectory.read(name, 0, 0))
+        return zeros(self._trajectory.read(name, 0, 0))
 
 
-def _zeros(value: Array) -> Array:
-    return tuple(_zeros(item) for item in value) if isinstance(value, tuple) else mpmath.mpf(0)
+def zeros(value: Array) -> Array:
+    """Zeros in the shape of `value`."""
+    return tuple(zeros(item) for item in value) if isinstance(value, tuple) else mpmath.mpf(0)
 
 
 def _add(left: Array, right: Array) -> Array:

@@ -11,7 +11,8 @@ from derive.equations import load, names, parse
 from derive.errors import DeriveError
 from derive.gradients import Gradients, differentiate
 from derive.graph import wire
-from derive.printers.tex_document import broken, tex_document
+from derive.printers.tex_document import tex_document
+from derive.printers.tex_view import broken
 from derive.tex import compile_tex
 
 HAS_TEX = shutil.which("latexmk") is not None and shutil.which("pdflatex") is not None

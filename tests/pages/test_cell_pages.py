@@ -93,6 +93,8 @@ def test_only_the_scripts_of_the_page_may_run() -> None:
     assert policy.startswith("default-src 'none'; ")
     scripts = [item.text for item in root.all("script") if "type" not in item.attributes]
     assert len(scripts) == 2
+    # In a strict block the names of a script, functions included, stay its own.
+    assert all(script.startswith('"use strict";\n{\n') and script.endswith("\n}") for script in scripts)
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     assert re.findall(r"'sha256-([^']*)'", policy) == digests
     assert not [element for element in root.all() for name in element.attributes if name.startswith("on")]

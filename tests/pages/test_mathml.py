@@ -16,7 +16,7 @@ from derive.graph import LOSS
 from derive.printers.latex_equations import forward_equation
 from derive.printers.latex_routes import immediate_partial, passages, weights
 from derive.printers.mathml import fragment, mathml
-from derive.printers.tex_document import view
+from derive.printers.tex_view import view
 
 ZOO = sorted(path.stem for path in (Path(derive.__file__).parent / "cells").glob("*.toml"))
 PROSE = ("title", "name", "source", "loss")
