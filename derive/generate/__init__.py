@@ -23,7 +23,8 @@ from derive.generate.work import Outcome, Task, make_cell
 def generate(root: Path, cells: Sequence[str], jobs: int) -> bool:
     """Bring the files of `cells` below `root` up to date, check the cells, and say whether all passed.
 
-    The pictures of the documents, which belong to no cell, are brought up to date too. At most `jobs` cells are made at a time; one job runs in this process. Of two runs at a time the second waits.
+    The pictures of the documents, which belong to no cell, are brought up to date too. At most `jobs` cells are made
+    at a time; one job runs in this process. Of two runs at a time the second waits.
     """
     with tree.lock(root, lambda: progress.say("another run is at work on this clone; waiting for it")):
         for path in itertools.chain(tree.leftovers(root), tree.forgotten(root)):
