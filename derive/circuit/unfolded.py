@@ -11,7 +11,7 @@ from derive.graph import LOSS, Graph
 WIDE = 900.0
 """Pixels above which the labels of a figure, as wide as a page, are too small."""
 
-_BLOCK, _GAP, _NAME, _LANE = 76.0, 114.0, 52.0, 50.0
+_BLOCK, _GAP, _NAME, _LANE = 76.0, 114.0, 54.0, 56.0
 _LOSS = 18.0
 _ARROW, _ROW, _ERROR = 40.0, 19.0, 60.0
 
@@ -62,7 +62,7 @@ class _Unfolded:
             -side,
             -self._half - 90,
             (self._steps - 1) * self._apart + side,
-            self._half + _ARROW + 8 + _ROW * len(self._rows),
+            self._half + _ARROW + 12 + _ROW * len(self._rows),
             tuple(items),
         )
 
@@ -82,7 +82,7 @@ class _Unfolded:
             yield Curve(((x + 8, bottom), (x + 8, bottom + _ARROW)), "error")
         for row, names in enumerate(self._rows, start=1):
             needed = tuple(Name(name, offset, Form.ADJOINT) for name in names)
-            yield Caption(x, bottom + _ARROW + _ROW * row - 4, needed, "middle")
+            yield Caption(x, bottom + _ARROW + _ROW * row, needed, "middle")
         yield Plate(x, 0.0, _BLOCK, 2 * self._half, Kind.SUM.value, (Name("", offset),))
         yield Disc(x, top - 62, _LOSS, Kind.LOSS.value, (Name(LOSS, offset),))
 
@@ -95,4 +95,4 @@ class _Unfolded:
             yield Caption((start + end) / 2, y - 10, (Name(state, offset - 1),), "middle")
             yield Curve(((end, y + 4), (start, y + 4)), "error")
             names = tuple(Name(name, offset, Form.ADJOINT) for name in needed)
-            yield Caption((start + end) / 2, y + 19, names, "middle")
+            yield Caption((start + end) / 2, y + 23, names, "middle")
