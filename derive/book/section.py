@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from derive.circuit.figure import Figure
+from derive.circuit.odyssey import odyssey
 from derive.circuit.scene import Scene
+from derive.circuit.unfolded import unfolded
 from derive.equations.model import Equations
 from derive.explain.digits import latex_digits, percent
 from derive.explain.forgotten import Forgotten, forgotten
@@ -18,11 +21,15 @@ from derive.printers.latex_routes import node
 from derive.printers.tex_document import tex_figure
 from derive.printers.tex_model import Document
 from derive.printers.tex_view import view
+from derive.printers.tikz_figures import figure_tikz
 from derive.proof.interpreter import Scalar
 from derive.templates import environment
 
 HEADINGS = ("Inputs", "States", "Variables", "Parameters", "Constants")
 """The headings of the index of symbols, in order."""
+
+WIDTH = 436.0
+"""Points of print that a line of the book is wide."""
 
 LEAST = "1e-6"
 """Where the plots of norms end below."""
@@ -84,6 +91,8 @@ def section(gradients: Gradients, circuit: Scene) -> Section:
         .render(
             cell=cell,
             figure=tex_figure(graph, circuit, cell, legend=False),
+            memory=_memory(graph, circuit, cell),
+            network=_network(graph, circuit, cell),
             costs=_costs(gradients),
             travels=_travels(gradients),
             common=False,
@@ -96,6 +105,25 @@ def section(gradients: Gradients, circuit: Scene) -> Section:
         symbols=_symbols(graph, equations),
         text=text,
     )
+
+
+def _memory(graph: Graph, circuit: Scene, cell: Document) -> str:
+    """The chart of the memory cell as a float; nothing where no state has one."""
+    drawn = odyssey(graph, circuit.diagram)
+    caption = "the memory cell and its gates. A dashed line brings the value of the step before."
+    return _chart(graph, cell, drawn, "memory", caption) if drawn else ""
+
+
+def _network(graph: Graph, circuit: Scene, cell: Document) -> str:
+    """The unfolded network as a float."""
+    caption = "the errors that come back (dashed), and below each step those that it adds to the gradients."
+    return _chart(graph, cell, unfolded(graph, circuit.diagram), "network", caption)
+
+
+def _chart(graph: Graph, cell: Document, drawn: Figure, label: str, caption: str) -> str:
+    picture = figure_tikz(drawn, graph.equations, WIDTH).rstrip()
+    template = environment("tex").get_template("chart.tex.j2")
+    return template.render(cell=cell, picture=picture, label=label, caption=caption).rstrip()
 
 
 def _symbols(graph: Graph, equations: Equations) -> tuple[tuple[str, str], ...]:

@@ -6,11 +6,12 @@ All steps are alike: step n is the same, `width * n` to the right.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from derive.circuit.model import Diagram, Wire
+from derive.routes import Route
 
 Point = tuple[float, float]
 Polyline = tuple[Point, ...]
@@ -117,6 +118,16 @@ class Scene:
         if step == 0:
             return straightened(((here[0][0] - MARGIN, here[0][1]), *here))
         return straightened((*shifted(self.exits[wire.source], self.width * (step - 1)), *here))
+
+    def marked(self, routes: Iterable[Route]) -> Marks:
+        """The wires of `routes`, marked as such, in the steps that are drawn; step 0 is that where the routes begin."""
+        return {
+            (wire.id, step): "route"
+            for route in routes
+            for edge, (_, step) in zip(route.edges, route.nodes[1:], strict=True)
+            for wire in self.diagram.path(edge)
+            if step < self.steps
+        }
 
     @cached_property
     def ways(self) -> tuple[str, ...]:

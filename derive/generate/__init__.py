@@ -16,21 +16,28 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from derive.generate import progress, stamps, tree
+from derive.generate.pictures import make_pictures
 from derive.generate.work import Outcome, Task, make_cell
 
 
 def generate(root: Path, cells: Sequence[str], jobs: int) -> bool:
     """Bring the files of `cells` below `root` up to date, check the cells, and say whether all passed.
 
-    At most `jobs` cells are made at a time; one job runs in this process. Of two runs at a time the second waits.
+    The pictures of the documents, which belong to no cell, are brought up to date too. At most `jobs` cells are made
+    at a time; one job runs in this process. Of two runs at a time the second waits.
     """
     with tree.lock(root, lambda: progress.say("another run is at work on this clone; waiting for it")):
         for path in itertools.chain(tree.leftovers(root), tree.forgotten(root)):
             path.unlink()
+        changed = make_pictures(root)
         inputs = stamps.digests(root, cells)
-        due = [Task(root, cell, inputs[cell]) for cell in cells if not stamps.is_fresh(root, cell, inputs[cell])]
+        due = [
+            Task(root, cell, inputs[cell])
+            for cell in cells
+            if not stamps.is_fresh(root, cell, tree.outputs(root, cell).values(), inputs[cell])
+        ]
         outcomes = progress.follow(_outcomes(due, jobs), len(due)) if due else []
-    progress.summarise(outcomes, len(cells))
+    progress.summarise(outcomes, len(cells), changed)
     return all(outcome.passed for outcome in outcomes)
 
 

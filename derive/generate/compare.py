@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from derive.generate import pictures
 from derive.generate.tree import forgotten, leftovers
 from derive.generate.work import load_cell, rendered
 
@@ -13,10 +15,11 @@ from derive.generate.work import load_cell, rendered
 def differences(root: Path, cells: Sequence[str]) -> Iterator[str]:
     """A unified diff for each file of `cells` that is not what would be written, and for each that nothing writes.
 
-    Nothing is written. Raises DeriveError for a mistake in a cell.
+    The pictures of the documents are compared too. Nothing is written. Raises DeriveError for a mistake in a cell.
     """
-    for name in cells:
-        for path, text in rendered(root, load_cell(root, name)).items():
+    made = (rendered(root, load_cell(root, name)) for name in cells)
+    for texts in itertools.chain(made, (pictures.rendered(root),)):
+        for path, text in texts.items():
             found = path.read_bytes().decode("utf-8", "backslashreplace") if path.is_file() else None
             if found != text:
                 yield _diff(path.relative_to(root).as_posix(), found, text)

@@ -53,15 +53,18 @@ def follow(outcomes: Iterator[Outcome], total: int) -> list[Outcome]:
     return sorted(ended, key=lambda outcome: outcome.cell)
 
 
-def summarise(outcomes: Sequence[Outcome], cells: int) -> None:
-    """A table of the cells that were made, what is wrong with those that failed, and a line on all."""
+def summarise(outcomes: Sequence[Outcome], cells: int, others: int) -> None:
+    """A table of the cells that were made, what is wrong with those that failed, and a line on all.
+
+    `others` is how many files changed that belong to no cell.
+    """
     if outcomes:
         say(_table(outcomes))
     failed = [outcome.cell for outcome in outcomes if not outcome.passed]
     for outcome in outcomes:
         if not outcome.passed:
             say(Text.assemble((f"{outcome.cell}: ", "bold red"), outcome.summary))
-    changed = sum(outcome.changed for outcome in outcomes)
+    changed = others + sum(outcome.changed for outcome in outcomes)
     fresh = cells - len(outcomes)
     parts = [
         f"{_counted(cells, 'cell')}: {fresh} up to date, {len(outcomes)} made and checked",

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from derive.files import write_whole
-from derive.generate.tree import CELLS, STAMPS, outputs
+from derive.generate.tree import CELLS, STAMPS
 
 # A new version of one of these may change the text of a file or the outcome of a check.
 _PACKAGES = ("jinja2", "mpmath", "networkx", "numba", "numpy", "sympy")
@@ -17,26 +17,26 @@ _PACKAGES = ("jinja2", "mpmath", "networkx", "numba", "numpy", "sympy")
 
 def digests(root: Path, cells: Sequence[str]) -> dict[str, str]:
     """The hash of everything that the files of each cell, and its check, depend on."""
-    generator = _generator(root)
-    return {cell: _hashed(root, [root / CELLS / f"{cell}.toml"], generator) for cell in cells}
+    tool = generator(root)
+    return {cell: _hashed(root, [root / CELLS / f"{cell}.toml"], tool) for cell in cells}
 
 
-def is_fresh(root: Path, cell: str, inputs: str) -> bool:
-    """Whether the files of `cell` are those that were made from `inputs` and passed their check."""
-    stamp = root / STAMPS / cell
-    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _stamp(root, cell, inputs)
+def is_fresh(root: Path, name: str, files: Iterable[Path], inputs: str) -> bool:
+    """Whether `files` are those that the stamp `name` says were made from `inputs` and passed their check."""
+    stamp = root / STAMPS / name
+    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _stamp(root, files, inputs)
 
 
-def write_stamp(root: Path, cell: str, inputs: str) -> None:
-    """Note that the files of `cell` were made from `inputs` and passed their check."""
-    write_whole(root / STAMPS / cell, _stamp(root, cell, inputs))
+def write_stamp(root: Path, name: str, files: Iterable[Path], inputs: str) -> None:
+    """Note under `name` that `files` were made from `inputs` and passed their check."""
+    write_whole(root / STAMPS / name, _stamp(root, files, inputs))
 
 
-def _stamp(root: Path, cell: str, inputs: str) -> str:
-    return _hashed(root, outputs(root, cell).values(), inputs) + "\n"
+def _stamp(root: Path, files: Iterable[Path], inputs: str) -> str:
+    return _hashed(root, files, inputs) + "\n"
 
 
-def _generator(root: Path) -> str:
+def generator(root: Path) -> str:
     """The hash of all code and templates, and of the versions that they run with."""
     files = [
         *(root / "derive").rglob("*.py"),

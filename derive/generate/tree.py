@@ -14,6 +14,9 @@ from derive.errors import DeriveError
 CELLS = "derive/cells"
 BUILD = "build"
 STAMPS = f"{BUILD}/stamps"
+IMAGES = "docs/images"
+PICTURES = ".pictures"
+"""The stamp of the pictures, a name that no cell has."""
 OUTPUTS = {
     "cpu": ("generated/cpu", ".py"),
     "reference": ("generated/reference", ".py"),
@@ -23,7 +26,7 @@ OUTPUTS = {
 # What the head of a generated file says, and no other file: such a file may be removed.
 _MARKS = {".py": b"Do not edit: derive writes this file.", ".tex": b"% Made by derive from the equations of the cell"}
 _HEAD = 8192
-_LEFTOVER = re.compile(r"\.\w+(\.py|\.tex)?\.\w{8}")
+_LEFTOVER = re.compile(r"\.\w+(\.py|\.tex|\.svg)?\.\w{8}")
 
 
 def repository() -> Path:
@@ -62,12 +65,12 @@ def forgotten(root: Path) -> tuple[Path, ...]:
         for path in _files(root / folder)
         if path.suffix == suffix and path.stem not in known and _is_generated(path)
     ]
-    return (*files, *(path for path in _files(root / STAMPS) if path.name not in known))
+    return (*files, *(path for path in _files(root / STAMPS) if path.name not in (*known, PICTURES)))
 
 
 def leftovers(root: Path) -> tuple[Path, ...]:
     """Temporary files of a run that was killed while it wrote; `derive.files.write_whole` names them so."""
-    folders = [*(folder for folder, _ in OUTPUTS.values()), STAMPS]
+    folders = [*(folder for folder, _ in OUTPUTS.values()), IMAGES, STAMPS]
     return tuple(path for folder in folders for path in _files(root / folder) if _LEFTOVER.fullmatch(path.name))
 
 

@@ -48,7 +48,7 @@ def make_cell(task: Task) -> Outcome:
     except DeriveError as error:
         passed, summary = False, str(error)
     if passed:
-        write_stamp(task.root, task.cell, task.inputs)
+        write_stamp(task.root, task.cell, outputs(task.root, task.cell).values(), task.inputs)
     return Outcome(task.cell, passed, summary, changed, time.perf_counter() - started)
 
 

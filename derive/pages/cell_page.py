@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from derive.cell import Cell
 from derive.pages.explain_view import ForgottenView, TravelView, forgotten_view, travel_views
-from derive.pages.figures import Download, circuit, circuit_file, download, memory_cell
+from derive.pages.figures import Download, circuit, circuit_file, download, memory_cell, network
 from derive.pages.html import page
 from derive.pages.kernel_view import Kernel, kernel
 from derive.pages.links import Site
@@ -23,6 +23,8 @@ from derive.proof import ProofResult, prove, unrolled
 
 EXPLORER = tuple(f"explorer/{part}.js" for part in ("routes", "cards", "circuit", "view", "controls", "start"))
 """The parts of the route explorer's script, in order."""
+LARGEST = 600_000
+"""Bytes of a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class CellPage:
     document: Document
     circuit: Markup
     memory: Markup | None
+    network: Markup
     explored: tuple[Explored, ...]
     data: Markup
     forgotten: ForgottenView | None
@@ -61,9 +64,18 @@ def cell_page(cell: Cell, site: Site | None = None) -> str:
     """The page of `cell`, the same bytes for the same equations; `site` where it is one of several pages.
 
     The derived equations are proved on the way, and the page says what was proved; nothing of it is measured.
+    A page that would be larger than `LARGEST` does not carry the circuit, which it shows, as a file too.
     Raises DeriveError where matplotlib is not installed, and where no random point lies in the domain of the cell.
     """
-    return page("cell.html.j2", EXPLORER, (style_sheet(),), cell=cell_view(cell), site=site)
+    shown = cell_view(cell)
+    made = _page(shown, site)
+    if len(made.encode()) <= LARGEST:
+        return made
+    return _page(replace(shown, downloads=shown.downloads[:1]), site)
+
+
+def _page(shown: CellPage, site: Site | None) -> str:
+    return page("cell.html.j2", EXPLORER, (style_sheet(),), cell=shown, site=site)
 
 
 def cell_view(cell: Cell) -> CellPage:
@@ -78,6 +90,7 @@ def cell_view(cell: Cell) -> CellPage:
         document=view(gradients),
         circuit=circuit(scene, equations),
         memory=memory_cell(cell.graph, scene),
+        network=network(cell.graph, scene),
         explored=explored(gradients),
         data=json_block(data(cell.graph, scene)),
         forgotten=forgotten_view(gradients),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +11,16 @@ from markupsafe import Markup
 
 from derive.circuit.odyssey import odyssey
 from derive.circuit.scene import Scene
+from derive.circuit.unfolded import unfolded
 from derive.equations.model import Equations
 from derive.explain.plots import LIGHT
 from derive.graph import Edge, Graph
 from derive.printers.svg import standalone, svg
 from derive.printers.svg_figures import figure_svg
 
+_SPECIAL = re.compile(r"[%#\"&<\x00-\x1f\x7f]|^ | $")
+_DECIMALS = re.compile(r"(\.\d\d)\d+")
+_NOT_TURNED = re.compile(r' transform="rotate\(-0 [^"]*"')
 _OWN_NAME = re.compile(r'((?: id="|href="#|url\(#))(?=[mp][0-9a-f]{8,})')
 
 
@@ -31,7 +34,7 @@ class Download:
 
     name: str
     label: str
-    address: str
+    address: Markup
 
 
 def circuit(scene: Scene, equations: Equations) -> Markup:
@@ -50,6 +53,11 @@ def memory_cell(graph: Graph, scene: Scene) -> Markup | None:
     return None if drawn is None else Markup(figure_svg(drawn, graph.equations, "memory-"))
 
 
+def network(graph: Graph, scene: Scene) -> Markup:
+    """The network unfolded, with the errors that its gradients need."""
+    return Markup(figure_svg(unfolded(graph, scene.diagram), graph.equations, "network-"))
+
+
 def wire_data(scene: Scene) -> dict[str, object]:
     """Every wire of a step by its id: the nodes at its ends, and 1 where it comes from the step before."""
     return {wire.id: [wire.source, wire.target, wire.lag] for wire in scene.diagram.wires}
@@ -64,11 +72,16 @@ def edge_wires(scene: Scene, edge: Edge) -> dict[str, object]:
 
 
 def plot(picture: str, name: str) -> Markup:
-    """A plot as an element of the page; `name` tells its inner names from those of other plots."""
-    return Markup(_OWN_NAME.sub(rf"\g<1>{name}-", picture))
+    """A plot as an element of the page; `name` tells its inner names from those of other plots.
+
+    Hundredths of a pixel are enough there, and what is not turned need not be told so.
+    """
+    named = _OWN_NAME.sub(rf"\g<1>{name}-", picture).replace(">\n<", "><")
+    return Markup(_DECIMALS.sub(r"\1", _NOT_TURNED.sub("", named)))
 
 
 def download(name: str, label: str, kind: str, content: str) -> Download:
     """`content` as a download of the media type `kind`."""
-    encoded = base64.b64encode(content.encode()).decode()
-    return Download(name, label, f"data:{kind};charset=utf-8;base64,{encoded}")
+    # In base64 it would be a third longer; these characters alone mean something in an address or an attribute.
+    escaped = _SPECIAL.sub(lambda match: f"%{ord(match.group()):02X}", content)
+    return Download(name, label, Markup(f"data:{kind};charset=utf-8,{escaped}"))

@@ -167,7 +167,8 @@ def _sources(plan: Plan, task: Task) -> Iterator[bytes]:
             yield repr(load(name)).encode()
         return
     assert plan.docs is not None
-    for path in sorted((plan.docs / task.names[0]).parent.glob("*")):
+    folder = (plan.docs / task.names[0]).parent
+    for path in sorted((*folder.glob("*"), *folder.glob("images/*"))):
         if path.suffix in (".md", ".svg", ".py"):
             yield path.name.encode()
             yield path.read_bytes()

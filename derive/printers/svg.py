@@ -29,8 +29,8 @@ def svg(scene: Scene, equations: Equations, prefix: str = "", marks: Marks | Non
 
 
 def standalone(scene: Scene, equations: Equations, marks: Marks | None = None) -> str:
-    """The picture with its colours, light and dark as the reader's system wants."""
-    style = f"<style>\n{style_sheet()}</style>"
+    """The picture in its own size, with its colours and their ground, light and dark as the reader's system wants."""
+    style = f"<style>\n{style_sheet()}.circuit {{ background: var(--c-paper); }}\n</style>"
     return "\n".join(_lines(scene, equations, "", marks or {}, style)) + "\n"
 
 
@@ -38,10 +38,12 @@ def _lines(scene: Scene, equations: Equations, prefix: str, marks: Marks, style:
     across, height = scene.width * scene.steps, scene.height
     labels = {state: _before(equations, state) for state in scene.rails}
     left = max((width(label, _RAIL) for label in labels.values()), default=0.0) + MARGIN + 10
-    view = " ".join(map(number, (-left, -_TOP, left + across + _RIGHT, _TOP + height + _BOTTOM)))
+    size = (left + across + _RIGHT, _TOP + height + _BOTTOM)
+    view = " ".join(map(number, (-left, -_TOP, *size)))
+    own_size = f'width="{number(size[0])}" height="{number(size[1])}" ' if style else ""
     yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="circuit{" dim" if marks else ""}" viewBox="{view}" role="img" '
-        f'aria-labelledby="{prefix}circuit-title {prefix}circuit-desc">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="circuit{" dim" if marks else ""}" viewBox="{view}" '
+        f'{own_size}role="img" aria-labelledby="{prefix}circuit-title {prefix}circuit-desc">'
     )
     yield f'<title id="{prefix}circuit-title">Circuit of {escape(equations.title or equations.name)}</title>'
     yield f'<desc id="{prefix}circuit-desc">{escape(description(scene))}</desc>'

@@ -50,4 +50,6 @@ def tex_figure(graph: Graph, circuit: Scene, cell: Document, *, legend: bool = T
 def _rendered(template: str, gradients: Gradients, circuit: Scene | None, *, optional: bool) -> str:
     cell = view(gradients)
     figure = tex_figure(gradients.graph, circuit or chart(gradients.graph), cell, optional=optional)
-    return environment("tex").get_template(template).render(cell=cell, figure=figure, common=True)
+    return (
+        environment("tex").get_template(template).render(cell=cell, figure=figure, memory="", network="", common=True)
+    )

@@ -20,12 +20,14 @@ _CURVES = {
 }
 
 
-def figure_tikz(figure: Figure, equations: Equations) -> str:
-    """The picture in its own size."""
-    lines = [r"\begingroup", *colour_definitions(), rf"\begin{{tikzpicture}}[x={UNIT}bp, y=-{UNIT}bp, {STYLES}]"]
+def figure_tikz(figure: Figure, equations: Equations, width: float | None = None) -> str:
+    """The picture in its own size; as wide as the line where that is wider than `width` in points of print."""
+    fitted = width is not None and (figure.right - figure.left) * UNIT > width
+    lines = [r"\begingroup", *colour_definitions(), *([r"\resizebox{\linewidth}{!}{%"] if fitted else [])]
+    lines.append(rf"\begin{{tikzpicture}}[x={UNIT}bp, y=-{UNIT}bp, {STYLES}]")
     for item in figure.items:
         lines.extend(_item(item, equations))
-    return "\n".join([*lines, r"\end{tikzpicture}%", r"\endgroup"]) + "\n"
+    return "\n".join([*lines, r"\end{tikzpicture}" + ("}%" if fitted else "%"), r"\endgroup"]) + "\n"
 
 
 def _item(item: Item, equations: Equations) -> Iterator[str]:

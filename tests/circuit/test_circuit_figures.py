@@ -5,9 +5,9 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from derive.circuit.diagram import diagram
-from derive.circuit.figure import Caption, Curve, Disc, Figure, Form, Name
+from derive.circuit.figure import Caption, Curve, Disc, Figure, Form, Name, Plate
 from derive.circuit.odyssey import odyssey
-from derive.circuit.unfolded import unfolded
+from derive.circuit.unfolded import WIDE, unfolded
 from derive.equations import names
 from derive.printers.svg_figures import figure_svg
 from derive.printers.tikz_figures import figure_tikz
@@ -58,12 +58,43 @@ def test_shapes_do_not_overlap(name: str) -> None:
 
 def test_the_adjoints_that_come_back_are_those_of_the_hops() -> None:
     graph = graph_of("lstm_peephole")
-    figure = unfolded(graph, diagram(graph))
+    figure = unfolded(graph, diagram(graph), 3)
     back = {item.names for item in figure.items if isinstance(item, Caption) and item.names[0].form is Form.ADJOINT}
     assert tuple(Name(name, 1, Form.ADJOINT) for name in ("c", "i_bar", "f_bar")) in back
     assert all(edge.target in {name.name for names in back for name in names} for edge in graph.edges if edge.lag)
     errors = {item.names for item in figure.items if isinstance(item, Caption) and item.names[0].form is Form.ERROR}
     assert errors == {(Name("y", step, Form.ERROR),) for step in (-1, 0, 1)}
+
+
+@pytest.mark.parametrize("name", ["dense", "gru", "lstm_fgr", "lstm_readout"])
+def test_below_each_step_stand_the_errors_of_the_gradients_of_parameters(name: str) -> None:
+    graph = graph_of(name)
+    figure = unfolded(graph, diagram(graph), 3)
+    plates = [item for item in figure.items if isinstance(item, Plate)]
+    below = [item for item in figure.items if isinstance(item, Caption) and item.y > plates[0].height / 2]
+    found = {shown for item in below for shown in item.names if shown.form is Form.ADJOINT}
+    needed = {edge.target for edge in graph.edges if edge.source in graph.equations.parameters}
+    assert found == {Name(target, step, Form.ADJOINT) for target in needed for step in (-1, 0, 1)}
+    assert all(item.y < figure.bottom for item in below)
+
+
+@pytest.mark.parametrize(("name", "steps"), [("rnn", 3), ("mgu", 3), ("lstm", 2)])
+def test_two_steps_where_three_would_be_too_wide(name: str, steps: int) -> None:
+    figure = unfolded(graph_of(name), diagram(graph_of(name)))
+    assert sum(isinstance(item, Plate) for item in figure.items) == steps
+    assert figure.right - figure.left <= WIDE
+
+
+@pytest.mark.parametrize("name", ["dense", "rnn", "lstm_fgr"])
+def test_no_label_of_the_network_leaves_the_frame(name: str) -> None:
+    graph = graph_of(name)
+    figure = unfolded(graph, diagram(graph))
+    for item in ElementTree.fromstring(figure_svg(figure, graph.equations)).iter():
+        if item.tag.endswith("}text"):
+            # Letters and signs are about half as wide as they are high, those of a superscript smaller.
+            length = sum(5.0 for _ in "".join(item.itertext()))
+            assert figure.left <= float(item.get("x") or 0)
+            assert float(item.get("x") or 0) + length <= figure.right
 
 
 @pytest.mark.parametrize("name", WITH_A_CELL)

@@ -14,6 +14,7 @@ from derive.check.mutants import FAMILIES, mutants
 from derive.check.subject import Subject
 from derive.equations import limits
 from derive.equations.syntax import FUNCTIONS, RESERVED
+from derive.generate import pictures
 from derive.rules import RULES
 from generated.cpu import lstm, lstm_regression
 from tests.docs.mutants import table_row
@@ -90,6 +91,13 @@ def test_the_picture_shows_the_routes_of_c():
     assert len(routes) == 5
     assert [number for number, _, _ in routes] == re.findall(r'class="badge"[^>]*>(\d)<', picture)[5:]
     assert list(zip(shown[::2], shown[1::2], strict=True)) == [(way, term) for _, way, term in routes]
+
+
+@pytest.mark.parametrize("path", pictures.paths(ROOT), ids=lambda path: path.stem)
+def test_pictures_are_those_of_their_equations_and_are_shown(path):
+    assert path.read_text(encoding="utf-8") == pictures.rendered(ROOT)[path]
+    assert f"](images/{path.name})" in page("docs/routes.md")
+    assert path.stem in (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nclean:")[2]
 
 
 def test_the_table_of_the_ladder_names_its_rungs():

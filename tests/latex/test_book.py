@@ -91,6 +91,15 @@ def test_both_layouts_and_the_curves_of_every_state_are_shown(sections: tuple[Se
     assert r"\addplot" not in sections[CELLS.index("dense")].text
 
 
+def test_the_charts_of_a_section(sections: tuple[Section, ...]) -> None:
+    for item in sections:
+        name = item.cell.label
+        parameters = item.text.partition(r"\deriveheading{From errors to parameters}")[2]
+        assert parameters.count(rf"\label{{{name}:network}}") == 1
+        assert (rf"\label{{{name}:memory}}" in item.text) == (name in ("gru", "lstm_peephole"))
+        assert item.text.count(r"\resizebox{\linewidth}") >= 1
+
+
 def test_the_sum_read_aloud_is_that_of_its_section(book: str) -> None:
     example = book.partition("One sum, read aloud")[2].partition(r"\section")[0]
     terms = re.findall(r"\\underbrace\{.*", example)

@@ -43,6 +43,14 @@ def test_a_missing_file_and_one_that_nothing_writes_are_differences(made):
     assert second.startswith("--- docs/cells/gone.tex\n+++ /dev/null")
 
 
+def test_an_edited_picture_is_shown_and_left_alone(made):
+    path = made / "docs/images/two_routes.svg"
+    path.write_text(path.read_text(encoding="utf-8").replace("wire route", "wire"), encoding="utf-8")
+    (diff,) = differences(made, tree.cells(made))
+    assert diff.startswith("--- docs/images/two_routes.svg (as it is)")
+    assert "wire route" not in path.read_text(encoding="utf-8")
+
+
 def test_other_ends_of_lines_are_a_difference(made):
     path = made / "generated/cpu/rnn.py"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from derive.generate import generate, stamps, tree
+from derive.generate import generate, pictures, stamps, tree
 
 ALL = ["dense", "indrnn", "rnn"]
 
@@ -26,8 +26,9 @@ def made(clone, checks):
     return clone
 
 
-def test_the_first_run_writes_three_files_a_cell(made):
-    assert len(written(made)) == 9
+def test_the_first_run_writes_four_files_a_cell_and_the_pictures(made):
+    assert len(written(made)) == 12
+    assert all(path.is_file() for path in (*written(made), *pictures.paths(made)))
     assert (made / "generated/cpu/rnn.py").read_text(encoding="utf-8").startswith('"""Simple recurrent network')
 
 
@@ -77,6 +78,18 @@ def test_a_generated_file_that_was_edited_or_removed_comes_back(made, checks, ta
         assert make(made)
         assert checks.taken() == ["dense"]
         assert written(made) == before
+
+
+def test_a_picture_that_was_edited_or_removed_comes_back_and_makes_no_cell(made, checks, capsys):
+    path = pictures.paths(made)[0]
+    before = path.read_bytes()
+    for spoil in (lambda: path.write_text("edited", encoding="utf-8"), path.unlink):
+        spoil()
+        capsys.readouterr()
+        assert make(made)
+        assert checks.taken() == []
+        assert path.read_bytes() == before
+        assert "; 1 file changed; " in capsys.readouterr().out
 
 
 def test_a_cell_that_fails_its_check_fails_again_until_it_passes(made, checks, capsys):

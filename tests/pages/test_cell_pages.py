@@ -9,19 +9,25 @@ import re
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 import derive
 from derive.circuit.diagram import diagram
+from derive.circuit.figure import Plate
 from derive.circuit.odyssey import odyssey
+from derive.circuit.unfolded import unfolded
 from derive.graph import LOSS
 from derive.pages import cell_page
 from derive.pages.links import Link, Site
 from derive.printers.latex_equations import adjoint_equation
 from derive.printers.mathml import mathml
+from derive.printers.svg import standalone
+from derive.printers.tex_document import tex_document
 from derive.routes import count_complete
 from tests.pages.reading import Element, read, walked
 
@@ -186,11 +192,31 @@ def test_a_page_says_what_was_proved() -> None:
 def test_downloads_hold_what_they_say() -> None:
     links = [item for item in page("gru").all("a") if "download" in item.attributes]
     assert [item.attributes["download"] for item in links] == ["gru.tex", "gru.svg", "gru.json"]
-    tex, svg = (
-        base64.b64decode((item.attributes["href"] or "").partition("base64,")[2]).decode() for item in links[:2]
-    )
-    assert "\\begin{document}" in tex
-    assert svg.startswith("<svg ")
+    tex, svg = (unquote((item.attributes["href"] or "").partition(";charset=utf-8,")[2]) for item in links[:2])
+    assert tex == tex_document(cell("gru").gradients)
+    assert svg == standalone(cell("gru").circuit, cell("gru").equations)
+
+
+def test_a_page_that_would_be_too_large_leaves_out_the_file_of_the_circuit(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 'download="dense.svg"' in text("dense")
+    monkeypatch.setattr(import_module("derive.pages.cell_page"), "LARGEST", len(text("dense").encode()) - 1)
+    made = cell_page(cell("dense"))
+    assert 'download="dense.svg"' not in made
+    assert 'download="dense.tex"' in made
+    assert len(made) < len(text("dense"))
+
+
+@pytest.mark.parametrize("name", ["dense", "gru", "lstm_fgr"])
+def test_the_unfolded_network_stands_beside_the_gradients(name: str) -> None:
+    (section,) = page(name).all("section", id="parameters")
+    (network,) = section.all("svg")
+    needed = {edge.target for edge in cell(name).graph.edges if edge.source in cell(name).equations.parameters}
+    steps = [item for item in unfolded(cell(name).graph, cell(name).circuit.diagram).items if isinstance(item, Plate)]
+    shown = [item.text for item in network.all("text", class_="adjoint") if item.text.startswith("\U0001d6ff")]
+    assert len(shown) >= len(needed) * len(steps) > 0
+    label = "Figure 3" if name != "dense" else "Figure 2"
+    assert section.all("div", aria_label=label)
+    assert next(iter(section.all("figcaption"))).text.startswith(f"{label}. The network unfolded.")
 
 
 def test_links_to_what_lies_beside_the_page() -> None:

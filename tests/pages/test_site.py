@@ -81,6 +81,10 @@ def test_the_index_shows_every_cell_with_its_circuit(pages: dict[str, str]) -> N
     assert all(tile.all("svg") for tile in tiles)
 
 
+def test_the_page_of_routes_holds_its_pictures(pages: dict[str, str]) -> None:
+    assert pages["routes.html"].count('src="data:image/svg+xml;base64,') == 3
+
+
 def test_the_index_tells_what_the_cells_of_a_family_have_in_common(pages: dict[str, str]) -> None:
     told = [section for section in read(pages["index.html"]).all("section") if section.has("class", "family")]
     assert len(told) == len(families(CELLS))
