@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from markupsafe import Markup
 
 from derive.circuit.odyssey import odyssey
 from derive.circuit.scene import Scene
 from derive.equations.model import Equations
-from derive.explain.plots import LIGHT
 from derive.graph import Edge, Graph
 from derive.printers.svg import standalone, svg
 from derive.printers.svg_figures import figure_svg
 
 _OWN_NAME = re.compile(r'((?: id="|href="#|url\(#))(?=[mp][0-9a-f]{8,})')
-
-
-PLOT_COLOURS: Mapping[str, str] = MappingProxyType({name: f"var(--plot-{name})" for name in LIGHT})
-"""The colours of plots as the style of the page sets them, light and dark."""
 
 
 @dataclass(frozen=True, slots=True)
