@@ -1,8 +1,7 @@
 """The plots of sections on errors: SVG from matplotlib, the same bytes for the same numbers, without its fonts.
 
-A plot is drawn once, in the names of colours; a theme says what they are: fixed colours for a light or a dark page, or
-CSS variables of the page it stands in. The background is transparent. Coordinates are taken from 50-digit numbers and
-rounded before matplotlib sees them.
+Colours are CSS variables of the page that a plot stands in, light or dark. The background is transparent. Coordinates
+are taken from 50-digit numbers and rounded before matplotlib sees them.
 """
 
 from __future__ import annotations
@@ -10,10 +9,9 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -31,44 +29,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LIGHT: Mapping[str, str] = MappingProxyType(
-    {
-        "ink": "#1f2430",
-        "muted": "#5b6275",
-        "grid": "#dad8d0",
-        "own": "#6d28d9",
-        "highway": "#8a5a00",
-        "first": "#b42318",
-        "second": "#8a5a00",
-        "third": "#0f6f67",
-        "fourth": "#6d28d9",
-    }
-)
-"""The colours on a light page, by the name under which a page may set its own: --plot-ink and so on."""
-
-DARK: Mapping[str, str] = MappingProxyType(
-    {
-        "ink": "#e6e8ef",
-        "muted": "#a0a8ba",
-        "grid": "#2c3242",
-        "own": "#b794ff",
-        "highway": "#f0b429",
-        "first": "#ff8a7a",
-        "second": "#f0b429",
-        "third": "#4fd1b5",
-        "fourth": "#b794ff",
-    }
-)
-"""The colours on a dark page."""
-
-PAGE: Mapping[str, str] = MappingProxyType({name: f"var(--plot-{name}, {colour})" for name, colour in LIGHT.items()})
-"""CSS variables of the page; outside a page that sets them, the colours of `LIGHT`."""
+_COLOURS = ("ink", "muted", "grid", "own", "highway", "first", "second", "third", "fourth")
+"""The names of the colours, which the style of a page sets: --plot-ink and so on."""
 
 LOWEST, HIGHEST = -8, 3
 """Powers of ten between which norms are drawn; what falls below is as good as gone."""
 
-# No colour of a theme is among these, so that one can be put in the place of the other.
-_STAND_INS = {name: f"#f{index:05x}" for index, name in enumerate(LIGHT)}
+# What matplotlib, which knows no variables of CSS, takes for the colours.
+_STAND_INS = {name: f"#f{index:05x}" for index, name in enumerate(_COLOURS)}
 _SERIES = ("first", "second", "third", "fourth")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _POINTS = 72.0
@@ -84,7 +52,7 @@ class Line:
     dashed: bool = False
 
 
-def travel_plot(curves: Curves, beside: Curves | None, theme: Mapping[str, str] = PAGE) -> str:
+def travel_plot(curves: Curves, beside: Curves | None) -> str:
     """How far errors travel in one state: all routes, the highway alone, the bound by norms, and another cell beside.
 
     Returns an `<svg>` element. Raises DeriveError where matplotlib is not installed.
@@ -96,10 +64,10 @@ def travel_plot(curves: Curves, beside: Curves | None, theme: Mapping[str, str] 
     if beside is not None and (beside.cell, beside.state) != (curves.cell, curves.state):
         lines.append(Line("simple RNN", beside.block, "ink"))
     title = f"How far errors travel in the state {curves.state} of {curves.label}"
-    return _norms(lines, title, theme)
+    return _norms(lines, title)
 
 
-def comparison_plot(curves: Sequence[Curves], theme: Mapping[str, str] = PAGE) -> str:
+def comparison_plot(curves: Sequence[Curves]) -> str:
     """The simple network with its bound Π ‖W‖ max|g'|, and LSTMs by forget gate: all routes, dashed the highway alone.
 
     `curves` are those of `travel.comparison`, the simple network first. Returns an `<svg>` element. Raises DeriveError
@@ -114,10 +82,10 @@ def comparison_plot(curves: Sequence[Curves], theme: Mapping[str, str] = PAGE) -
         lines.append(Line(item.label, item.block, colour))
         if item.highway is not None:
             lines.append(Line("", item.highway, colour, dashed=True))
-    return _norms(lines, "How far errors travel: a simple network, and LSTMs by their forget gates", theme)
+    return _norms(lines, "How far errors travel: a simple network, and LSTMs by their forget gates")
 
 
-def forgotten_plot(graph: Graph, rows: Sequence[Forgotten], theme: Mapping[str, str] = PAGE) -> str:
+def forgotten_plot(graph: Graph, rows: Sequence[Forgotten]) -> str:
     """The relative error of the gradient when one route is left out, a bar a route, state by state.
 
     Returns an `<svg>` element. Raises DeriveError where matplotlib is not installed, and where there are no `rows`.
@@ -149,10 +117,10 @@ def forgotten_plot(graph: Graph, rows: Sequence[Forgotten], theme: Mapping[str, 
         axes.set_xlabel("error of the gradient without this route, per cent")
         axes.grid(axis="x", color=_STAND_INS["grid"], lw=0.7)
         axes.tick_params(axis="y", length=0)
-        return _svg(figure, f"What a forgotten route costs in {graph.equations.name}", described, theme)
+        return _svg(figure, f"What a forgotten route costs in {graph.equations.name}", described)
 
 
-def _norms(lines: Sequence[Line], title: str, theme: Mapping[str, str]) -> str:
+def _norms(lines: Sequence[Line], title: str) -> str:
     """Norms over the distance, on a logarithmic scale, with labels beside the ends of the lines."""
     steps = len(lines[0].norms) - 1
     drawn = [(line, [_power_of_ten(norm) for norm in line.norms]) for line in lines]
@@ -175,7 +143,7 @@ def _norms(lines: Sequence[Line], title: str, theme: Mapping[str, str]) -> str:
         axes.set_ylabel("norm of what is left")
         axes.grid(color=_STAND_INS["grid"], lw=0.7)
         _label_ends(axes, [(line, powers) for line, powers in drawn if line.label], highest)
-        return _svg(figure, title, described, theme)
+        return _svg(figure, title, described)
 
 
 def _label_ends(axes: Axes, drawn: Sequence[tuple[Line, Sequence[float]]], highest: int) -> None:
@@ -270,7 +238,7 @@ def _figure(height: float, left: float, right: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _svg(figure: Figure, title: str, described: str, theme: Mapping[str, str]) -> str:
+def _svg(figure: Figure, title: str, described: str) -> str:
     """The figure as an element that can stand in a page: no prolog, no style sheet, no names that others could have."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
@@ -283,7 +251,7 @@ def _svg(figure: Figure, title: str, described: str, theme: Mapping[str, str]) -
     inner = re.sub(r"xlink:href", "href", inner)
     inner = re.sub(r"\n\s*", "\n", inner)
     for name, stand_in in _STAND_INS.items():
-        inner = inner.replace(stand_in, theme[name])
+        inner = inner.replace(stand_in, f"var(--plot-{name})")
     width, height = (size * _POINTS for size in figure.get_size_inches())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" class="plot"'

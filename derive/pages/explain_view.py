@@ -14,7 +14,7 @@ from derive.explain.plots import forgotten_plot, travel_plot
 from derive.explain.travel import Curves, curve_of, travel
 from derive.gradients import Gradients
 from derive.graph import Graph
-from derive.pages.figures import PLOT_COLOURS, plot
+from derive.pages.figures import plot
 from derive.printers.latex_equations import symbol
 from derive.printers.latex_routes import node
 from derive.printers.sentences import occurrence
@@ -82,7 +82,7 @@ def forgotten_view(gradients: Gradients) -> ForgottenView | None:
     if not graph.equations.states:
         return None
     rows = forgotten(gradients)
-    picture = plot(forgotten_plot(graph, rows, PLOT_COLOURS), "forgotten")
+    picture = plot(forgotten_plot(graph, rows), "forgotten")
     return ForgottenView(tuple(_row(graph, row) for row in rows), picture, STEPS, SIZE)
 
 
@@ -112,7 +112,7 @@ def _travelled(graph: Graph, curves: Curves) -> TravelView:
         name=curves.state,
         symbol=symbol(graph, curves.state, None),
         statement=statement(graph, curves.state),
-        picture=plot(travel_plot(curves, beside, PLOT_COLOURS), f"travel-{curves.state}"),
+        picture=plot(travel_plot(curves, beside), f"travel-{curves.state}"),
         steps=curves.steps,
         left=latex_digits(curves.block[-1]),
         bound=latex_digits(curves.by_jacobians[-1]),

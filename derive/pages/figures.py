@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from markupsafe import Markup
 
@@ -13,7 +11,6 @@ from derive.circuit.odyssey import odyssey
 from derive.circuit.scene import Scene
 from derive.circuit.unfolded import unfolded
 from derive.equations.model import Equations
-from derive.explain.plots import LIGHT
 from derive.graph import Edge, Graph
 from derive.printers.svg import standalone, svg
 from derive.printers.svg_figures import figure_svg
@@ -22,10 +19,6 @@ _SPECIAL = re.compile(r"[%#\"&<\x00-\x1f\x7f]|^ | $")
 _DECIMALS = re.compile(r"(\.\d\d)\d+")
 _NOT_TURNED = re.compile(r' transform="rotate\(-0 [^"]*"')
 _OWN_NAME = re.compile(r'((?: id="|href="#|url\(#))(?=[mp][0-9a-f]{8,})')
-
-
-PLOT_COLOURS: Mapping[str, str] = MappingProxyType({name: f"var(--plot-{name})" for name in LIGHT})
-"""The colours of plots as the style of the page sets them, light and dark."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 INDEX = "index.html"
 COMPARISONS = "comparisons.html"
+TRAVEL = "travel.html"
 
 
 @dataclass(frozen=True, slots=True)

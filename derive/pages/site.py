@@ -1,4 +1,4 @@
-"""The site: a page for every cell, for cells beside each other, for every document, and an index of all of them."""
+"""The site: a page for every cell and document, for cells beside each other, for errors over many steps, an index."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from derive.pages.comparison import comparison_page
 from derive.pages.documents import document_page, source_page, with_links
 from derive.pages.index import comparisons_page, index_page
 from derive.pages.inputs import digest
-from derive.pages.links import COMPARISONS, INDEX, Link, Site, cell_file, comparison_file
+from derive.pages.links import COMPARISONS, INDEX, TRAVEL, Link, Site, cell_file, comparison_file
 from derive.pages.relatives import distances, pair, relatives
+from derive.pages.travel_page import GATED, SIMPLE, WORKED, travel_page
 
 DOCUMENTS = (
     ("Guide", "guide.md"),
@@ -94,6 +95,7 @@ def _plan(names: Sequence[str]) -> Plan:
     navigation = (
         Link("Cells", INDEX),
         *([Link("Compared", COMPARISONS)] if len(names) > 1 else []),
+        Link("Errors", TRAVEL),
         *(Link(label, _file(path)) for label, path in present),
     )
     site = Site(navigation)
@@ -107,6 +109,9 @@ def _plan(names: Sequence[str]) -> Plan:
         for name in names
     ]
     pairs = sorted({pair(name, other) for name in names for other in kin[name]})
+    travelled = (SIMPLE, GATED, WORKED)
+    shown = tuple(Link(titles[name], cell_file(name)) for name in travelled if name in titles)
+    tasks.append(Task(TRAVEL, "travel", travelled, site.at(TRAVEL, shown)))
     tasks.append(Task(INDEX, "index", tuple(names), site.at(INDEX)))
     tasks.extend(Task(comparison_file(*each), "comparison", each, site.at(COMPARISONS)) for each in pairs)
     if len(names) > 1:
@@ -147,6 +152,8 @@ def _text(plan: Plan, task: Task) -> str:
             return index_page([Cell(load(name)) for name in task.names], task.site)
         case "comparisons":
             return comparisons_page(plan.kin, task.site)
+        case "travel":
+            return travel_page(task.site)
     assert plan.docs is not None
     (path,) = task.names
     text = (plan.docs / path).read_text(encoding="utf-8")

@@ -35,10 +35,24 @@ def pages(site: Path) -> dict[str, str]:
 
 
 def test_every_page_is_there(pages: dict[str, str]) -> None:
-    wanted = {f"{name}.html" for name in (*CELLS, "index", "comparisons", "guide", "language", "kernels", "checks")}
+    others = ("index", "comparisons", "travel", "guide", "language", "kernels", "checks")
+    wanted = {f"{name}.html" for name in (*CELLS, *others)}
     assert wanted <= pages.keys()
     assert "compare-gru-rnn.html" in pages
     assert any(name.startswith("measurements-") for name in pages)
+
+
+def test_cells_with_states_lead_to_the_page_on_errors_as_every_page_does(pages: dict[str, str]) -> None:
+    for name, text in pages.items():
+        root = read(text)
+        (navigation,) = root.all("nav", aria_label="Site")
+        assert "travel.html" in [link.attributes["href"] for link in navigation.all("a")], name
+        sections = root.all("section", id="travel")
+        assert bool(sections) == (name in ("gru.html", "rnn.html"))
+        for section in sections:
+            assert "travel.html" in [link.attributes["href"] for link in section.all("a")], name
+    (main,) = read(pages["travel.html"]).all("main")
+    assert "rnn.html" in [link.attributes["href"] for link in main.all("a")]
 
 
 def test_every_link_leads_to_a_page_and_to_a_place_in_it(pages: dict[str, str]) -> None:
@@ -159,5 +173,16 @@ def test_mistakes_are_told_without_a_traceback(arguments: list[str], message: st
 
 
 def test_names_of_cells_are_those_of_no_other_page() -> None:
-    taken = {"index", "comparisons", "guide", "routes", "language", "notation", "kernels", "vectors", "checks"}
+    taken = {
+        "index",
+        "comparisons",
+        "travel",
+        "guide",
+        "routes",
+        "language",
+        "notation",
+        "kernels",
+        "vectors",
+        "checks",
+    }
     assert not taken & set(names())
