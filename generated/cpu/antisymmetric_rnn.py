@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support c8a6f3ee47687f9b. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support 41a536756bcd3445. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -24,7 +24,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -250,17 +250,17 @@ def _backward_part(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_h_before, kept_h, weights_h_before,
-    adjoints_x, kept_x, weights_x
+    part, first, stop, shares, steps, batch, input_size, hidden_size, scratch, adjoints_h_before, kept_h,
+    weights_h_before, adjoints_x, kept_x, weights_x
 ):
     """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
     weight_gradient(
         part, shares, adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : 2 * hidden_size],
-        kept_h[:-1].reshape(steps * batch, hidden_size), weights_h_before
+        kept_h[:-1].reshape(steps * batch, hidden_size), scratch, weights_h_before
     )
     weight_gradient(
         part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps *
-        batch, input_size), weights_x
+        batch, input_size), scratch, weights_x
     )
 
 
@@ -453,8 +453,10 @@ def _gradients(block, tape, errors, ends):
     sums = memory.copied(sums[0], dtype)
     weights_h_before = memory.empty((2 * hidden_size, hidden_size), dtype)
     weights_x = memory.empty((hidden_size, input_size), dtype)
+    widest = gradient_scratch(steps * batch, max(hidden_size, input_size), dtype.itemsize)
+    (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_h_before, kept_h,
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, scratch, adjoints_h_before, kept_h,
         weights_h_before, adjoints_x, kept_x, weights_x
     )
     return Grads(

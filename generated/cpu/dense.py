@@ -1,7 +1,7 @@
 """Dense layer: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support c8a6f3ee47687f9b. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support 41a536756bcd3445. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -24,7 +24,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -202,11 +202,13 @@ def _backward_part(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _weights_part(part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x):
+def _weights_part(
+    part, first, stop, shares, steps, batch, input_size, hidden_size, scratch, adjoints_x, kept_x, weights_x
+):
     """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
     weight_gradient(
         part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps *
-        batch, input_size), weights_x
+        batch, input_size), scratch, weights_x
     )
 
 
@@ -375,7 +377,11 @@ def _gradients(block, tape, errors, ends):
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
     weights_x = memory.empty((hidden_size, input_size), dtype)
-    threads.run(_weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x)
+    widest = gradient_scratch(steps * batch, input_size, dtype.itemsize)
+    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    threads.run(
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, scratch, adjoints_x, kept_x, weights_x
+    )
     return Grads(
         params=Params(
             sums[0 : hidden_size],

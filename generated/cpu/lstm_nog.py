@@ -1,7 +1,7 @@
 """LSTM without output gate: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NOG (no output gate)
-Equations: b65b9e536630a475, written by derive 0.1.0 with support c8a6f3ee47687f9b. Do not edit: derive writes this file.
+Equations: b65b9e536630a475, written by derive 0.1.0 with support 41a536756bcd3445. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -30,7 +30,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -330,17 +330,17 @@ def _backward_part(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x, kept_y,
+    part, first, stop, shares, steps, batch, input_size, hidden_size, scratch, adjoints_x, kept_x, weights_x, kept_y,
     weights_y_before
 ):
     """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
     weight_gradient(
         part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size],
-        kept_x.reshape(steps * batch, input_size), weights_x
+        kept_x.reshape(steps * batch, input_size), scratch, weights_x
     )
     weight_gradient(
         part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size],
-        kept_y[:-1].reshape(steps * batch, hidden_size), weights_y_before
+        kept_y[:-1].reshape(steps * batch, hidden_size), scratch, weights_y_before
     )
 
 
@@ -548,9 +548,11 @@ def _gradients(block, tape, errors, ends):
     sums = memory.copied(sums[0], dtype)
     weights_x = memory.empty((3 * hidden_size, input_size), dtype)
     weights_y_before = memory.empty((3 * hidden_size, hidden_size), dtype)
+    widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
+    (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x, kept_y,
-        weights_y_before
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, scratch, adjoints_x, kept_x, weights_x,
+        kept_y, weights_y_before
     )
     return Grads(
         params=Params(

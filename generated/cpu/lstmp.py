@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support c8a6f3ee47687f9b. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 41a536756bcd3445. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -33,7 +33,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -409,21 +409,21 @@ def _backward_part(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, cell_size, adjoints_x, kept_x, weights_x, kept_r,
-    weights_r_before, adjoints_m, kept_m, weights_m
+    part, first, stop, shares, steps, batch, input_size, hidden_size, cell_size, scratch, adjoints_x, kept_x, weights_x,
+    kept_r, weights_r_before, adjoints_m, kept_m, weights_m
 ):
     """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
     weight_gradient(
         part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size], kept_x.reshape(steps
-        * batch, input_size), weights_x
+        * batch, input_size), scratch, weights_x
     )
     weight_gradient(
         part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size],
-        kept_r[:-1].reshape(steps * batch, hidden_size), weights_r_before
+        kept_r[:-1].reshape(steps * batch, hidden_size), scratch, weights_r_before
     )
     weight_gradient(
         part, shares, adjoints_m.reshape(steps * batch, adjoints_m.shape[2])[:, 0 : hidden_size], kept_m.reshape(steps *
-        batch, cell_size), weights_m
+        batch, cell_size), scratch, weights_m
     )
 
 
@@ -660,8 +660,10 @@ def _gradients(block, tape, errors, ends):
     weights_x = memory.empty((4 * cell_size, input_size), dtype)
     weights_r_before = memory.empty((4 * cell_size, hidden_size), dtype)
     weights_m = memory.empty((hidden_size, cell_size), dtype)
+    widest = gradient_scratch(steps * batch, max(input_size, hidden_size, cell_size), dtype.itemsize)
+    (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, cell_size, adjoints_x, kept_x,
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, cell_size, scratch, adjoints_x, kept_x,
         weights_x, kept_r, weights_r_before, adjoints_m, kept_m, weights_m
     )
     return Grads(

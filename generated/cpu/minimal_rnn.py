@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support c8a6f3ee47687f9b. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 41a536756bcd3445. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -27,7 +27,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -295,21 +295,21 @@ def _backward_part(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x, adjoints_h_before,
-    kept_h, weights_h_before, kept_z, weights_z
+    part, first, stop, shares, steps, batch, input_size, hidden_size, scratch, adjoints_x, kept_x, weights_x,
+    adjoints_h_before, kept_h, weights_h_before, kept_z, weights_z
 ):
     """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
     weight_gradient(
         part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size], kept_x.reshape(steps *
-        batch, input_size), weights_x
+        batch, input_size), scratch, weights_x
     )
     weight_gradient(
         part, shares, adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
-        kept_h[:-1].reshape(steps * batch, hidden_size), weights_h_before
+        kept_h[:-1].reshape(steps * batch, hidden_size), scratch, weights_h_before
     )
     weight_gradient(
         part, shares, adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
-        kept_z.reshape(steps * batch, hidden_size), weights_z
+        kept_z.reshape(steps * batch, hidden_size), scratch, weights_z
     )
 
 
@@ -516,8 +516,10 @@ def _gradients(block, tape, errors, ends):
     weights_x = memory.empty((hidden_size, input_size), dtype)
     weights_h_before = memory.empty((hidden_size, hidden_size), dtype)
     weights_z = memory.empty((hidden_size, hidden_size), dtype)
+    widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
+    (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_x, kept_x, weights_x,
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, scratch, adjoints_x, kept_x, weights_x,
         adjoints_h_before, kept_h, weights_h_before, kept_z, weights_z
     )
     return Grads(

@@ -1,7 +1,7 @@
 """Simple recurrent network: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support c8a6f3ee47687f9b. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 41a536756bcd3445. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -24,7 +24,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -227,17 +227,17 @@ def _backward_part(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, adjoints_h_before, kept_h, weights_h_before,
-    kept_x, weights_x
+    part, first, stop, shares, steps, batch, input_size, hidden_size, scratch, adjoints_h_before, kept_h,
+    weights_h_before, kept_x, weights_x
 ):
     """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
     weight_gradient(
         part, shares, adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
-        kept_h[:-1].reshape(steps * batch, hidden_size), weights_h_before
+        kept_h[:-1].reshape(steps * batch, hidden_size), scratch, weights_h_before
     )
     weight_gradient(
         part, shares, adjoints_h_before.reshape(steps * batch, adjoints_h_before.shape[2])[:, 0 : hidden_size],
-        kept_x.reshape(steps * batch, input_size), weights_x
+        kept_x.reshape(steps * batch, input_size), scratch, weights_x
     )
 
 
@@ -425,8 +425,10 @@ def _gradients(block, tape, errors, ends):
     sums = memory.copied(sums[0], dtype)
     weights_h_before = memory.empty((hidden_size, hidden_size), dtype)
     weights_x = memory.empty((hidden_size, input_size), dtype)
+    widest = gradient_scratch(steps * batch, max(hidden_size, input_size), dtype.itemsize)
+    (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, adjoints_h_before, kept_h,
+        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, scratch, adjoints_h_before, kept_h,
         weights_h_before, kept_x, weights_x
     )
     return Grads(

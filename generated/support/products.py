@@ -8,13 +8,13 @@ columns of a wider array in C order; all other arrays are in C order.
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numba.extending import register_jitable
 
 from generated.support import memory
-from generated.support.blocks import room
+from generated.support.blocks import carved, extent
 from generated.support.compiling import compiled
 from generated.support.lanes import width
 from generated.support.packing import fill_panels
@@ -61,16 +61,24 @@ def check_panels(made_for):
         raise ValueError("product: the panels do not fit another CPU")
 
 
+@lru_cache(maxsize=256)
+def gradient_scratch(rows: int, columns: int, itemsize: int) -> int:
+    """How many elements of `itemsize` bytes a share of `weight_gradient` needs for operands (rows, columns)."""
+    depth = min(rows, _DEPTH)
+    return extent(itemsize, [panel_shape(depth, columns, itemsize), panel_shape(depth, 1, itemsize)])
+
+
 @partial(compiled, inline="always")
-def weight_gradient(share, shares, adjoints, operands, out):
+def weight_gradient(share, shares, adjoints, operands, scratch, out):
     """The gradients of stacked matrices: out (rows, columns) = the sum of adjoint times operandᵀ over all rows of both.
 
-    Written are the rows of one of so many `shares`; all rows have the same bits for any number of them.
+    Written are the rows of one of so many `shares`; all rows have the same bits for any number of them. Each share
+    works in its row of `scratch` (shares, at least `gradient_scratch`).
     """
     edge = np.int64(0)  # Not the literal 0, for which Numba would compile what is called here once more.
     depth = min(len(adjoints), _DEPTH)
-    packed, panel = room(
-        out, (panel_shape(depth, operands.shape[1], out.itemsize), panel_shape(depth, 1, out.itemsize))
+    packed, panel = carved(
+        scratch[share], (panel_shape(depth, operands.shape[1], out.itemsize), panel_shape(depth, 1, out.itemsize))
     )
     across = panel.shape[2]
     blocks = -(-len(out) // across)

@@ -9,7 +9,7 @@ import mmap
 import numpy as np
 
 from generated.support.packing import fill_panels
-from generated.support.products import product, weight_gradient
+from generated.support.products import gradient_scratch, product, weight_gradient
 from generated.support.tiles import PANEL_BYTES
 
 PAGE = mmap.PAGESIZE
@@ -61,7 +61,7 @@ def fill(packed: np.ndarray, matrix: np.ndarray, room: Guarded, at_end: bool) ->
 
 def main() -> None:
     """Every size at either end of its room, results compared on the way."""
-    rooms = [Guarded() for _ in range(5)]
+    rooms = [Guarded() for _ in range(6)]
     random = np.random.default_rng(0)
     for dtype, at_end, (m, k, n) in itertools.product((np.float32, np.float64), (False, True), SIZES):
         width = PANEL_BYTES // np.dtype(dtype).itemsize
@@ -76,9 +76,10 @@ def main() -> None:
                 assert (out == left @ matrix).all(), (dtype, at_end, m, k, n)
         adjoints = a.reshape(k, m)
         out[:] = np.nan
-        weight_gradient(0, 1, adjoints[:, 0:], b, out)
+        scratch = rooms[5].array((1, gradient_scratch(k, n, out.itemsize)), dtype, at_end)
+        weight_gradient(0, 1, adjoints[:, 0:], b, scratch, out)
         assert (out == adjoints.T @ b).all(), (dtype, at_end, m, k, n)
-        for room, array in zip(rooms[:4], (a, b, packed, out), strict=True):
+        for room, array in zip((*rooms[:4], rooms[5]), (a, b, packed, out, scratch), strict=True):
             assert room.untouched(array, at_end), (dtype, at_end, m, k, n)
 
 

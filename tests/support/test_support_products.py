@@ -15,7 +15,7 @@ from numba import njit
 from numba.core.errors import TypingError
 
 from generated.support.packing import fill_panels
-from generated.support.products import panels, product, weight_gradient
+from generated.support.products import gradient_scratch, panels, product, weight_gradient
 from generated.support.tiles import PANEL_BYTES, ROWS
 from generated.support.vectors import HOST, available
 
@@ -41,8 +41,9 @@ def multiplied(a: Any, b: Any, multiply: Any = product) -> Any:
 def gradient(adjoints: Any, operands: Any, shares: int = 1) -> Any:
     """adjointsᵀ @ operands by `weight_gradient`, written over NaN, one share after the other."""
     out = np.full((adjoints.shape[1], operands.shape[1]), np.nan, adjoints.dtype)
+    scratch = np.full((shares, gradient_scratch(*operands.shape, out.itemsize)), np.nan, out.dtype)
     for share in range(shares):
-        weight_gradient(share, shares, adjoints[:, 0:], operands, out)
+        weight_gradient(share, shares, adjoints[:, 0:], operands, scratch, out)
     return out
 
 

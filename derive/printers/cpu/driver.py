@@ -161,19 +161,22 @@ class _Driver:
 
     def _weights(self, dimensions: Sequence[str]) -> WeightsView:
         """The deferred products of the stacks: adjoints transposed times right-hand vectors."""
-        made, arguments, products = [], {"steps": None, "batch": None, **dict.fromkeys(dimensions)}, []
+        arguments = dict.fromkeys(("steps", "batch", *dimensions, "scratch"))
+        made, widths, products = [], [], []
         for stack in (item.stack for item in self.plan.weight_gradients):
             place = self.plan.places[adjoint(str(stack.products[0]))]
             adjoints, operand = place.array.name, self._operand(stack)
             name = f"weights_{stack.name}"
-            made.append(Allocation(name, f"({columns(stack.rows)}, {stack.columns or '1'})"))
+            widths.append(stack.columns or "1")
+            made.append(Allocation(name, f"({columns(stack.rows)}, {widths[-1]})"))
             array = re.split(r"\W", operand)[0]
             arguments |= dict.fromkeys((adjoints, array, name))
             if place.array in self.naming.padded:
                 start, end = columns(place.before) or "0", columns((*place.before, *stack.rows))
                 adjoints = f"{adjoints}.reshape(steps * batch, {adjoints}.shape[2])[:, {start} : {end}]"
-            products.append(f"weight_gradient(part, shares, {adjoints}, {operand}, {name})")
-        return WeightsView(tuple(made), tuple(arguments), tuple(products))
+            products.append(f"weight_gradient(part, shares, {adjoints}, {operand}, scratch, {name})")
+        widest = f"max({', '.join(dict.fromkeys(widths))})" if len(set(widths)) > 1 else "".join(widths[:1])
+        return WeightsView(tuple(made), widest, tuple(arguments), tuple(products))
 
     def _parameter_gradient(self, name: str) -> str:
         """The gradient of one parameter, from the deferred products or the sums."""

@@ -122,9 +122,13 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class WeightsView:
-    """The compiled function for the gradients of all matrices: what it makes, what it takes, and its products."""
+    """The compiled function for the gradients of all matrices: what it makes, what it takes, and its products.
+
+    `widest` is the code for the most columns that one of them has.
+    """
 
     made: tuple[Allocation, ...]
+    widest: str
     arguments: tuple[str, ...]
     products: tuple[str, ...]
 
