@@ -42,19 +42,6 @@ class TermEquality:
         return all(_same(case, originals, standing) for case in self._cases)
 
 
-def same_term(gradients: Gradients, original: Edge, mutant: Edge | None) -> bool:
-    """Whether the adjoint of `original.source` stays the same when `mutant` replaces `original` (None drops it).
-
-    For many questions about one cell make a `TermEquality` once.
-    """
-    return same_terms(gradients, [original], [mutant])
-
-
-def same_terms(gradients: Gradients, originals: Sequence[Edge], mutants: Iterable[Edge | None]) -> bool:
-    """As `same_term`, for several hops changed at once."""
-    return TermEquality(gradients).same(originals, mutants)
-
-
 def _reaching(gradients: Gradients) -> Step:
     """The composed step, in which adjoints of step t+1 that no error reaches are 0."""
     step = Step(gradients)

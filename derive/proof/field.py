@@ -10,7 +10,7 @@ exp are; derivatives never need those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import sympy
@@ -63,6 +63,10 @@ class Field:
         if known is None:
             known = self._known[expression] = self._translate(expression)
         return known
+
+    def elements(self, expressions: Iterable[sympy.Expr]) -> tuple[Element, ...]:
+        """The values of several expressions, such as the components of a vector."""
+        return tuple(self.element(expression) for expression in expressions)
 
     def is_zero(self, element: Element) -> bool:
         """Whether `element` is 0 identically."""
