@@ -218,8 +218,7 @@ def wire(equations: Equations) -> Graph:
             if symbol.timeless or not all(_is_timeless(equations, read) for read in expression.free_symbols):
                 named.setdefault(symbol.shape, {})[expression] = value(formula.target)
     edges = [edge for formula in formulas for edge in _edges_into(formula, equations, named)]
-    judged = (equations.loss.variable,) if equations.loss else equations.outputs
-    edges.extend(Edge(name, LOSS, 0, 1, 1, ()) for name in judged)
+    edges.extend(Edge(name, LOSS, 0, 1, 1, ()) for name in equations.outputs)
     return Graph(equations, formulas, tuple(edges))
 
 

@@ -27,7 +27,7 @@ class TermEquality:
         self._cases: tuple[Case, ...] | None
         try:
             step = _reaching(gradients)
-            self._cases = tuple(cases(lambda choices: _explored(step, choices), MOST_CASES))
+            self._cases = tuple(cases(lambda choices: _decided(step, choices), MOST_CASES))
         except (OverflowError, TooLargeError, UndecidedError, ZeroDivisionError):
             self._cases = None
 
@@ -45,17 +45,17 @@ class TermEquality:
 def _reaching(gradients: Gradients) -> Step:
     """The composed step, in which adjoints of step t+1 that no error reaches are 0."""
     step = Step(gradients)
-    judged = nx.ancestors(gradients.graph.step, LOSS)
+    reaching = nx.ancestors(gradients.graph.step, LOSS)
     step.bindings.update(
         (symbol, sympy.Integer(0))
         for equation in gradients.graph.equations.equations
-        if equation.target not in judged
+        if equation.target not in reaching
         for symbol in step.adjoint(equation.target, 1)
     )
     return step
 
 
-def _explored(step: Step, choices: Choices) -> Case:
+def _decided(step: Step, choices: Choices) -> Case:
     """A case in which all comparisons of the cell's own terms have been answered."""
     case = Case(step, choices)
     for adjoint in step.gradients.adjoints.values():
