@@ -38,7 +38,7 @@ class Adjoint:
         return tuple(hop for hop in self.hops if hop.crosses_step)
 
     @property
-    def judged(self) -> bool:
+    def error_enters(self) -> bool:
         """Whether an error enters here from outside, or from the loss."""
         return any(hop.target == LOSS for hop in self.hops)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from derive.circuit.figure import Figure
 from derive.circuit.odyssey import odyssey
@@ -13,7 +12,7 @@ from derive.equations.model import Equations
 from derive.explain.digits import latex_digits, percent
 from derive.explain.forgotten import Forgotten, forgotten
 from derive.explain.layouts import Layout, statement
-from derive.explain.travel import STEPS, Curves, curve_of, travel
+from derive.explain.travel import Curves, simple_network, travel
 from derive.gradients import Gradients
 from derive.graph import Graph
 from derive.printers.latex_equations import symbol
@@ -176,29 +175,17 @@ def _travels(gradients: Gradients) -> tuple[Travel, ...]:
 
 def _travelled(graph: Graph, curves: Curves) -> Travel:
     found = statement(graph, curves.state)
-    layouts: tuple[tuple[str, Layout], ...] = (
-        ("denominator layout", found.denominator),
-        ("numerator layout", found.numerator),
-    )
-    if found.denominator.terms == found.numerator.terms:
-        layouts = (("both layouts", found.denominator),)
     return Travel(
         state=symbol(graph, curves.state, None),
-        layouts=layouts,
+        layouts=found.layouts,
         highway=found.highway,
         block=_coordinates(curves.block),
         loop=_coordinates(curves.highway or ()),
         bound=_coordinates(curves.by_jacobians),
-        beside=_coordinates(_simple().block),
+        beside=_coordinates(simple_network().block),
         left=latex_digits(curves.block[-1]),
         steps=curves.steps,
     )
-
-
-@cache
-def _simple() -> Curves:
-    """The simple recurrent network, which every cell is compared with."""
-    return curve_of("rnn", "h", steps=STEPS)
 
 
 def _coordinates(numbers: tuple[Scalar, ...]) -> str:

@@ -54,13 +54,12 @@ def _sample(sequence: Sequence) -> Sample:
         leaves[name] = np.stack([_array(sequence.inputs[step][name])[None] for step in steps])
     leaves |= {initial(name): _array(value)[None] for name, value in sequence.state.items()}
     ends = tuple(_array(sequence.last[name])[None] for name in equations.states)
-    judged = equations.loss.variable if equations.loss else ""
-    if not judged:
+    if equations.loss is None:
         errors = tuple(
             np.stack([_array(sequence.errors[step][name])[None] for step in steps]) for name in equations.outputs
         )
         return Sample(equations, leaves, errors, ends, None, None, None)
-    target = np.stack([_array(sequence.errors[step][judged])[None] for step in steps])
+    target = np.stack([_array(sequence.errors[step][equations.loss.variable])[None] for step in steps])
     weight = np.array([[float(item)] for item in sequence.weights])
     return Sample(equations, leaves, (np.zeros_like(target),), ends, None, target, weight)
 

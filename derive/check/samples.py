@@ -159,9 +159,9 @@ def run(module: ModuleType, sample: Sample, *, keep_tape: bool) -> tuple[float, 
     inputs = [sample.leaves[name] for name in equations.inputs]
     x = inputs[0] if len(inputs) == 1 else module.Inputs(*inputs)
     state = module.State(*(sample.leaves[initial(name)] for name in equations.states))
-    judged = (sample.target, sample.weight) if equations.loss else ()
+    for_loss = (sample.target, sample.weight) if equations.loss else ()
     result = module.forward(
-        _params(module, sample), x, *judged, state=state, lengths=sample.lengths, keep_tape=keep_tape
+        _params(module, sample), x, *for_loss, state=state, lengths=sample.lengths, keep_tape=keep_tape
     )
     loss, y, last, tape = result if equations.loss else (0.0, *result)
     return loss, (y,) if len(equations.outputs) == 1 else tuple(y), last, tape

@@ -71,11 +71,11 @@ class _Unfolded:
         x, offset = index * self._apart, self._first + index
         top, bottom = -self._half, self._half
         inputs = [node.id for node in self._drawn.nodes if node.kind is Kind.INPUT]
-        judged = [wire.source for wire in self._drawn.wires if self._drawn.node[wire.target].kind is Kind.LOSS]
+        read_by_loss = [wire.source for wire in self._drawn.wires if self._drawn.node[wire.target].kind is Kind.LOSS]
         yield Curve(((x - 8, top), (x - 8, top - 46)), "plain")
         yield Curve(((x + 8, top - 46), (x + 8, top)), "error")
-        yield Caption(x - 14, top - 20, tuple(Name(name, offset) for name in judged), "end")
-        yield Caption(x + 14, top - 20, tuple(Name(name, offset, Form.ERROR) for name in judged))
+        yield Caption(x - 14, top - 20, tuple(Name(name, offset) for name in read_by_loss), "end")
+        yield Caption(x + 14, top - 20, tuple(Name(name, offset, Form.ERROR) for name in read_by_loss))
         yield Curve(((x - 8, bottom + _ARROW), (x - 8, bottom)), "plain")
         yield Caption(x - 14, bottom + 26, tuple(Name(name, offset) for name in inputs), "end")
         if self._rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import webbrowser
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from derive.cell import Cell
 from derive.equations import load, names
 from derive.errors import DeriveError
 from derive.files import write_whole
+from derive.workers import cores, single_threaded
 
 SITE = Path("build/site")
 """Where the whole site goes without a wish."""
@@ -47,9 +47,8 @@ def write_all(out: Path) -> Iterator[str]:
     _require_packages()
     from derive.pages.site import write_site
 
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    for file, made in write_site(out, names(), _cores()):
+    single_threaded()
+    for file, made in write_site(out, names(), cores()):
         yield f"{(out / file).as_posix()}: {'written' if made else 'is up to date'}"
 
 
@@ -76,11 +75,6 @@ def _pdf(cell: Cell, out: Path) -> Path:
         target = out / compiled.name
         write_whole(target, compiled.read_bytes())
     return target
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _require_packages() -> None:

@@ -147,7 +147,8 @@ class Equations:
     """A whole cell, typed.
 
     `equations` stand in the order of the text, which is an order of evaluation. `states` are the variables and inputs
-    read at t-1, in the order in which they are assigned (inputs first). `parameters` stand in order of first use.
+    read at t-1, in the order in which they are assigned (inputs first). `outputs` are what the errors enter at: with a
+    `loss`, the variable that it reads. `parameters` stand in order of first use.
     `dimensions` are in the order of `init`'s arguments: input_size, hidden_size, others by first use.
     """
 

@@ -80,8 +80,7 @@ def jacobian(gradients: Gradients, trajectory: Trajectory, step: int) -> Matrix:
     before = {name: trajectory.read(name, 1, step) for name in states}
     alone = Trajectory(trajectory.timeless, (trajectory.steps[step],), before)
     inner = _between_states(gradients)
-    judged = (equations.loss.variable,) if equations.loss else equations.outputs
-    errors = [{name: tuple(mpmath.mpf(0) for _ in trajectory.read(name, 0, step)) for name in judged}]
+    errors = [{name: tuple(mpmath.mpf(0) for _ in trajectory.read(name, 0, step)) for name in equations.outputs}]
     rows = []
     for state in states:
         for unit in range(len(before[state])):

@@ -48,6 +48,13 @@ class Statement:
     denominator: Layout
     highway: str
 
+    @property
+    def layouts(self) -> tuple[tuple[str, Layout], ...]:
+        """Each layout with its name; one of the two, as that of both, where their terms read the same."""
+        if self.denominator.terms == self.numerator.terms:
+            return (("both layouts", self.denominator),)
+        return ("denominator layout", self.denominator), ("numerator layout", self.numerator)
+
 
 def statement(graph: Graph, state: str) -> Statement:
     """The product of one-step Jacobians, and the own block of `state` in one of them, over every route inside a step.

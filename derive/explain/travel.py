@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 import mpmath
@@ -118,6 +119,12 @@ def comparison(*, steps: int = STEPS, size: int = SIZE, seed: int = SEED) -> tup
         label = f"LSTM, f = {gate}"
         curves.append(curve_of("lstm", "c", steps=steps, size=size, seed=seed, fixed=fixed, label=label))
     return tuple(curves)
+
+
+@cache
+def simple_network() -> Curves:
+    """The curves of the simple recurrent network, which every cell is compared with."""
+    return curve_of("rnn", "h")
 
 
 def curve_of(

@@ -140,8 +140,7 @@ def worked(gradients: Gradients, name: str, *, seed: int = SEED, most: int = MOS
 
 def _sequence(equations: Equations, seed: int) -> Sequence:
     """Two steps of one unit; errors enter at the outputs, or at what the loss reads, and nowhere else."""
-    judged = (equations.loss.variable,) if equations.loss else equations.outputs
-    linear = replace(equations, loss=None, outputs=judged)
+    linear = replace(equations, loss=None)
     drawn = random_sequence(linear, steps=2, size=1, seed=seed, alike=True)
     return replace(drawn, last={name: (mpmath.mpf(0),) for name in equations.states})
 

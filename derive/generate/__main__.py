@@ -16,6 +16,7 @@ from derive.generate import generate
 from derive.generate.compare import differences
 from derive.generate.progress import say
 from derive.generate.tree import BUILD, chosen, outputs, repository
+from derive.workers import cores, single_threaded
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -51,19 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     mode.add_argument("--latex", action="store_true", help="compile the documents of the cells into build/latex")
     mode.add_argument("--book", action="store_true", help="write one book of all cells, build/book.pdf")
     parser.add_argument("--cells", nargs="*", default=[], metavar="CELL", help="these cells alone")
-    parser.add_argument("--jobs", type=int, default=_cores(), metavar="N", help="cells at a time; default: one a core")
+    parser.add_argument("--jobs", type=int, default=cores(), metavar="N", help="cells at a time; default: one a core")
     return parser
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _confine(root: Path) -> None:
     """What the workers inherit: one thread each, since there is one a core, and compiled kernels inside the clone."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    single_threaded()
     os.environ.setdefault("DERIVE_CACHE", str(root / BUILD / "kernels"))
 
 

@@ -13,7 +13,7 @@ from derive.pages.figures import Download, circuit, circuit_file, download, memo
 from derive.pages.html import page
 from derive.pages.kernel_view import Kernel, kernel
 from derive.pages.links import Site
-from derive.pages.routes_view import Explored, data, explored
+from derive.pages.routes_view import ValueView, data, value_views
 from derive.printers.chart import chart
 from derive.printers.svg_parts import style_sheet
 from derive.printers.tex_document import tex_document
@@ -52,7 +52,7 @@ class CellPage:
     circuit: Markup
     memory: Markup | None
     network: Markup
-    explored: tuple[Explored, ...]
+    values: tuple[ValueView, ...]
     data: Markup
     forgotten: ForgottenView | None
     travel: tuple[TravelView, ...]
@@ -91,7 +91,7 @@ def cell_view(cell: Cell) -> CellPage:
         circuit=circuit(scene, equations),
         memory=memory_cell(cell.graph, scene),
         network=network(cell.graph, scene),
-        explored=explored(gradients),
+        values=value_views(gradients),
         data=json_block(data(cell.graph, scene)),
         forgotten=forgotten_view(gradients),
         travel=travel_views(gradients),

@@ -66,17 +66,17 @@ def document(path: str, text: str, files: Mapping[str, str], read: Callable[[str
     markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
     tokens = markdown.parse(text)
     headings = tuple(_headings(tokens))
-    shaper = _Shaper(path, text, files, read)
+    site_rules = _SiteRules(path, text, files, read)
     for token in tokens:
-        shaper.shape(token)
+        site_rules.link(token)
         for child in token.children or ():
-            shaper.shape(child)
+            site_rules.link(child)
     _shape_tables(tokens)
     _name_headings(tokens, headings)
     renderer = RendererHTML()
     rules: dict[str, Any] = renderer.rules
     for rule in ("fence", "image", "html_block", "html_inline"):
-        rules[rule] = getattr(shaper, rule)
+        rules[rule] = getattr(site_rules, rule)
     rules |= {
         "table_open": _constant('<div class="scroll" role="region" aria-label="Table" tabindex="0">\n<table>\n'),
         "table_close": _constant("</table>\n</div>\n"),
@@ -103,14 +103,14 @@ def with_links(text: str, title: str, links: Sequence[tuple[str, str]]) -> str:
     return f"{text.rstrip()}\n\n## {title}\n\n{lines}\n"
 
 
-class _Shaper:
-    """Turns what leads elsewhere, links and pictures, into what a page of the site holds."""
+class _SiteRules:
+    """How a page of the site renders what leads elsewhere, links and pictures, and code and HTML."""
 
     def __init__(self, path: str, text: str, files: Mapping[str, str], read: Callable[[str], bytes]) -> None:
         self._path, self._files, self._read = path, files, read
         self._bars = bars(text)
 
-    def shape(self, token: Token) -> None:
+    def link(self, token: Token) -> None:
         """Give a link its page of the site."""
         if token.type == "link_open":
             target, _, fragment = str(token.attrGet("href")).partition("#")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from markupsafe import Markup
 
 from derive.explain.digits import latex_digits, percent
 from derive.explain.forgotten import SIZE, STEPS, Forgotten, forgotten
-from derive.explain.layouts import Statement, statement
+from derive.explain.layouts import Layout, Statement, statement
 from derive.explain.plots import forgotten_plot, travel_plot
-from derive.explain.travel import Curves, curve_of, travel
+from derive.explain.travel import Curves, simple_network, travel
 from derive.gradients import Gradients
 from derive.graph import Graph
 from derive.pages.figures import plot
@@ -61,19 +60,17 @@ class TravelView:
 
     @property
     def layouts(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-        """The own block by its terms in each layout, once where both read the same: name of the layout, block, terms.
+        """The own block by its terms in each of the statement's layouts: name of the layout, block, terms.
 
         Every term of the numerator layout is the transpose of one of the denominator layout: the first few show how.
         """
-        denominator, numerator = self.statement.denominator, self.statement.numerator
-        block = denominator.step.partition(" = ")[0]
-        if denominator.terms == numerator.terms:
-            return (("In both layouts", block, denominator.terms),)
-        more = (r"\cdots",) if len(numerator.terms) > FEW else ()
-        return (
-            ("Denominator layout", block, denominator.terms),
-            ("Numerator layout", block, (*numerator.terms[:FEW], *more)),
-        )
+        block = self.statement.denominator.step.partition(" = ")[0]
+        return tuple((name.capitalize(), block, self._shown(layout)) for name, layout in self.statement.layouts)
+
+    def _shown(self, layout: Layout) -> tuple[str, ...]:
+        if layout is self.statement.numerator and len(layout.terms) > FEW:
+            return (*layout.terms[:FEW], r"\cdots")
+        return layout.terms
 
 
 def forgotten_view(gradients: Gradients) -> ForgottenView | None:
@@ -107,7 +104,7 @@ def _row(graph: Graph, row: Forgotten) -> ForgottenRow:
 
 
 def _travelled(graph: Graph, curves: Curves) -> TravelView:
-    beside = _simple()
+    beside = simple_network()
     return TravelView(
         name=curves.state,
         symbol=symbol(graph, curves.state, None),
@@ -118,9 +115,3 @@ def _travelled(graph: Graph, curves: Curves) -> TravelView:
         bound=latex_digits(curves.by_jacobians[-1]),
         beside=latex_digits(beside.block[-1]),
     )
-
-
-@cache
-def _simple() -> Curves:
-    """The simple recurrent network, which every cell is compared with."""
-    return curve_of("rnn", "h")

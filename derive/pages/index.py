@@ -65,9 +65,9 @@ def index_page(cells: Sequence[Cell], site: Site) -> str:
     return page("index.html.j2", ("filter.js",), (style_sheet(),), groups=groups, count=len(cells), site=site)
 
 
-def comparisons_page(kin: Mapping[str, Sequence[tuple[str, int]]], site: Site) -> str:
-    """The table of relatives; `kin` gives for every cell its relatives with their distances."""
-    titles = {name: load(name).title or name for name in kin}
+def comparisons_page(relatives_of: Mapping[str, Sequence[tuple[str, int]]], site: Site) -> str:
+    """The table of relatives; `relatives_of` gives those of every cell with their distances."""
+    titles = {name: load(name).title or name for name in relatives_of}
     rows = [
         Row(
             Link(titles[name], cell_file(name)),
@@ -76,7 +76,7 @@ def comparisons_page(kin: Mapping[str, Sequence[tuple[str, int]]], site: Site) -
                 for other, distance in others
             ),
         )
-        for name, others in kin.items()
+        for name, others in relatives_of.items()
     ]
     return page("comparisons.html.j2", rows=rows, site=site)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from derive.graph import Graph
 from derive.pages.alignment import align
@@ -22,16 +22,16 @@ def distances(graphs: Mapping[str, Graph]) -> Mapping[Pair, int]:
     }
 
 
-def relatives(names: Sequence[str], far: Mapping[Pair, int]) -> Mapping[str, tuple[str, ...]]:
+def relatives(names: Sequence[str], distance: Mapping[Pair, int]) -> Mapping[str, tuple[str, ...]]:
     """For each cell those that it is compared with, the nearest first; where one is a relative, so is the other."""
     chosen: dict[str, set[str]] = {name: set() for name in names}
     for name in names:
         others = [other for other in names if other != name]
-        near = sorted(others, key=lambda other: (_between(far, name, other), other))[:NEAREST]
+        near = _by_distance(others, name, distance)[:NEAREST]
         for other in (*near, *(original for original in others if name.startswith(f"{original}_"))):
             chosen[name].add(other)
             chosen[other].add(name)
-    return {name: tuple(sorted(chosen[name], key=lambda other: (_between(far, name, other), other))) for name in names}
+    return {name: tuple(_by_distance(chosen[name], name, distance)) for name in names}
 
 
 def pair(name: str, other: str) -> Pair:
@@ -39,5 +39,6 @@ def pair(name: str, other: str) -> Pair:
     return (name, other) if name < other else (other, name)
 
 
-def _between(far: Mapping[Pair, int], name: str, other: str) -> int:
-    return far[pair(name, other)]
+def _by_distance(others: Iterable[str], name: str, distance: Mapping[Pair, int]) -> list[str]:
+    """The nearest to `name` first, those equally far in alphabetical order."""
+    return sorted(others, key=lambda other: (distance[pair(name, other)], other))

@@ -44,7 +44,7 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
-class Explored:
+class ValueView:
     """A value of step t with all its routes: its hops, in the order of (B.n), and the number of complete routes.
 
     `slopes` say how the derivatives in the terms are written in forward values.
@@ -62,11 +62,11 @@ class Explored:
     complete: int
 
 
-def explored(gradients: Gradients) -> tuple[Explored, ...]:
+def value_views(gradients: Gradients) -> tuple[ValueView, ...]:
     """Every input and variable that carries a step, in order of evaluation."""
     graph = gradients.graph
     indices = {edge: index for index, edge in enumerate(timed_edges(graph))}
-    return tuple(_explored(gradients, gradients.adjoints[name], indices) for name in graph.equations.timed)
+    return tuple(_value_view(gradients, gradients.adjoints[name], indices) for name in graph.equations.timed)
 
 
 def timed_edges(graph: Graph) -> tuple[Edge, ...]:
@@ -102,12 +102,12 @@ def spoken(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _explored(gradients: Gradients, adjoint: Adjoint, indices: Mapping[Edge, int]) -> Explored:
+def _value_view(gradients: Gradients, adjoint: Adjoint, indices: Mapping[Edge, int]) -> ValueView:
     graph, name = gradients.graph, adjoint.name
     assigned = graph.equations.symbols[name].role is Role.VARIABLE
     formula = graph.formulas[graph.equations.equation_of(name).number - 1] if assigned else None
     terms = adjoint_equation(gradients, adjoint)
-    return Explored(
+    return ValueView(
         name=name,
         spoken=spoken(name),
         symbol=symbol(graph, name),
@@ -124,11 +124,11 @@ def _explored(gradients: Gradients, adjoint: Adjoint, indices: Mapping[Edge, int
 
 
 def _hop(graph: Graph, edge: Edge, term: Term, index: int) -> Hop:
-    judged = edge.target == LOSS
+    to_loss = edge.target == LOSS
     if edge.crosses_step:
         place = "across to the next step"
     else:
-        place = "to the loss of this step" if judged else "inside this step"
+        place = "to the loss of this step" if to_loss else "inside this step"
     return Hop(
         term=term,
         edge=index,
@@ -136,8 +136,8 @@ def _hop(graph: Graph, edge: Edge, term: Term, index: int) -> Hop:
         target=node(graph, edge.target, edge.lag),
         place=place,
         occurrence=occurrence(edge),
-        partial="" if judged else immediate_partial(graph, edge),
-        adjoint="" if judged else adjoint_symbol(graph, edge.target, edge.lag),
+        partial="" if to_loss else immediate_partial(graph, edge),
+        adjoint="" if to_loss else adjoint_symbol(graph, edge.target, edge.lag),
     )
 
 

@@ -51,11 +51,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All pages of the site, those of the longest work first; `kin` are the relatives of every cell."""
+    """All pages of the site, those of the longest work first; `relatives_of` gives those of each cell."""
 
     tasks: tuple[Task, ...]
     cells: tuple[str, ...]
-    kin: Mapping[str, tuple[tuple[str, int], ...]]
+    relatives_of: Mapping[str, tuple[tuple[str, int], ...]]
     docs: Path | None
 
 
@@ -89,8 +89,8 @@ def _plan(names: Sequence[str]) -> Plan:
     docs = _documents_folder()
     graphs = {name: Cell(load(name)).graph for name in names}
     titles = {name: graph.equations.title or name for name, graph in graphs.items()}
-    far = distances(graphs)
-    kin = relatives(names, far)
+    distance = distances(graphs)
+    relatives_of = relatives(names, distance)
     present = [(label, path) for label, path in DOCUMENTS if docs and (docs / path).is_file()]
     navigation = (
         Link("Cells", INDEX),
@@ -104,11 +104,13 @@ def _plan(names: Sequence[str]) -> Plan:
             cell_file(name),
             "cell",
             (name,),
-            site.at(INDEX, tuple(Link(titles[other], comparison_file(*pair(name, other))) for other in kin[name])),
+            site.at(
+                INDEX, tuple(Link(titles[other], comparison_file(*pair(name, other))) for other in relatives_of[name])
+            ),
         )
         for name in names
     ]
-    pairs = sorted({pair(name, other) for name in names for other in kin[name]})
+    pairs = sorted({pair(name, other) for name in names for other in relatives_of[name]})
     travelled = (SIMPLE, GATED, WORKED)
     shown = tuple(Link(titles[name], cell_file(name)) for name in travelled if name in titles)
     tasks.append(Task(TRAVEL, "travel", travelled, site.at(TRAVEL, shown)))
@@ -119,7 +121,7 @@ def _plan(names: Sequence[str]) -> Plan:
     for path in _document_files(docs) if docs else ():
         above = next((shown for _, shown in present if Path(shown).parent == Path(path).parent != Path()), path)
         tasks.append(Task(_file(path), "document", (path,), site.at(_file(above))))
-    ranked = {name: tuple((other, far[pair(name, other)]) for other in kin[name]) for name in names}
+    ranked = {name: tuple((other, distance[pair(name, other)]) for other in relatives_of[name]) for name in names}
     return Plan(tuple(tasks), tuple(names), ranked, docs)
 
 
@@ -151,7 +153,7 @@ def _text(plan: Plan, task: Task) -> str:
         case "index":
             return index_page([Cell(load(name)) for name in task.names], task.site)
         case "comparisons":
-            return comparisons_page(plan.kin, task.site)
+            return comparisons_page(plan.relatives_of, task.site)
         case "travel":
             return travel_page(task.site)
     assert plan.docs is not None

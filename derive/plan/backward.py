@@ -125,7 +125,7 @@ def _timed(lowering: _Lowering, adjoint: Adjoint, carried: dict[str, tuple[sympy
             total += symbols.following(symbol) if lag else symbol
             if lag:
                 across.append(symbol)
-    if adjoint.judged:
+    if adjoint.error_enters:
         total += symbols.error(name)
     if name in lowering.gradients.graph.equations.states:
         total += symbols.last_error(name)

@@ -42,6 +42,12 @@ def node_runs(equations: Equations, node: Node, step: int) -> tuple[Run, ...]:
     return found
 
 
+def number(value: float) -> str:
+    """A coordinate or a length in the text of a picture: two decimals at most, the same on every machine."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
 def label_size(node: Node) -> float:
     """The size of the name of a node."""
     return SMALL if node.kind is Kind.LOSS else LABEL

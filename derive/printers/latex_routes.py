@@ -87,8 +87,8 @@ def route_term(graph: Graph, route: Route, number: int = 1) -> Term:
     That is the adjoint of where the route ends, or the error where it ends at the loss.
     """
     nodes = route.nodes
-    (end, at), (judged, when) = nodes[-1], nodes[-2]
-    latex = error(graph, judged, step=when) if end == LOSS else adjoint_symbol(graph, end, at)
+    (end, at), (last, when) = nodes[-1], nodes[-2]
+    latex = error(graph, last, step=when) if end == LOSS else adjoint_symbol(graph, end, at)
     negative, joined = False, "product" if end == LOSS else ""
     for edge, (_, step) in reversed(list(zip(route.edges, nodes, strict=False))):
         for passage in passages(graph, edge, step):

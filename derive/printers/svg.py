@@ -13,10 +13,10 @@ from html import escape
 from derive.circuit.model import Kind, Node
 from derive.circuit.scene import MARGIN, Box, Marks, Polyline, Scene, exit_of, shifted
 from derive.equations.model import Equations
-from derive.printers.chart import label_size, node_runs, symbol_runs, symbol_size
+from derive.printers.chart import label_size, node_runs, number, symbol_runs, symbol_size
 from derive.printers.labels import Run, runs, width
 from derive.printers.notation import Notation
-from derive.printers.svg_parts import HEAD, arrow, number, rounded, style_sheet, text
+from derive.printers.svg_parts import HEAD, arrow, rounded, style_sheet, text
 
 _RIGHT, _TOP, _BOTTOM = 40.0, 26.0, 4.0
 _RAIL = 11.0

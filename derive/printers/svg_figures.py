@@ -9,9 +9,10 @@ from derive.circuit.figure import Caption, Curve, Disc, Figure, Form, Item, Name
 from derive.circuit.model import Kind
 from derive.equations.model import Equations
 from derive.graph import LOSS
+from derive.printers.chart import number
 from derive.printers.labels import Run, runs, width
 from derive.printers.notation import ADJOINT_COLOUR, Notation
-from derive.printers.svg_parts import arrow, number, pair, style_sheet, text
+from derive.printers.svg_parts import arrow, pair, style_sheet, text
 
 _SIZE, _LOSS = 13.0, 10.0
 _SPACE = 5.0

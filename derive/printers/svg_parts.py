@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from derive.circuit.scene import Point, Polyline
-from derive.printers.chart import LABEL
+from derive.printers.chart import LABEL, number
 from derive.printers.labels import ACCENTS, SCRIPT, Run, tall, width
 
 HEAD = (7.0, 3.0)
@@ -178,12 +178,6 @@ def text(pieces: Sequence[Run], x: float, y: float, size: float, extra: str) -> 
             yield f'<path class="{kind}" d="M{middle}h{number(own * 0.7)}"/>'
         else:
             yield f'<text x="{number(start + own * 0.35)}" y="{number(over + size * 0.62)}"{style}>{run.accent}</text>'
-
-
-def number(value: float) -> str:
-    """A coordinate, short and the same on every machine."""
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
 
 
 def pair(point: Point) -> str:

@@ -31,7 +31,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class ParameterGroup:
     """Parameters of one shape that begin alike and stand in equally many places."""
 
     symbols: tuple[str, ...]
@@ -53,7 +53,7 @@ class Forward:
 class Backward:
     """An equation (B.n): what it is the adjoint of, its terms in braces, and how its slopes are written.
 
-    `judged` says that an error enters here; `inside` and `across` count the other first hops.
+    `error_enters` says that one enters here; `inside` and `across` count the other first hops.
     """
 
     number: int
@@ -61,7 +61,7 @@ class Backward:
     left: str
     terms: tuple[Term, ...]
     slopes: tuple[str, ...]
-    judged: bool
+    error_enters: bool
     inside: int
     across: int
 
@@ -70,7 +70,7 @@ class Backward:
         """Where the routes lead, as a sentence."""
         counted = [(self.inside, "inside the step"), (self.across, "across to step $t+1$")]
         ways = [f"{in_words(count)} {where}" for count, where in counted if count]
-        sentence = enumerated(["the error that enters here", *ways] if self.judged else ways or ["nowhere"])
+        sentence = enumerated(["the error that enters here", *ways] if self.error_enters else ways or ["nowhere"])
         return f"{sentence[:1].upper()}{sentence[1:]}."
 
     @property
@@ -135,19 +135,19 @@ class Document:
     starts: tuple[Start, ...]
     crossing: str
     loss: str
-    judged: str
+    loss_variable: str
     repeated: bool
     timeless: bool
     scalar: bool
     brackets: bool
 
     @property
-    def alike(self) -> tuple[Alike, ...]:
+    def parameter_groups(self) -> tuple[ParameterGroup, ...]:
         """The parameters, those together that differ in name alone."""
         found: dict[tuple[str, int, str], list[str]] = {}
         for row in self.parameters:
             found.setdefault((row.shape, row.hops, row.start), []).append(row.symbol)
-        return tuple(Alike(tuple(symbols), *key) for key, symbols in found.items())
+        return tuple(ParameterGroup(tuple(symbols), *key) for key, symbols in found.items())
 
     @property
     def blocks(self) -> tuple[Block, ...]:

@@ -61,7 +61,7 @@ def view(gradients: Gradients) -> Document:
         starts=tuple(_start(gradients, gradients.adjoints[name]) for name in equations.states),
         crossing=listed_formulas([adjoint_symbol(graph, name, 1, "T") for name in crossing]),
         loss=equations.loss.rule if equations.loss else "",
-        judged=symbol(graph, equations.loss.variable) if equations.loss else "",
+        loss_variable=symbol(graph, equations.loss.variable) if equations.loss else "",
         repeated=any(edge.count > 1 for edge in graph.edges),
         timeless=any(item.timeless for item in gradients.variables),
         scalar=any(equations.symbols[name].kind is Kind.SCALAR for name in equations.parameters),
@@ -162,7 +162,7 @@ def _backward(gradients: Gradients, adjoint: Adjoint) -> Backward:
         left=gradient_symbol(graph, adjoint.name) if parameter else adjoint_symbol(graph, adjoint.name),
         terms=terms,
         slopes=tuple(written),
-        judged=adjoint.judged,
+        error_enters=adjoint.error_enters,
         inside=len(adjoint.inside),
         across=len(adjoint.across),
     )

@@ -1,7 +1,7 @@
 r"""A circuit as a TikZ picture: the scene of the SVG with labels in LaTeX.
 
-It needs the packages of `PACKAGES` and the TikZ libraries of `LIBRARIES`. Colours are defined in the picture's own
-group; `\resizebox` makes it as wide as the line.
+It needs the packages amsmath, xcolor and tikz, with the TikZ library arrows.meta. Colours are defined in the picture's
+own group; `\resizebox` makes it as wide as the line.
 """
 
 from __future__ import annotations
@@ -12,11 +12,8 @@ from collections.abc import Iterable, Iterator
 from derive.circuit.model import Kind, Node
 from derive.circuit.scene import MARGIN, Box, Marks, Polyline, Scene, shifted, straightened
 from derive.equations.model import Equations
-from derive.printers.chart import WORD, node_latex, symbol_runs, symbol_size
+from derive.printers.chart import WORD, node_latex, number, symbol_runs, symbol_size
 from derive.printers.notation import Notation
-
-PACKAGES = ("amsmath", "xcolor", "tikz")
-LIBRARIES = ("arrows.meta",)
 
 COLOURS = {
     "ink": "1E2235",
@@ -113,7 +110,7 @@ def _drawn(line: Polyline, options: str) -> str:
     if len(points) > 2:
         # A corner cannot be rounder than half of the shortest run beside it.
         shortest = min(abs(a - c) + abs(b - d) for (a, b), (c, d) in itertools.pairwise(points))
-        options += f", rounded corners={coordinate(min(_RADIUS, shortest * UNIT / 2))}bp"
+        options += f", rounded corners={number(min(_RADIUS, shortest * UNIT / 2))}bp"
     return rf"\draw[{options}] {' -- '.join(at(*point) for point in points)};"
 
 
@@ -145,18 +142,12 @@ def _node(scene: Scene, equations: Equations, node: Node, step: int) -> Iterator
 def _shape(node: Node, box: Box, x: float) -> str:
     """The outline of a node as a path."""
     if node.kind is Kind.LOSS or (node.variable is None and box.width == box.height):
-        return rf"{at(x, box.y)} circle[radius={coordinate(box.width / 2 * UNIT)}bp]"
+        return rf"{at(x, box.y)} circle[radius={number(box.width / 2 * UNIT)}bp]"
     corner = 2.0 if node.kind in (Kind.SUM, Kind.INPUT) else min(box.width, box.height, 24.0) / 2 * UNIT - 0.01
     first, second = at(x - box.width / 2, box.top), at(x + box.width / 2, box.bottom)
-    return rf"[rounded corners={coordinate(corner)}bp] {first} rectangle {second} [sharp corners]"
+    return rf"[rounded corners={number(corner)}bp] {first} rectangle {second} [sharp corners]"
 
 
 def at(x: float, y: float) -> str:
     """A point of a picture."""
-    return f"({coordinate(x)},{coordinate(y)})"
-
-
-def coordinate(value: float) -> str:
-    """A number, short and the same on every machine."""
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
+    return f"({number(x)},{number(y)})"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from derive.circuit.figure import Caption, Curve, Disc, Figure, Item, Name, Plate
 from derive.circuit.model import Kind
 from derive.equations.model import Equations
+from derive.printers.chart import number
 from derive.printers.svg_figures import name_latex
-from derive.printers.tikz import STYLES, UNIT, at, colour_definitions, coordinate
+from derive.printers.tikz import STYLES, UNIT, at, colour_definitions
 
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 _CURVES = {
@@ -34,7 +35,7 @@ def _item(item: Item, equations: Equations) -> Iterator[str]:
     match item:
         case Disc():
             border = "circuitink, line width=1.2bp" if item.carried else f"circuit{item.kind}, line width=0.6bp"
-            size = coordinate(item.radius * UNIT)
+            size = number(item.radius * UNIT)
             yield rf"\filldraw[{border}, fill=circuit{item.kind}fill] {at(item.x, item.y)} circle[radius={size}bp];"
             label = item.symbol or _joined(equations, item.names)
             small = r"[font=\tiny, text=circuitloss]" if item.kind == Kind.LOSS.value else ""

@@ -1,6 +1,6 @@
 """The proof of the derived equations: exact for one step, in 50 digits for the unrolled whole."""
 
-from derive.proof.equality import TermEquality, same_term, same_terms
+from derive.proof.equality import TermEquality
 from derive.proof.findings import Finding, ProofResult
 from derive.proof.identities import prove
 from derive.proof.interpreter import Trajectory, run
@@ -13,7 +13,5 @@ __all__ = [
     "Trajectory",
     "prove",
     "run",
-    "same_term",
-    "same_terms",
     "unrolled",
 ]

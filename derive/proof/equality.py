@@ -27,7 +27,7 @@ class TermEquality:
         self._cases: tuple[Case, ...] | None
         try:
             step = _reaching(gradients)
-            self._cases = tuple(cases(lambda choices: _explored(step, choices), MOST_CASES))
+            self._cases = tuple(cases(lambda choices: _decided(step, choices), MOST_CASES))
         except (OverflowError, TooLargeError, UndecidedError, ZeroDivisionError):
             self._cases = None
 
@@ -42,33 +42,20 @@ class TermEquality:
         return all(_same(case, originals, standing) for case in self._cases)
 
 
-def same_term(gradients: Gradients, original: Edge, mutant: Edge | None) -> bool:
-    """Whether the adjoint of `original.source` stays the same when `mutant` replaces `original` (None drops it).
-
-    For many questions about one cell make a `TermEquality` once.
-    """
-    return same_terms(gradients, [original], [mutant])
-
-
-def same_terms(gradients: Gradients, originals: Sequence[Edge], mutants: Iterable[Edge | None]) -> bool:
-    """As `same_term`, for several hops changed at once."""
-    return TermEquality(gradients).same(originals, mutants)
-
-
 def _reaching(gradients: Gradients) -> Step:
     """The composed step, in which adjoints of step t+1 that no error reaches are 0."""
     step = Step(gradients)
-    judged = nx.ancestors(gradients.graph.step, LOSS)
+    reaching = nx.ancestors(gradients.graph.step, LOSS)
     step.bindings.update(
         (symbol, sympy.Integer(0))
         for equation in gradients.graph.equations.equations
-        if equation.target not in judged
+        if equation.target not in reaching
         for symbol in step.adjoint(equation.target, 1)
     )
     return step
 
 
-def _explored(step: Step, choices: Choices) -> Case:
+def _decided(step: Step, choices: Choices) -> Case:
     """A case in which all comparisons of the cell's own terms have been answered."""
     case = Case(step, choices)
     for adjoint in step.gradients.adjoints.values():

@@ -10,14 +10,13 @@ exp are; derivatives never need those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import sympy
 from sympy.core.relational import Eq, GreaterThan, LessThan, Ne, StrictGreaterThan, StrictLessThan
 
 from derive.proof.ring import (
-    BITS,
     ONE,
     ZERO,
     Coefficient,
@@ -30,7 +29,7 @@ from derive.proof.ring import (
     ratio,
     symbol,
 )
-from derive.proof.signs import Choices, without_constant
+from derive.proof.signs import Choices, Signs
 
 
 class UndecidedError(Exception):
@@ -46,7 +45,7 @@ class Field:
     def __init__(
         self, choices: Choices, bindings: Mapping[sympy.Symbol, sympy.Expr], directions: Sequence[sympy.Symbol]
     ) -> None:
-        self._choices = choices
+        self._signs = Signs(choices)
         self._bindings = bindings
         self._known: dict[sympy.Basic, Element] = {direction: symbol(at) for at, direction in enumerate(directions)}
         self._symbols = len(directions)
@@ -54,8 +53,6 @@ class Field:
         self._roots: dict[int, tuple[int, Element]] = {}
         self._logarithms: dict[int, Element] = {}
         self._exponents: dict[int, Element] = {}
-        self._signed_like: dict[int, tuple[Fraction, Element, int]] = {}
-        self._positive: set[int] = set()
 
     def element(self, expression: sympy.Expr) -> Element:
         """The value of `expression`; UndecidedError for a function that is not known here."""
@@ -63,6 +60,10 @@ class Field:
         if known is None:
             known = self._known[expression] = self._translate(expression)
         return known
+
+    def elements(self, expressions: Iterable[sympy.Expr]) -> tuple[Element, ...]:
+        """The values of several expressions, such as the components of a vector."""
+        return tuple(self.element(expression) for expression in expressions)
 
     def is_zero(self, element: Element) -> bool:
         """Whether `element` is 0 identically."""
@@ -160,9 +161,9 @@ class Field:
         argument = Element(rest, argument.factors)
         index, quotient, new = self._keep("exp", argument, lambda _: True)
         if new:
-            self._choices.assume(frozenset({(1 << (BITS * index), 1)}), 0, 1)
-            self._positive.add(index)
-            self._signed_like[index] = (Fraction(1, 2), argument, -1)
+            self._signs.bound(index, 0, 1)
+            self._signs.positive.add(index)
+            self._signs.follow(index, Fraction(1, 2), argument, -1)
             self._exponents[index] = argument
         exponent = Fraction(quotient)
         return result * self._root(symbol(index, -1) - ONE, exponent.denominator) ** exponent.numerator
@@ -177,7 +178,7 @@ class Field:
         total = ZERO
         if len(argument.polynomial) == 1 and not argument.factors:
             for index, power in exponents(next(iter(argument.polynomial))):
-                if index in self._positive:
+                if index in self._signs.positive:
                     total = total + self._log_symbol(symbol(index)).scaled(power)
                     argument = argument * symbol(index, -power)
         return total if argument.number == 1 else total + self._log_symbol(argument)
@@ -193,14 +194,14 @@ class Field:
             return argument
         exact = perfect_root(argument, degree)
         if exact is not None:
-            return exact if degree % 2 else exact.scaled(self._sign_of(exact))
+            return exact if degree % 2 else exact.scaled(self._signs.of(exact))
         number = argument.number
         index, quotient, new = self._keep(
             f"root {degree}", argument, lambda quotient: quotient == 1 or (number is None and quotient > 0)
         )
         if new:
             self._roots[index] = (degree, argument)
-            self._positive.add(index)
+            self._signs.positive.add(index)
         scale = ONE if quotient == 1 else self._root(constant(quotient), degree)
         return symbol(index) * scale
 
@@ -209,8 +210,8 @@ class Field:
             return ONE if parity == 1 else ZERO
         index, quotient, new = self._keep(kind, argument, lambda quotient: abs(quotient) == 1)
         if new and kind in ("tanh", "erf"):
-            self._choices.assume(frozenset({(1 << (BITS * index), 1)}), -1, 1)
-            self._signed_like[index] = (Fraction(0), argument, 1)
+            self._signs.bound(index, -1, 1)
+            self._signs.follow(index, Fraction(0), argument, 1)
         return symbol(index).scaled(parity if quotient == -1 else 1)
 
     _FUNCTIONS: Mapping[str, Callable[[Field, Element], Element]] = {
@@ -264,37 +265,7 @@ class Field:
             for factor in expression.args:
                 sign *= self._sign(factor)
             return sign
-        return self._sign_of(self._reduced(self.element(expression)))
-
-    def _sign_of(self, element: Element) -> int:
-        if not element:
-            return 0
-        odd = {factor: 1 for factor, exponent in element.factors.items() if exponent % 2}
-        polynomial = Element(element.polynomial, odd).over({})
-        spans = [dict(exponents(monomial)) for monomial in polynomial]
-        content = {
-            index: min(span.get(index, 0) for span in spans)
-            for index in sorted({key for span in spans for key in span})
-        }
-        sign = 1
-        for index, exponent in content.items():
-            if exponent % 2 and index not in self._positive:
-                sign *= self._sign_of_polynomial({1 << (BITS * index): 1})
-        lowest = sum(exponent << (BITS * index) for index, exponent in content.items())
-        return sign * self._sign_of_polynomial({key - lowest: number for key, number in polynomial.items()})
-
-    def _sign_of_polynomial(self, polynomial: Polynomial) -> int:
-        if set(polynomial) == {0}:
-            return 1 if polynomial[0] > 0 else -1
-        part, threshold, leading = without_constant(polynomial)
-        sign = 1 if leading > 0 else -1
-        if len(part) == 1:
-            ((monomial, _),) = part
-            (index, exponent), *more = exponents(monomial)
-            level, argument, direction = self._signed_like.get(index, (None, ONE, 1))
-            if not more and exponent == 1 and level == threshold:
-                return sign * direction * self._sign_of(argument)
-        return sign if self._choices.above(part, threshold) else -sign
+        return self._signs.of(self._reduced(self.element(expression)))
 
 
 _COMPARISONS: Mapping[type, Callable[[int], bool]] = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from derive.gradients import Adjoint, Gradients
 from derive.graph import LOSS, Edge
-from derive.proof.composition import Components, size
+from derive.proof.composition import size
 from derive.proof.field import Field, UndecidedError
 from derive.proof.findings import Finding, ProofResult
 from derive.proof.hops import missing_hops, wrong_hops
@@ -124,13 +124,10 @@ class Case:
         """The term of a hop from step t, or, `before`, of a hop from t-1 into t."""
         step = 1 if hop.crosses_step and not before else 0
         if hop.target == LOSS:
-            return self._terms.term(hop, self._elements(self._step.error(hop.source, step)), step)
+            return self._terms.term(hop, self._field.elements(self._step.error(hop.source, step)), step)
         if step:
-            return self._terms.term(hop, self._elements(self._step.adjoint(hop.target, 1)), 1)
+            return self._terms.term(hop, self._field.elements(self._step.adjoint(hop.target, 1)), 1)
         return self._terms.term(hop, self.totals[hop.target, 0], 0)
-
-    def _elements(self, items: Components) -> Elements:
-        return tuple(self._field.element(item) for item in items)
 
     def is_zero(self, element: Element) -> bool:
         """Whether an element is 0 in this case."""

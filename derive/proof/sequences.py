@@ -108,13 +108,12 @@ def _draw(equations: Equations, steps: int, sizes: Mapping[str, int], number: Ca
 
         return block(equations.symbols[name].shape)
 
-    judged = (equations.loss.variable,) if equations.loss else equations.outputs
     return Sequence(
         equations,
         params={name: filled(name) for name in equations.parameters},
         inputs=tuple({name: filled(name) for name in equations.inputs} for _ in range(steps)),
         state={name: filled(name) for name in equations.states},
-        errors=tuple({name: filled(name) for name in judged} for _ in range(steps)),
+        errors=tuple({name: filled(name) for name in equations.outputs} for _ in range(steps)),
         weights=tuple(abs(number()) for _ in range(steps)),
         last={name: filled(name) for name in equations.states},
     )

@@ -125,8 +125,7 @@ class Step:
 
     def _read_off(self) -> Iterator[tuple[sympy.Symbol, sympy.Expr]]:
         """All that leaves step t: outputs, and the variables of t+1 that read step t."""
-        judged = (self.equations.loss.variable,) if self.equations.loss else self.equations.outputs
-        for name in judged:
+        for name in self.equations.outputs:
             yield from zip(self.error(name, 0), self.composed[name], strict=True)
         for equation in self.equations.equations:
             if any(item.lag for item in occurrences(equation.expression)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from derive.graph import Diagonal, Edge, Outer, Transfer
-from derive.proof.composition import UNITS, Components, size
+from derive.proof.composition import UNITS, size
 from derive.proof.field import Field
 from derive.proof.ring import ZERO, Element
 from derive.proof.step import Step
@@ -24,15 +24,15 @@ class Terms:
         for factor in edge.partial:
             match factor:
                 case Diagonal(expression, _):
-                    value = _product(self._elements(self._step.written_out(expression, step)), value)
+                    value = _product(self._field.elements(self._step.written_out(expression, step)), value)
                 case Transfer(_, matrix, transposed):
-                    entries = self._elements(self._step.symbols(matrix, 0, step))
+                    entries = self._field.elements(self._step.symbols(matrix, 0, step))
                     value = tuple(
                         _sum(tuple(entries[_place(row, column, transposed)] * _at(value, row) for row in range(UNITS)))
                         for column in range(UNITS)
                     )
                 case Outer(_, operand, transposed):
-                    vector = self._elements(self._step.written_out(operand, step))
+                    vector = self._field.elements(self._step.written_out(operand, step))
                     rows, columns = (vector, value) if transposed else (value, vector)
                     value = tuple(
                         _at(rows, row) * _at(columns, column) for row in range(UNITS) for column in range(UNITS)
@@ -40,9 +40,6 @@ class Terms:
         if size(self._step.equations, edge.source) == 1:
             return (_sum(value),)
         return value
-
-    def _elements(self, items: Components) -> Elements:
-        return tuple(self._field.element(item) for item in items)
 
 
 def _place(row: int, column: int, transposed: bool) -> int:

@@ -17,6 +17,7 @@ STAGES = (
     "files",
     "templates",
     "tex",
+    "workers",
     "rules",
     "definitions",
     "equations",

@@ -14,7 +14,7 @@ TEXT = "a = W @ h[t-1] + U @ (x * h[t-1]) + b\nh = tanh(a) * a"
 
 def test_the_public_names_are_these_alone() -> None:
     assert dir(derive) == sorted(derive.__all__)
-    assert derive.Edge.__module__ == "derive.graph"
+    assert derive.Edge.__module__ == "derive.graph.model"
     assert derive.Route.__module__ == "derive.routes"
     with pytest.raises(AttributeError, match="nonsense"):
         _ = derive.nonsense

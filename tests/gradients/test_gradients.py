@@ -32,16 +32,16 @@ def test_inside_the_step_a_hop_leads_to_an_adjoint_that_is_known(name: str) -> N
 
 def test_the_groups_of_hops_are_complete_and_apart() -> None:
     adjoint = derive.load("lstm_peephole").gradients.adjoints["y"]
-    assert adjoint.judged
+    assert adjoint.error_enters
     assert len(adjoint.inside) == 0
     assert len(adjoint.across) == 4
     assert adjoint.hops[0].target == LOSS
     assert set(adjoint.hops) == {adjoint.hops[0], *adjoint.inside, *adjoint.across}
 
 
-def test_only_what_the_loss_reads_is_judged() -> None:
+def test_errors_enter_only_at_what_the_loss_reads() -> None:
     gradients = derive.load("rnn_readout").gradients
-    assert [adjoint.name for adjoint in gradients.variables if adjoint.judged] == ["o"]
+    assert [adjoint.name for adjoint in gradients.variables if adjoint.error_enters] == ["o"]
 
 
 def test_the_input_of_the_step_before_has_hops_inside_and_across() -> None:

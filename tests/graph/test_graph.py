@@ -118,8 +118,7 @@ def test_there_is_one_edge_for_every_occurrence(name: str) -> None:
         if equations.symbols[occurrence.name].role is not Role.CONSTANT
     ]
     assert [(edge.source, edge.target) for edge in graph.edges if edge.target != LOSS] == standing
-    judged = (equations.loss.variable,) if equations.loss else equations.outputs
-    assert tuple(edge.source for edge in graph.edges if edge.target == LOSS) == judged
+    assert tuple(edge.source for edge in graph.edges if edge.target == LOSS) == equations.outputs
 
 
 def test_the_reading_order_is_that_of_the_text() -> None:

@@ -125,13 +125,13 @@ def test_cells_of_one_paper_are_compared_by_their_own_names() -> None:
 
 def test_relatives_are_mutual_and_a_variant_stands_beside_its_original() -> None:
     chosen = ("gru", "gru_reset_after", "lstm", "lstm_cifg", "lstm_peephole", "mgu", "rnn", "rnn_readout")
-    kin = relatives(chosen, distances({name: graph(name) for name in chosen}))
-    for name, others in kin.items():
+    related = relatives(chosen, distances({name: graph(name) for name in chosen}))
+    for name, others in related.items():
         assert len(others) >= NEAREST
         assert name not in others
-        assert all(name in kin[other] for other in others)
-    assert "lstm" in kin["lstm_cifg"]
-    assert kin["gru"][0] == "gru_reset_after"
+        assert all(name in related[other] for other in others)
+    assert "lstm" in related["lstm_cifg"]
+    assert related["gru"][0] == "gru_reset_after"
 
 
 def test_the_page_marks_differences_by_words_and_shape_as_well_as_colour() -> None:

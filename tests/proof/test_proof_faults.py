@@ -8,7 +8,7 @@ import sympy
 
 from derive.elementary import value
 from derive.graph import LOSS
-from derive.proof import prove, same_term, same_terms, unrolled
+from derive.proof import TermEquality, prove, unrolled
 from derive.proof.losses import ADJOINT, prove_loss
 from tests.proof.cells import CORNERS
 from tests.proof.faults import (
@@ -147,42 +147,42 @@ def test_a_cell_without_real_values_is_said_not_to_be_decided():
 class TestTerms:
     def test_a_dropped_or_negated_hop_is_not_the_same(self):
         derivation = derived("lstm_peephole")
-        for hop in derivation.adjoints["c"].hops:
-            assert not same_term(derivation, hop, None)
-        assert same_term(derivation, derivation.adjoints["c"].hops[1], derivation.adjoints["c"].hops[1])
+        equality, hops = TermEquality(derivation), derivation.adjoints["c"].hops
+        assert not any(equality.same([hop], [None]) for hop in hops)
+        assert equality.same([hops[1]], [hops[1]])
 
     def test_values_equal_by_their_equations_are_equal(self):
         derivation = written(CORNERS["one value twice"])
         hop = next(hop for hop in derivation.adjoints["h"].hops if hop.target == "h")
         other = dataclasses.replace(hop, partial=times(hop, value("g")).partial[:1])
         assert hop != other
-        assert same_term(derivation, hop, other)
+        assert TermEquality(derivation).same([hop], [other])
 
     def test_a_hop_to_what_reaches_no_error_is_nothing(self):
         derivation = written("a = tanh(U @ x)\nmemory = a + memory[t-1]\nh = a * b")
         hop = next(hop for hop in derivation.adjoints["a"].hops if hop.target == "memory")
-        assert same_term(derivation, hop, None)
+        assert TermEquality(derivation).same([hop], [None])
 
     def test_terms_of_different_shapes_differ(self):
         derivation = derived("rnn")
         (hop,) = derivation.adjoints["W"].hops
-        assert not same_term(derivation, hop, without_factor(hop))
+        assert not TermEquality(derivation).same([hop], [without_factor(hop)])
 
     def test_terms_of_different_steps_differ(self):
         derivation = derived("lstm")
         hop = derivation.adjoints["c"].hops[-1]
-        assert not same_term(derivation, hop, shifted(hop))
+        assert not TermEquality(derivation).same([hop], [shifted(hop)])
 
     def test_swapped_hops_of_one_sum_are_the_same_sum(self):
         derivation = written("z = tanh(U @ x + W @ h[t-1])\nh = z * z")
         one, other = derivation.adjoints["z"].hops
-        assert same_terms(derivation, [one, other], [other, one])
-        assert not same_terms(derivation, [one, other], [one, negated(other)])
+        assert TermEquality(derivation).same([one, other], [other, one])
+        assert not TermEquality(derivation).same([one, other], [one, negated(other)])
 
     def test_cases_are_all_looked_at(self):
         derivation = written("a = U @ x + W @ h[t-1]\nh = relu(a)")
         (hop,) = derivation.adjoints["a"].hops
-        assert not same_term(derivation, hop, without_factor(hop))
+        assert not TermEquality(derivation).same([hop], [without_factor(hop)])
 
 
 def test_the_precision_of_the_caller_is_left_alone():

@@ -65,7 +65,7 @@ class _Driver:
             sums=columns(dimension for array in naming.sums for dimension in array.columns),
             work=self._work(),
             backward_preamble=backward_preamble,
-            judged=self._rows_of(equations.loss.variable) if equations.loss else "",
+            loss_variable=self._rows_of(equations.loss.variable) if equations.loss else "",
             outputs=tuple(plan.outputs[name].name for name in equations.outputs),
             final=tuple(f"calls.last_rows({self._kept(name)}, call)" for name in equations.states),
             errors=tuple(self._external_name(error(name)) for name in equations.outputs),

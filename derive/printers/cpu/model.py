@@ -161,7 +161,7 @@ class CpuView:
     sums: str
     work: str
     backward_preamble: tuple[str, ...]
-    judged: str
+    loss_variable: str
     outputs: tuple[str, ...]
     final: tuple[str, ...]
     errors: tuple[str, ...]

@@ -64,8 +64,8 @@ class Naming:
     def read_whole(self) -> frozenset[Array]:
         """The arrays of the forward pass that products or the loss read, whatever the lengths of the sequences."""
         operands = [stack.operand for stack in self.plan.stacks if unlagged(stack.operand) in self.plan.places]
-        judged = [value(self.equations.loss.variable)] if self.equations.loss else []
-        return frozenset(self.place(symbol).array for symbol in (*operands, *judged))
+        read_by_loss = [value(self.equations.loss.variable)] if self.equations.loss else []
+        return frozenset(self.place(symbol).array for symbol in (*operands, *read_by_loss))
 
     @cached_property
     def padded(self) -> frozenset[Array]:
