@@ -143,7 +143,7 @@ def _parts(run: Run, cell: str) -> Grid:
 def _part_entries(item: Parts, columns: tuple[str, ...]) -> tuple[str, ...]:
     values = item.columns
     call = values["call"]
-    shares = (f"{duration(values[name])}, {values[name] / call:.0%}" if name in values else "" for name in columns[1:])
+    shares = (f"{duration(values[name])} {values[name] / call:.0%}" if name in values else "" for name in columns[1:])
     return (f"  {item.case.phase.value}", duration(call), *shares)
 
 
@@ -153,6 +153,8 @@ def _small(item: Small) -> tuple[str, ...]:
 
 def duration(nanoseconds: float) -> str:
     """Three digits and a unit."""
+    if nanoseconds < 0:
+        return f"-{duration(-nanoseconds)}"
     for unit, size in (("us", 1e3), ("ms", 1e6), ("s", 1e9)):
         value = nanoseconds / size
         if value < 999.5 or unit == "s":
