@@ -108,7 +108,7 @@ def test_a_measuring_process_says_where_the_time_goes(lines):
 
 @pytest.mark.parametrize("phase", Phase)
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("shape", ["5,3,7,9", "4,1,17,33", "3,100,5,4"])
+@pytest.mark.parametrize("shape", ["5,3,7,9", "4,1,17,33", "5,50,5,4"])
 def test_a_part_alone_computes_what_it_does_inside_the_call(cell, phase, shape):
     case = Case(cell, Shape.parse(shape), phase, 1)
     given = arrays(cell, case.shape)
