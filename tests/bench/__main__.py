@@ -14,12 +14,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.bench import machine, starts
+from tests.bench import machine, parts, starts
 from tests.bench.cases import CELLS, QUICK_CELLS, QUICK_SHAPES, Phase, Shape, selected
 from tests.bench.contender_torch import COMPILED_STEPS
 from tests.bench.contenders import NAMES, chosen, installed
 from tests.bench.plot import plot
-from tests.bench.results import Result, Run, Small
+from tests.bench.results import Parts, Result, Run, Small
 from tests.bench.table import grids, markdown, notes, rich_table, targets
 from tests.bench.targets import OWN_CELLS
 from tests.bench.worker import environment
@@ -95,14 +95,16 @@ def _starts(cells: Sequence[str]) -> list[tuple[str, str]]:
 
 def _settings(options: argparse.Namespace, contenders: list[str]) -> dict[str, Any]:
     """What was measured: the job of each measuring process, but for its number of threads."""
+    cases = [(cell, str(shape)) for cell, shape in options.cases]
     return {
-        "cases": [(cell, str(shape)) for cell, shape in options.cases],
+        "cases": cases,
         "contenders": contenders,
         "threads": options.threads,
         "rounds": options.rounds,
         "seconds": options.seconds,
         "compiled": list(options.compile),
         "latency": not options.targets,
+        "parts": [] if options.targets else [case for case in cases if case[0] in parts.CELLS],
         "dtype": "float32",
     }
 
@@ -123,6 +125,8 @@ def _measure(run: Run, threads: int, console: Console) -> None:
                 run.results.append(Result.of(line["result"]))
             elif "rates" in line:
                 run.rates[str(threads)] = line["rates"]
+            elif "parts" in line:
+                run.parts += map(Parts.of, line["parts"])
             else:
                 run.latency += [Small(**item) for item in line["latency"]]
 

@@ -74,6 +74,49 @@ class Small:
         return statistics.median(self.rounds)
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where the time of one case goes: nanoseconds of our call in every round, and of what it is made of, each alone.
+
+    The names are "call"; "forward", "backward" and "weights" for its compiled functions; and with these before a colon
+    the products that they make.
+    """
+
+    case: Case
+    rounds: Mapping[str, tuple[float, ...]]
+
+    @property
+    def columns(self) -> dict[str, float]:
+        """Medians in nanoseconds: the call, and what adds up to it. What is left of a function is element-wise."""
+        medians = {name: statistics.median(rounds) for name, rounds in self.rounds.items()}
+        call = medians.pop("call")
+        functions = [name for name in medians if ":" not in name]
+        shown = {"call": call, "outside": call - sum(medians[name] for name in functions)}
+        for function in functions:
+            products = {name: taken for name, taken in medians.items() if name.startswith(f"{function}:")}
+            rest = medians[function] - sum(products.values())
+            shown |= {**products, f"{function}: rest": rest} if products else {function: rest}
+        return shown
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        case = self.case
+        return {
+            "cell": case.cell,
+            "shape": asdict(case.shape),
+            "phase": case.phase.value,
+            "threads": case.threads,
+            "rounds": {name: list(rounds) for name, rounds in self.rounds.items()},
+            "columns_ns": self.columns,
+        }
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Parts:
+        """The inverse of `data`."""
+        case = Case(data["cell"], Shape(**data["shape"]), Phase(data["phase"]), data["threads"])
+        return cls(case, {name: tuple(rounds) for name, rounds in data["rounds"].items()})
+
+
 @dataclass(slots=True)
 class Run:
     """Everything that one call of the benchmark found."""
@@ -84,6 +127,7 @@ class Run:
     results: list[Result] = field(default_factory=list)
     latency: list[Small] = field(default_factory=list)
     starts: list[Small] = field(default_factory=list)
+    parts: list[Parts] = field(default_factory=list)
     rates: dict[str, Any] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
@@ -95,6 +139,7 @@ class Run:
             "results": [result.data() for result in self.results],
             "latency": [asdict(item) for item in self.latency],
             "starts": [asdict(item) for item in self.starts],
+            "parts": [item.data() for item in self.parts],
             "rates": self.rates,
         }
 

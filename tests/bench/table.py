@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tests.bench.cases import Phase, Shape
 from tests.bench.contenders import NAMES
-from tests.bench.results import Result, Run, Small
+from tests.bench.results import Parts, Result, Run, Small
 from tests.bench.targets import reached
 
 
@@ -27,6 +27,7 @@ def grids(run: Run) -> list[Grid]:
     """All tables of a run."""
     cells = dict.fromkeys(result.case.cell for result in run.results)
     found = [_cell(run, cell) for cell in cells]
+    found += [_parts(run, cell) for cell in dict.fromkeys(item.case.cell for item in run.parts)]
     for title, small in (("latency", run.latency), ("first calls", run.starts)):
         if small:
             found.append(Grid(title, ("", "threads", "time"), tuple(map(_small, small)), left=1))
@@ -127,12 +128,33 @@ def _entries(result: Result | None, name: str) -> tuple[str, str, str]:
     return duration(median), f"{result.ratio(name):.2f}", f"{result.factor(name):.2f}"
 
 
+def _parts(run: Run, cell: str) -> Grid:
+    """Where the time of our calls goes: a column for each part that any case of the cell has."""
+    found = [item for item in run.parts if item.case.cell == cell]
+    # The longest cases, those with gradients, have all columns in order.
+    columns = tuple(max((item.columns for item in found), key=len))
+    rows: list[tuple[str, ...]] = []
+    for shape in dict.fromkeys(item.case.shape for item in found):
+        rows.append((str(shape),))
+        rows += [_part_entries(item, columns) for item in found if item.case.shape == shape]
+    return Grid(f"{cell}: where the time goes, one thread; per cent of the call", ("", *columns), tuple(rows))
+
+
+def _part_entries(item: Parts, columns: tuple[str, ...]) -> tuple[str, ...]:
+    values = item.columns
+    call = values["call"]
+    shares = (f"{duration(values[name])} {values[name] / call:.0%}" if name in values else "" for name in columns[1:])
+    return (f"  {item.case.phase.value}", duration(call), *shares)
+
+
 def _small(item: Small) -> tuple[str, ...]:
     return item.what, str(item.threads), duration(item.median)
 
 
 def duration(nanoseconds: float) -> str:
     """Three digits and a unit."""
+    if nanoseconds < 0:
+        return f"-{duration(-nanoseconds)}"
     for unit, size in (("us", 1e3), ("ms", 1e6), ("s", 1e9)):
         value = nanoseconds / size
         if value < 999.5 or unit == "s":

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.bench import contender_ours, parts
 from tests.bench.cases import CELLS, Case, Phase, Shape, arrays
 from tests.bench.contender import DifferenceError, UnsupportedError, compare
 from tests.bench.contender_ours import OURS, REUSE
 from tests.bench.contender_torch import COMPILED, COMPILED_STEPS, has_compiler
 from tests.bench.contenders import CONTENDERS, missing, only_for
-from tests.bench.results import Result
+from tests.bench.results import Parts, Result
 from tests.bench.worker import environment
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ THERE = [contender.name for contender in CONTENDERS if contender.name in SUPPORT
 
 def measured(**job):
     """What a measuring process says, one round of each case."""
-    settings = {"threads": 1, "rounds": 1, "seconds": 0.0, "latency": False, "compiled": [], **job}
+    settings = {"threads": 1, "rounds": 1, "seconds": 0.0, "latency": False, "parts": [], "compiled": [], **job}
     finished = subprocess.run(
         [sys.executable, "-m", "tests.bench.worker"],
         cwd=ROOT,
@@ -49,7 +50,8 @@ def measured(**job):
 @pytest.fixture(scope="module")
 def lines():
     """Every cell at a small shape."""
-    return measured(cases=[(cell, "4,3,5,6") for cell in CELLS], contenders=THERE, latency=True)
+    cases = [(cell, "4,3,5,6") for cell in CELLS]
+    return measured(cases=cases, contenders=THERE, latency=True, parts=cases[:1])
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,48 @@ def test_a_measuring_process_says_rates_and_latency(lines):
     assert min(*rates["products"].values(), *rates["reads"].values(), *rates["writes"].values()) > 0
     latency = next(line["latency"] for line in lines if "latency" in line)
     assert {"lstm.step, plain parameters", "lstm.step, packed parameters"} <= {item["what"] for item in latency}
+
+
+def test_a_measuring_process_says_where_the_time_goes(lines):
+    found = next(line["parts"] for line in lines if "parts" in line)
+    forward = ["call", "forward", "forward: x", "forward: h_before"]
+    backward = ["backward", "backward: h_before", "backward: x", "weights"]
+    assert [list(data["rounds"]) for data in found] == [forward, forward + backward]
+    for data in found:
+        assert min(min(rounds) for rounds in data["rounds"].values()) > 0
+        assert json.loads(json.dumps(Parts.of(data).data())) == data
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("shape", ["5,3,7,9", "4,1,17,33", "5,50,5,4"])
+def test_a_part_alone_computes_what_it_does_inside_the_call(cell, phase, shape):
+    case = Case(cell, Shape.parse(shape), phase, 1)
+    given = arrays(cell, case.shape)
+    recorded = parts.record(contender_ours.prepare(case, given))
+    runs = parts.alone(case, given, recorded)
+    products = [name for name in runs if ":" in name]
+    assert len(products) >= (2 if phase is Phase.FORWARD else 4)
+    for name in products:
+        function, _, stack = name.partition(": ")
+        named = recorded[function].named
+        expected = {key: value.copy() for key, value in named.items() if isinstance(value, np.ndarray)}
+        named[f"{'products' if function == 'forward' else 'pulled'}_{stack}"].fill(np.nan)
+        runs[name]()
+        for key, wanted in expected.items():
+            np.testing.assert_array_equal(named[key], wanted, err_msg=f"{name}, {key}")
+
+
+def test_a_recorded_function_writes_the_same_again():
+    shape = Shape(5, 3, 7, 9)
+    recorded = parts.record(contender_ours.prepare(Case("lstm", shape, Phase.ALL, 1), arrays("lstm", shape)))
+    assert list(recorded) == ["forward", "backward", "weights"]
+    for function, result in (("forward", "out_h"), ("backward", "pulled_x"), ("weights", "weights_h_before")):
+        written = recorded[function].named[result]
+        expected = written.copy()
+        written.fill(np.nan)
+        recorded[function].run()
+        np.testing.assert_array_equal(written, expected)
 
 
 @pytest.mark.parametrize("phase", Phase)

@@ -12,7 +12,7 @@ from tests.bench.contender_torch import COMPILED_STEPS
 from tests.bench.limit import Rates, limit
 from tests.bench.measure import Timing
 from tests.bench.plot import plot
-from tests.bench.results import Result, Run
+from tests.bench.results import Parts, Result, Run
 from tests.bench.table import disturbed, duration, faster_than_the_limit, grids, left_out, markdown
 from tests.bench.targets import REGIMES, reached
 from tests.bench.work import Work, passes
@@ -136,6 +136,28 @@ def test_the_tables_show_medians_and_ratios():
     ]  # fmt: skip
 
 
+def test_the_columns_of_a_call_add_up_to_it():
+    taken = {"call": 100.0, "forward": 40.0, "forward: x": 10.0, "forward: h_before": 25.0}
+    more = {"backward": 30.0, "backward: x": 40.0, "weights": 20.0}
+    shape = Shape.parse("100,1,64,64")
+    # The middle one of the rounds counts.
+    forward, both = (
+        Parts(Case("lstm", shape, phase, 1), {name: (9e9, 1e3 * value, 0.0) for name, value in values.items()})
+        for phase, values in ((Phase.FORWARD, taken), (Phase.ALL, taken | more))
+    )
+    assert forward.columns == {
+        "call": 1e5, "outside": 6e4, "forward: x": 1e4, "forward: h_before": 2.5e4, "forward: rest": 5e3
+    }  # fmt: skip
+    assert (both.columns["outside"], both.columns["backward: rest"], both.columns["weights"]) == (1e4, -1e4, 2e4)
+    for item in (forward, both):
+        assert sum(item.columns.values()) == 2 * item.columns["call"]
+    shown = Run(machine.describe(), {"rounds": 3}, {}, [result(ours=1.0)], parts=[forward, both])
+    text = markdown(grids(shown)[1])
+    assert text.startswith("## lstm: where the time goes")
+    assert "|   forward | 100 us | 60.0 us 60% | 10.0 us 10% | 25.0 us 25% | 5.00 us 5% |  |  |  |" in text
+    assert "| 10.0 us 10% | 25.0 us 25% | 5.00 us 5% | 40.0 us 40% | -10.0 us -10% | 20.0 us 20% |" in text
+
+
 def test_who_beats_the_limit_is_named():
     assert faster_than_the_limit(run(result(ours=9.6, jax=20.0))) == []
     (line,) = faster_than_the_limit(run(result(ours=9.4, jax=20.0)))
@@ -152,7 +174,7 @@ def test_a_run_beside_other_programs_is_named():
 
 def test_the_file_says_where_and_with_what_it_was_measured():
     data = json.loads(json.dumps(run(result(ours=1.0)).data()))
-    assert set(data) == {"machine", "settings", "missing", "results", "latency", "starts", "rates"}
+    assert set(data) == {"machine", "settings", "missing", "results", "latency", "starts", "parts", "rates"}
     assert {"cpu", "cores", "caches", "instruction_set", "system", "python", "packages"} == set(data["machine"])
     assert {"numpy", "numba"} <= set(data["machine"]["packages"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -72,7 +73,7 @@ def _work(plan: Plan, shape: Shape, direction: Direction, reads: tuple[str, ...]
     ]
     return Work(
         operations=shape.batch * _number(counted, sizes),
-        weight_bytes=ITEM * sum(_total(stack.rows, sizes) * _total((stack.columns,), sizes) for stack in stacks),
+        weight_bytes=ITEM * sum(total(stack.rows, sizes) * total((stack.columns,), sizes) for stack in stacks),
         read_bytes=ITEM * rows * sum(values[name] for name in reads),
         written_bytes=ITEM * rows * sum(values[name] for name in writes),
     )
@@ -88,18 +89,19 @@ def _values(plan: Plan, shape: Shape) -> dict[str, int]:
         if array.saved and array.origin is Origin.FORWARD and array.kept in (Kept.STEPS, Kept.CARRIED)
     ]
     held = {array.holds for array in tape}
-    output = {name: _total(equations.symbols[name].shape, sizes) for name in equations.outputs}
+    output = {name: total(equations.symbols[name].shape, sizes) for name in equations.outputs}
     return {
-        "x": sum(_total(equations.symbols[name].shape, sizes) for name in equations.inputs),
+        "x": sum(total(equations.symbols[name].shape, sizes) for name in equations.inputs),
         "y": sum(output.values()),
         "y beside the tape": sum(size for name, size in output.items() if name not in held),
-        "tape": sum(_total(array.columns, sizes) for array in tape),
+        "tape": sum(total(array.columns, sizes) for array in tape),
         # Stacks with different operands have adjoints in common: the widest holds no value twice.
-        "adjoints": max(_total(gradient.stack.rows, sizes) for gradient in plan.weight_gradients),
+        "adjoints": max(total(gradient.stack.rows, sizes) for gradient in plan.weight_gradients),
     }
 
 
-def _total(dimensions: tuple[str, ...], sizes: dict[str, int]) -> int:
+def total(dimensions: tuple[str, ...], sizes: Mapping[str, int]) -> int:
+    """The sum of these dimensions; "" is 1."""
     return sum(sizes[name] if name else 1 for name in dimensions)
 
 

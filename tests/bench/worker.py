@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tests.bench import latency
+from tests.bench import latency, parts
 from tests.bench.cases import Case, Phase, Shape, arrays
 from tests.bench.contender import Contender
 from tests.bench.contender_torch import COMPILED
@@ -60,6 +60,9 @@ def work(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         best = limit(passes(case.cell, case.shape, case.phase), case.shape.steps, rates)
         yield {"result": Result(case, tuple(timings), best, left_out, tuple(differing)).data()}
     yield {"rates": asdict(rates)}
+    if threads == 1:
+        cases = [Case(cell, Shape.parse(shape), phase, 1) for cell, shape in job["parts"] for phase in Phase]
+        yield {"parts": [parts.measure(case, job["rounds"]).data() for case in cases]}
     if job["latency"]:
         cells = tuple(dict.fromkeys(cell for cell, _ in job["cases"]))
         yield {"latency": [asdict(item) for item in latency.measure(cells, threads, job["rounds"])]}
