@@ -24,6 +24,8 @@ _LEFT = 1 << 16
 """Elements of the left matrix that pass a panel by while it stays in the cache next to the CPU."""
 _NEAR = 1 << 15
 """Bytes of panels that are read from the caches next to the CPU."""
+_DEEP = 256
+"""Rows of a panel that stay in the cache next to the CPU, with the tiles of the left matrix that pass them by."""
 _DEPTH = 128
 """Rows of a weight gradient's factors that are summed before the result is touched."""
 _FEW = 2
@@ -134,23 +136,27 @@ def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray, turn: int = 0) -
 
 @compiled
 def _multiply(a, packed, out, turn, gradient):
-    """Rows of tiles: a block of them passes each panel by, so that the panel is read from memory once.
+    """Rows of tiles: a block of them passes a part of each panel by, so that it is read from memory once.
 
-    Few rows take several panels at once, which hides more latency; but from farther away one stream arrives faster.
+    The part of a panel is as deep as the caches next to the CPU hold. Few rows take whole panels, and several at once,
+    which hides more latency; but from farther away one stream arrives faster.
     """
     rows, depth = out.shape[0], a.shape[0 if gradient else 1]
     vectors = -(-out.shape[1] // width(out))
     if 0 < rows <= ROWS and packed.size * packed.itemsize <= _NEAR:
-        multiply_rows(a, packed, out, 0, rows, 0, vectors, gradient)
+        multiply_rows(a, packed, out, 0, rows, 0, vectors, 0, depth, gradient)
         return
-    block = rows if rows <= ROWS else max(_LEFT // max(depth, 1) // ROWS, 1) * ROWS
+    deep = depth if rows <= ROWS else min(depth, _DEEP)
+    block = rows if rows <= ROWS else max(_LEFT // max(deep, 1) // ROWS, 1) * ROWS
     for start in range(0, rows, max(block, 1)):
         tiles = -(-min(block, rows - start) // ROWS)
         least, larger = divmod(min(block, rows - start), tiles)
-        for number in range(len(packed)):
-            panel = len(packed) - 1 - number if turn & 1 else number
-            row = start
-            for tile in range(tiles):
-                count = least + 1 if tile < larger else least
-                multiply_rows(a, packed, out, row, count, panel, min(PANEL, vectors - panel * PANEL), gradient)
-                row += count
+        for first in range(0, max(depth, 1), max(deep, 1)):
+            for number in range(len(packed)):
+                panel = len(packed) - 1 - number if turn & 1 else number
+                count, row = min(deep, depth - first), start
+                for tile in range(tiles):
+                    height = least + 1 if tile < larger else least
+                    columns = min(PANEL, vectors - panel * PANEL)
+                    multiply_rows(a, packed, out, row, height, panel, columns, first, count, gradient)
+                    row += height

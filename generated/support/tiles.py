@@ -17,6 +17,7 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from generated.support.vectors import HOST, Lanes, Matrix
+from generated.support.workspaces import LINE
 
 PANEL = 2
 """Vectors in a row of a panel."""
@@ -36,8 +37,10 @@ def _widest(rows: int) -> int:
 
 
 @intrinsic(prefer_literal=True)
-def multiply_rows(_typing, a, panels, out, row, rows, panel, vectors, gradient):
-    """out[row:row+rows, columns] = a[row:row+rows] @ b[:, columns]; with a literal True for `gradient`, += and aᵀ.
+def multiply_rows(_typing, a, panels, out, row, rows, panel, vectors, first, depth, gradient):
+    """out[row:row+rows, columns] = a[row:row+rows, k] @ b[k, columns], for `depth` many k from `first` on.
+
+    It is += where `first` is not 0; with a literal True for `gradient`, += and aᵀ.
 
     `a` (m, k), or (k, m) for a gradient, may be neighbouring columns of a wider array in C order. `panels` (panels, k,
     PANEL * lanes) holds b, `out` (m, n) is in C order. The columns are those of `vectors` vectors from the panel
@@ -49,14 +52,14 @@ def multiply_rows(_typing, a, panels, out, row, rows, panel, vectors, gradient):
         raise TypingError("a product takes arrays in C order")
     if not isinstance(gradient, types.BooleanLiteral):
         raise TypingError("gradient is a literal")
-    numbers = (types.intp,) * 4
+    numbers = (types.intp,) * 6
     signature = types.void(a, panels, out, *numbers, gradient)
 
     def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         arrays = [
             Matrix(context, builder, kind, value) for kind, value in zip((a, panels, out), values[:3], strict=True)
         ]
-        _Rows(builder, *arrays, *values[3:7], gradient.literal_value).emit()
+        _Rows(builder, *arrays, *values[3:9], gradient.literal_value).emit()
         return context.get_dummy_value()
 
     return signature, emit
@@ -67,10 +70,11 @@ class _Rows:
 
     def __init__(
         self, builder: Any, a: Matrix, panels: Matrix, out: Matrix, row: Any, rows: Any, panel: Any, vectors: Any,
-        gradient: bool,
+        first: Any, depth: Any, gradient: bool,
     ) -> None:  # fmt: skip
         self.builder, self.a, self.panels, self.out = builder, a, panels, out
-        self.row, self.rows, self.panel, self.vectors, self.gradient = row, rows, panel, vectors, gradient
+        self.row, self.rows, self.panel, self.vectors = row, rows, panel, vectors
+        self.first, self.depth, self.gradient = first, depth, gradient
         self.lanes = Lanes(builder, out.element.pointee)
 
     def emit(self) -> None:
@@ -107,14 +111,15 @@ class _Rows:
         builder.call(
             tile.function(),
             [
-                a.at(self._number(0), self.row) if self.gradient else a.at(self.row),
+                a.at(self.first, self.row) if self.gradient else a.at(self.row, self.first),
                 a.strides[0],
-                self.panels.at(panel),
+                self.panels.at(panel, self.first),
                 self.panels.strides[0],
                 self.out.at(self.row, column),
                 self.out.strides[0],
-                a.shape[0 if self.gradient else 1],
+                self.depth,
                 builder.sub(self.out.shape[1], column),
+                builder.icmp_signed("!=", self.first, self._number(0)),
             ],
         )
 
@@ -126,7 +131,8 @@ class _Tile:
     """Writes the function of one form of a tile: `rows` rows of `vectors` vectors.
 
     Its arguments are the addresses of the first element of each matrix, and the bytes from one row of `a`, one panel,
-    and one row of `out` to the next; then the number of k, and how many columns `out` has from here on.
+    and one row of `out` to the next; then the number of k, how many columns `out` has from here on, and whether to add
+    to it.
     """
 
     def __init__(self, module: Any, lanes: Lanes, rows: int, vectors: int, gradient: bool) -> None:
@@ -139,7 +145,7 @@ class _Tile:
         if name in self.module.globals:
             return self.module.globals[name]
         address, number = ir.IntType(8).as_pointer(), ir.IntType(64)
-        kinds = [address, number, address, number, address, number, number, number]
+        kinds = [address, number, address, number, address, number, number, number, ir.IntType(1)]
         function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), kinds), name)
         function.linkage = "internal"
         function.attributes.add("noinline")
@@ -149,7 +155,9 @@ class _Tile:
         self.builder.ret_void()
         return function
 
-    def _emit(self, a: Any, a_row: Any, panel: Any, panel_size: Any, out: Any, out_row: Any, depth: Any, left: Any):
+    def _emit(
+        self, a: Any, a_row: Any, panel: Any, panel_size: Any, out: Any, out_row: Any, depth: Any, left: Any, adds: Any
+    ) -> None:
         """The loop over k, and the store.
 
         A tile too small to hide the latency of multiply-add sums every second, third ... k by itself.
@@ -160,6 +168,9 @@ class _Tile:
         row_size, k_size = (item, a_row) if self.gradient else (a_row, item)
         lefts = self._addresses(a, row_size, self.rows)
         rights = self._addresses(panel, panel_size, -(-self.vectors // PANEL))
+        if self.rows > 1:
+            for address in self._addresses(out, out_row, self.rows):
+                self._prefetch(address)
         whole = builder.and_(depth, self._number(-chains))
         with cgutils.for_range_slice(builder, self._number(0), whole, self._number(chains), inc=True) as (k, _):
             for chain in range(chains):
@@ -168,7 +179,17 @@ class _Tile:
             with cgutils.for_range_slice(builder, whole, depth, self._number(1), inc=True) as (k, _):
                 self._multiply(k, k_size, lefts, rights, sums[0])
         totals = [[self._total(sums, row, vector) for vector in range(self.vectors)] for row in range(self.rows)]
-        self._finish(totals, self._addresses(out, out_row, self.rows), left)
+        self._finish(totals, self._addresses(out, out_row, self.rows), left, adds)
+
+    def _prefetch(self, address: Any) -> None:
+        """Ask for the lines of a row of the result, far apart from the next row, before they are written behind k."""
+        kinds = [address.type, *[ir.IntType(32)] * 3]
+        function = self.module.declare_intrinsic(
+            "llvm.prefetch", (address.type,), ir.FunctionType(ir.VoidType(), kinds)
+        )
+        for start in range(0, self.vectors * HOST.bytes, LINE):
+            line = self._moved(address, self._number(start))
+            self.builder.call(function, [line, *(ir.Constant(ir.IntType(32), code) for code in (1, 3, 1))])
 
     def _sum(self) -> Any:
         return cgutils.alloca_once_value(self.builder, self.lanes.zero())
@@ -197,23 +218,33 @@ class _Tile:
             total = self.lanes.add(total, self.builder.load(chain[row][vector]))
         return total
 
-    def _finish(self, totals: list[list[Any]], outs: list[Any], left: Any) -> None:
+    def _finish(self, totals: list[list[Any]], outs: list[Any], left: Any, adds: Any) -> None:
         """Store the tile; where it reaches beyond the last column, under a mask."""
         builder, lanes = self.builder, self.lanes
         full = builder.icmp_signed(">=", left, self._number(self.vectors * lanes.count))
         with builder.if_else(full) as (then, otherwise):
             with then:
-                self._store(totals, outs, [None] * self.vectors)
+                self._store(totals, outs, [None] * self.vectors, adds)
             with otherwise:
                 lefts = [builder.sub(left, self._number(vector * lanes.count)) for vector in range(self.vectors)]
-                self._store(totals, outs, [lanes.first(count) for count in lefts])
+                self._store(totals, outs, [lanes.first(count) for count in lefts], adds)
 
-    def _store(self, totals: list[list[Any]], outs: list[Any], masks: list[Any]) -> None:
+    def _store(self, totals: list[list[Any]], outs: list[Any], masks: list[Any], adds: Any) -> None:
+        if self.gradient:
+            self._write(totals, outs, masks, add=True)
+            return
+        with self.builder.if_else(adds) as (then, otherwise):
+            with then:
+                self._write(totals, outs, masks, add=True)
+            with otherwise:
+                self._write(totals, outs, masks, add=False)
+
+    def _write(self, totals: list[list[Any]], outs: list[Any], masks: list[Any], *, add: bool) -> None:
         lanes = self.lanes
         for start, row in zip(outs, totals, strict=True):
             for vector, (total, mask) in enumerate(zip(row, masks, strict=True)):
                 place = self._element(self._moved(start, self._number(vector * HOST.bytes)))
-                if self.gradient:
+                if add:
                     before = lanes.load(place) if mask is None else lanes.load_masked(place, mask)
                     total = lanes.add(before, total)
                 if mask is None:
