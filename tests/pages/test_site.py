@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import webbrowser
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from derive.equations import names
 from derive.families import families
 from derive.pages.site import write_site
 from tests.pages.reading import read
+
+HAS_TEX = shutil.which("latexmk") is not None and shutil.which("pdflatex") is not None
 
 CELLS = ("dense", "gru", "rnn")
 _CARRIED = re.compile(r"url\((?!#|data:)|(?<![-\w])(?:src|action|formaction|poster|srcset)=\"(?!data:)|@import")
@@ -99,6 +103,14 @@ def test_the_page_of_routes_holds_its_pictures(pages: dict[str, str]) -> None:
     assert pages["routes.html"].count('src="data:image/svg+xml;base64,') == 3
 
 
+def test_what_may_scroll_is_reached_by_keys(pages: dict[str, str]) -> None:
+    for name in ("guide.html", "routes.html", "travel.html", "gru.html"):
+        root = read(pages[name])
+        blocks = [item.attributes for item in (*root.all("pre"), *root.all("div", class_="scroll"))]
+        assert blocks
+        assert all(item.get("tabindex") == "0" and item.get("aria-label") for item in blocks), name
+
+
 def test_the_index_tells_what_the_cells_of_a_family_have_in_common(pages: dict[str, str]) -> None:
     told = [section for section in read(pages["index.html"]).all("section") if section.has("class", "family")]
     assert len(told) == len(families(CELLS))
@@ -154,10 +166,41 @@ def test_a_cell_of_ones_own_is_documented_in_the_current_folder(
         assert all(href.startswith(("#", "data:")) for href in hrefs), "a page that stands alone links to no other"
 
 
+@pytest.mark.skipif(not HAS_TEX, reason="latexmk or pdflatex is not installed")
+def test_a_pdf_stands_beside_the_page_and_the_page_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: not opened.append(url))
+    out = tmp_path / "my pages"
+    result = CliRunner().invoke(app, ["docs", "dense", "--pdf", "--open", "--out", str(out)])
+    assert (result.exit_code, result.output) == (0, f"{out}/dense.html\n{out}/dense.pdf\n")
+    assert sorted(path.name for path in out.iterdir()) == ["dense.html", "dense.pdf"]
+    assert (out / "dense.pdf").read_bytes().startswith(b"%PDF-")
+    assert opened == [(out / "dense.html").as_uri()]
+
+
+def test_a_pdf_without_tex_is_refused_in_one_line_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = CliRunner().invoke(app, ["docs", "dense", "--pdf", "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: a PDF needs latexmk and pdflatex")
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_machine_without_a_browser_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webbrowser, "open", lambda url: False)
+    result = CliRunner().invoke(app, ["docs", "dense", "--open", "--out", str(tmp_path)])
+    assert (result.exit_code, (tmp_path / "dense.html").is_file()) == (1, True)
+    assert result.stderr == f"error: this machine has no browser to open {tmp_path / 'dense.html'} with\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["no_such_cell"], "no_such_cell"),
+        (["dense", "no_such_cell"], "no_such_cell"),
         (["--compare", "rnn", "rnn"], "both cells are called"),
         (["--compare", "rnn", "no_such_cell"], "no_such_cell"),
         (["--pdf"], "--pdf needs a CELL"),
