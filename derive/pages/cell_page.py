@@ -64,10 +64,13 @@ def cell_page(cell: Cell, site: Site | None = None) -> str:
     """The page of `cell`, the same bytes for the same equations; `site` where it is one of several pages.
 
     The derived equations are proved on the way, and the page says what was proved; nothing of it is measured.
-    A page that would be larger than `LARGEST` does not carry the circuit, which it shows, as a file too.
+    It does not carry what lies beside it in the site; nor does a page that would be larger than `LARGEST` carry the
+    circuit, which it shows, as a file too.
     Raises DeriveError where matplotlib is not installed, and where no random point lies in the domain of the cell.
     """
     shown = cell_view(cell)
+    beside = {link.href for link in site.beside} if site else set()
+    shown = replace(shown, downloads=tuple(item for item in shown.downloads if item.name not in beside))
     made = _page(shown, site)
     if len(made.encode()) <= LARGEST:
         return made

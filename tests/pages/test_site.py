@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from derive.cell import Cell
 from derive.cli import app
-from derive.equations import names
+from derive.equations import load, names
 from derive.families import families
 from derive.pages.site import write_site
+from derive.printers.svg import standalone
 from tests.pages.reading import read
 
 HAS_TEX = shutil.which("latexmk") is not None and shutil.which("pdflatex") is not None
@@ -28,7 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site")
     written = dict(write_site(out, CELLS))
     assert all(written.values())
-    assert sorted(written) == sorted(path.name for path in out.glob("*.html"))
+    assert sorted(written) == sorted(path.name for path in out.glob("[!.]*"))
     return out
 
 
@@ -59,7 +61,16 @@ def test_cells_with_states_lead_to_the_page_on_errors_as_every_page_does(pages: 
     assert "rnn.html" in [link.attributes["href"] for link in main.all("a")]
 
 
-def test_every_link_leads_to_a_page_and_to_a_place_in_it(pages: dict[str, str]) -> None:
+def test_the_circuit_of_a_cell_is_a_file_beside_its_page(site: Path, pages: dict[str, str]) -> None:
+    assert sorted(path.name for path in site.glob("*.svg")) == [f"{name}.svg" for name in CELLS]
+    for name in CELLS:
+        cell = Cell(load(name))
+        assert (site / f"{name}.svg").read_text(encoding="utf-8") == standalone(cell.circuit, cell.equations)
+        links = [item.attributes for item in read(pages[f"{name}.html"]).all("a") if "download" in item.attributes]
+        assert [link["href"] for link in links if f"{name}.svg" in (link["download"], link["href"])] == [f"{name}.svg"]
+
+
+def test_every_link_leads_to_a_page_and_to_a_place_in_it(site: Path, pages: dict[str, str]) -> None:
     places = {
         name: {element.attributes.get("id") for element in read(text).all() if "id" in element.attributes}
         for name, text in pages.items()
@@ -70,7 +81,7 @@ def test_every_link_leads_to_a_page_and_to_a_place_in_it(pages: dict[str, str]) 
             if href.startswith("data:") or re.match(r"#v=", href):
                 continue
             file, _, place = href.partition("#")
-            assert (file or name) in pages, f"{name} links to {href}"
+            assert not file or (site / file).is_file(), f"{name} links to {href}"
             assert not place or place in places[file or name], f"{name} links to {href}"
 
 
@@ -137,7 +148,7 @@ def test_a_second_run_leaves_pages_alone_and_a_changed_one_is_made_anew(site: Pa
 
 def test_the_same_bytes_by_several_processes_and_in_another_folder(site: Path, tmp_path: Path) -> None:
     list(write_site(tmp_path, CELLS, jobs=2))
-    for path in site.glob("*.html"):
+    for path in site.glob("[!.]*"):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
@@ -146,6 +157,7 @@ def test_pages_of_cells_that_are_no_more_are_removed(tmp_path: Path) -> None:
     (tmp_path / "notes.html").write_text("mine", encoding="utf-8")
     list(write_site(tmp_path, ("rnn",)))
     assert not (tmp_path / "dense.html").exists()
+    assert not (tmp_path / "dense.svg").exists()
     assert not (tmp_path / "compare-dense-rnn.html").exists()
     assert (tmp_path / "notes.html").exists()
 
