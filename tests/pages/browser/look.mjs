@@ -43,6 +43,8 @@ async function open(browser, file, { view = WIDE, theme = "light", scripts = tru
     if (asked.split("#")[0] !== url && !asked.startsWith("data:")) noted.push(`request: ${asked}`);
   });
   await page.setViewport(view);
+  // What a reader chose on another page is forgotten: the theme is that of the system.
+  await page.evaluateOnNewDocument(() => localStorage.clear());
   await page.setJavaScriptEnabled(scripts);
   await page.emulateMediaFeatures([
     { name: "prefers-color-scheme", value: theme },
@@ -61,6 +63,7 @@ async function accessible(page, what) {
 }
 
 const measured = () => ({
+  paper: getComputedStyle(document.body).backgroundColor,
   beyond: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   letters: [...document.querySelectorAll(".plot text")].map((item) => {
     const { c, d } = item.ownerSVGElement.getScreenCTM();
@@ -77,12 +80,14 @@ const colours = () =>
 async function looksRight(browser, file) {
   const name = path.basename(file, ".html");
   const drawn = {};
+  const papers = {};
   for (const [kind, view] of Object.entries({ wide: WIDE, phone: PHONE })) {
     for (const theme of ["light", "dark"]) {
       const what = `${name}, ${kind}, ${theme}`;
       const { page, noted } = await open(browser, file, { view, theme });
       await accessible(page, what);
-      const { beyond, letters } = await page.evaluate(measured);
+      const { paper, beyond, letters } = await page.evaluate(measured);
+      papers[`${kind} ${theme}`] = paper;
       expect(beyond <= 0, `${what}: ${beyond} px wider than the screen`);
       expect(
         letters.every((size) => size >= SMALLEST),
@@ -98,6 +103,8 @@ async function looksRight(browser, file) {
       await page.close();
     }
   }
+  const themed = ["light", "dark"].every((theme) => papers[`wide ${theme}`] === papers[`phone ${theme}`]);
+  expect(themed && papers["wide light"] !== papers["wide dark"], `${name}: not in the theme of the system`);
   const { light, dark } = drawn;
   expect(light.after === dark.before && dark.after === light.before, `${name}: pictures do not follow the theme button`);
   expect(!light.before || light.before !== dark.before, `${name}: pictures are the same in light and dark`);
