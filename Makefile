@@ -58,7 +58,7 @@ docs: $(VENV)/.documented
 	@$(BIN)/python -m derive docs $(CELL) --out build/site
 
 # Four cells, a random one, and a page of every other kind. Screenshots go to build/shots.
-LOOKED_AT := lstm_peephole gru lstm_fgr dense index comparisons compare-lstm-lstm_cifg travel guide checks measurements
+LOOKED_AT := lstm_peephole gru lstm_fgr dense index comparisons compare-lstm-lstm_cifg travel routes guide checks measurements
 browser: docs $(VENV)/.browsed build/browser/.installed
 	$(BIN)/python -m tests.pages.random_cell build/pages/random.html
 	$(BIN)/python -m tests.pages.formulas $(CELL) > build/formulas.json

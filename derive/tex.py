@@ -11,10 +11,14 @@ from derive.errors import DeriveError
 PACKAGES = "texlive-latex-base texlive-latex-recommended texlive-pictures latexmk lmodern"
 """The packages of Debian and Ubuntu that hold all that a document needs."""
 
-_INSTALL = f"""On Debian and Ubuntu: apt-get install {PACKAGES}
-On Fedora: dnf install texlive-scheme-medium latexmk
-On macOS: install MacTeX, or `brew install --cask mactex-no-gui`
-On Windows and elsewhere: install TeX Live, https://tug.org/texlive/"""
+_INSTALL = f"install TeX Live, https://tug.org/texlive/ (Debian and Ubuntu: apt-get install {PACKAGES})"
+
+
+def require_tex() -> None:
+    """Raise DeriveError, which says how to get TeX, where latexmk or pdflatex is missing."""
+    missing = [program for program in ("latexmk", "pdflatex") if shutil.which(program) is None]
+    if missing:
+        raise DeriveError(f"a PDF needs {' and '.join(missing)}, which this machine does not have: {_INSTALL}")
 
 
 def compile_tex(path: Path, out_dir: Path) -> Path:
@@ -23,9 +27,7 @@ def compile_tex(path: Path, out_dir: Path) -> Path:
     All auxiliary files go to `out_dir` too. DeriveError says how to get TeX where latexmk or pdflatex is missing, and
     what TeX objects to where it does not compile.
     """
-    missing = [program for program in ("latexmk", "pdflatex") if shutil.which(program) is None]
-    if missing:
-        raise DeriveError(f"a PDF needs {' and '.join(missing)}, which this machine does not have.\n{_INSTALL}")
+    require_tex()
     out_dir.mkdir(parents=True, exist_ok=True)
     command = ["latexmk", "-norc", "-pdf", "-pdflatex=pdflatex -no-shell-escape %O %S", "-interaction=nonstopmode"]
     finished = subprocess.run(

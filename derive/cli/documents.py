@@ -18,13 +18,18 @@ SITE = Path("build/site")
 
 
 def write_cells(cells: Sequence[str], out: Path, pdf: bool) -> Iterator[Path]:
-    """Write the page of each cell into `out`, its PDF too where that is wanted, and yield the files."""
+    """Write the page of each cell into `out`, its PDF too where that is wanted, and yield the files.
+
+    What is missing for them, a cell or TeX, is told before anything is written.
+    """
     _require_packages()
     from derive.pages import cell_page
     from derive.pages.links import cell_file
+    from derive.tex import require_tex
 
-    for name in cells:
-        cell = Cell(load(name))
+    if pdf:
+        require_tex()
+    for cell in [Cell(load(name)) for name in cells]:
         yield _written(out / cell_file(cell.name), cell_page(cell))
         if pdf:
             yield _pdf(cell, out)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from derive.cell import Cell
+from derive.explain.digits import latex_digits
 from derive.pages.explain_view import ForgottenView, TravelView, forgotten_view, travel_views
 from derive.pages.figures import Download, circuit, circuit_file, download, memory_cell, network
 from derive.pages.html import page
@@ -39,6 +40,11 @@ class Checks:
         """Whether everything holds."""
         return self.proof.passed and self.unrolled.passed
 
+    @property
+    def worst(self) -> str:
+        """The worst relative error of the comparison with differences, to two digits, in LaTeX."""
+        return latex_digits(self.unrolled.worst)
+
 
 @dataclass(frozen=True, slots=True)
 class CellPage:
@@ -63,11 +69,15 @@ class CellPage:
 def cell_page(cell: Cell, site: Site | None = None) -> str:
     """The page of `cell`, the same bytes for the same equations; `site` where it is one of several pages.
 
-    The derived equations are proved on the way, and the page says what was proved; nothing of it is measured.
-    A page that would be larger than `LARGEST` does not carry the circuit, which it shows, as a file too.
+    The derived equations are proved on the way, and the page says what was proved, and how near the differences in
+    50-digit arithmetic come, which does not depend on the machine.
+    It does not carry what lies beside it in the site; nor does a page that would be larger than `LARGEST` carry the
+    circuit, which it shows, as a file too.
     Raises DeriveError where matplotlib is not installed, and where no random point lies in the domain of the cell.
     """
     shown = cell_view(cell)
+    beside = {link.href for link in site.beside} if site else set()
+    shown = replace(shown, downloads=tuple(item for item in shown.downloads if item.name not in beside))
     made = _page(shown, site)
     if len(made.encode()) <= LARGEST:
         return made

@@ -78,6 +78,7 @@ def document(path: str, text: str, files: Mapping[str, str], read: Callable[[str
     for rule in ("fence", "image", "html_block", "html_inline"):
         rules[rule] = getattr(site_rules, rule)
     rules |= {
+        "code_block": _code_block,
         "table_open": _constant('<div class="scroll" role="region" aria-label="Table" tabindex="0">\n<table>\n'),
         "table_close": _constant("</table>\n</div>\n"),
         "heading_open": _heading_open,
@@ -172,6 +173,10 @@ def _heading_open(tokens: Sequence[Token], index: int, *_: Any) -> str:
 
 def _heading_close(tokens: Sequence[Token], index: int, *_: Any) -> str:
     return f"</a></{tokens[index].tag}>\n"
+
+
+def _code_block(tokens: Sequence[Token], index: int, *_: Any) -> str:
+    return f'<pre tabindex="0" role="group" aria-label="Text"><code>{escape(tokens[index].content)}</code></pre>\n'
 
 
 def _constant(markup: str) -> Callable[..., str]:

@@ -21,7 +21,7 @@ class Link:
 class Site:
     """What one page needs to know of the others.
 
-    That is `navigation`, `relatives` that it may be compared with, and what lies `beside` it, such as kernels.
+    That is `navigation`, `relatives` that it may be compared with, and what files lie `beside` it.
     """
 
     navigation: tuple[Link, ...]
@@ -37,6 +37,11 @@ class Site:
 def cell_file(name: str) -> str:
     """The file of a cell's page."""
     return f"{name}.html"
+
+
+def circuit_file(name: str) -> str:
+    """The file of a cell's circuit, which lies beside its page."""
+    return f"{name}.svg"
 
 
 def comparison_file(first: str, second: str) -> str:

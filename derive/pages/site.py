@@ -1,4 +1,4 @@
-"""The site: a page for every cell and document, for cells beside each other, for errors over many steps, an index."""
+"""The site: a page for every cell, with its circuit as a file, and for every document, comparisons, an index."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from derive.pages.comparison import comparison_page
 from derive.pages.documents import document_page, source_page, with_links
 from derive.pages.index import comparisons_page, index_page
 from derive.pages.inputs import digest
-from derive.pages.links import COMPARISONS, INDEX, TRAVEL, Link, Site, cell_file, comparison_file
+from derive.pages.links import COMPARISONS, INDEX, TRAVEL, Link, Site, cell_file, circuit_file, comparison_file
 from derive.pages.relatives import distances, pair, relatives
 from derive.pages.travel_page import GATED, SIMPLE, WORKED, travel_page
+from derive.printers.svg import standalone
 
 DOCUMENTS = (
     ("Guide", "guide.md"),
@@ -41,7 +42,7 @@ _MADE = ".made.json"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A page to be made: what it is, of which cells or document, and the site as it sees it."""
+    """A page, or a file beside one, to be made: what it is, of which cells or document, and the site as it sees it."""
 
     file: str
     kind: str
@@ -105,11 +106,14 @@ def _plan(names: Sequence[str]) -> Plan:
             "cell",
             (name,),
             site.at(
-                INDEX, tuple(Link(titles[other], comparison_file(*pair(name, other))) for other in relatives_of[name])
+                INDEX,
+                tuple(Link(titles[other], comparison_file(*pair(name, other))) for other in relatives_of[name]),
+                (Link(circuit_file(name), circuit_file(name)),),
             ),
         )
         for name in names
     ]
+    tasks.extend(Task(circuit_file(name), "circuit", (name,), site) for name in names)
     pairs = sorted({pair(name, other) for name in names for other in relatives_of[name]})
     travelled = (SIMPLE, GATED, WORKED)
     shown = tuple(Link(titles[name], cell_file(name)) for name in travelled if name in titles)
@@ -147,6 +151,9 @@ def _text(plan: Plan, task: Task) -> str:
     match task.kind:
         case "cell":
             return cell_page(Cell(load(task.names[0])), task.site)
+        case "circuit":
+            cell = Cell(load(task.names[0]))
+            return standalone(cell.circuit, cell.equations)
         case "comparison":
             first, second = (Cell(load(name)) for name in task.names)
             return comparison_page(first, second, task.site)

@@ -16,7 +16,7 @@ from derive.equations.model import Equations
 from derive.printers.chart import label_size, node_runs, number, symbol_runs, symbol_size
 from derive.printers.labels import Run, runs, width
 from derive.printers.notation import Notation
-from derive.printers.svg_parts import HEAD, arrow, rounded, style_sheet, text
+from derive.printers.svg_parts import HEAD, arrow, own_style_sheet, rounded, text
 
 _RIGHT, _TOP, _BOTTOM = 40.0, 26.0, 4.0
 _RAIL = 11.0
@@ -30,7 +30,7 @@ def svg(scene: Scene, equations: Equations, prefix: str = "", marks: Marks | Non
 
 def standalone(scene: Scene, equations: Equations, marks: Marks | None = None) -> str:
     """The picture in its own size, with its colours and their ground, light and dark as the reader's system wants."""
-    style = f"<style>\n{style_sheet()}.circuit {{ background: var(--c-paper); }}\n</style>"
+    style = f"<style>\n{own_style_sheet()}</style>"
     return "\n".join(_lines(scene, equations, "", marks or {}, style)) + "\n"
 
 
@@ -49,6 +49,7 @@ def _lines(scene: Scene, equations: Equations, prefix: str, marks: Marks, style:
     yield f'<desc id="{prefix}circuit-desc">{escape(description(scene))}</desc>'
     if style:
         yield style
+        yield f'<rect class="ground" x="{number(-left)}" y="{number(-_TOP)}" width="100%" height="100%"/>'
     for step in range(scene.steps):
         x = step * scene.width
         place = f'x="{number(x + 3)}" y="0" width="{number(scene.width - 6)}" height="{number(height)}"'

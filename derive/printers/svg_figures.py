@@ -12,22 +12,20 @@ from derive.graph import LOSS
 from derive.printers.chart import number
 from derive.printers.labels import Run, runs, width
 from derive.printers.notation import ADJOINT_COLOUR, Notation
-from derive.printers.svg_parts import arrow, pair, style_sheet, text
+from derive.printers.svg_parts import arrow, pair, text
 
 _SIZE, _LOSS = 13.0, 10.0
 _SPACE = 5.0
 
 
-def figure_svg(figure: Figure, equations: Equations, prefix: str = "figure-", *, alone: bool = False) -> str:
-    """The picture; `prefix` begins its ids. `alone` gives it its colours, which else the page has."""
+def figure_svg(figure: Figure, equations: Equations, prefix: str = "figure-") -> str:
+    """The picture, in a page that has its colours; `prefix` begins its ids."""
     view = (figure.left, figure.top, figure.right - figure.left, figure.bottom - figure.top)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="circuit" viewBox="{" ".join(map(number, view))}" role="img" '
         f'aria-labelledby="{prefix}title">',
         f'<title id="{prefix}title">{escape(figure.title)}</title>',
     ]
-    if alone:
-        lines.append(f"<style>\n{style_sheet()}</style>")
     for item in figure.items:
         lines.extend(_item(item, equations))
     return "\n".join([*lines, "</svg>"]) + "\n"

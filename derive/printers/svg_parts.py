@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from derive.circuit.scene import Point, Polyline
@@ -14,6 +15,7 @@ HEAD = (7.0, 3.0)
 """The length of the head of an arrow, and half its width."""
 
 _RADIUS = 5.0
+_COLOUR = re.compile(r"var\(--c-([\w-]+)\)")
 
 _LIGHT = {
     "ink": "#1e2235",
@@ -62,6 +64,7 @@ _DARK = {
 
 _RULES = """\
 .circuit { font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math", serif; }
+.circuit .ground { fill: var(--c-paper); }
 .circuit .panel { fill: var(--c-panel); stroke: var(--c-panel-edge); }
 .circuit .title { fill: var(--c-muted); font-family: system-ui, sans-serif; font-size: 11px; }
 .circuit text { fill: var(--c-ink); font-size: 13px; }
@@ -71,11 +74,11 @@ _RULES = """\
 .circuit .head.matrix { fill: var(--c-matrix); }
 .circuit .dot { fill: var(--c-wire); }
 .circuit .wire { visibility: hidden; }
-.circuit .wire path { stroke: var(--mark); stroke-width: 3; fill: none; }
-.circuit .wire path + path { fill: var(--mark); stroke-width: 1.5; }
-.circuit .wire.route { visibility: visible; --mark: var(--c-route); }
-.circuit .wire.factor { visibility: visible; --mark: var(--c-factor); }
-.circuit .wire.known { visibility: visible; --mark: var(--c-known); }
+.circuit .wire path { stroke: currentColor; stroke-width: 3; fill: none; }
+.circuit .wire path + path { fill: currentColor; stroke-width: 1.5; }
+.circuit .wire.route { visibility: visible; color: var(--c-route); }
+.circuit .wire.factor { visibility: visible; color: var(--c-factor); }
+.circuit .wire.known { visibility: visible; color: var(--c-known); }
 .circuit .wire.known path:first-child { stroke-dasharray: 5 3; stroke-width: 2; }
 .circuit .curve { fill: none; stroke: var(--c-ink); stroke-width: 1.4; }
 .circuit .curve-head { fill: var(--c-ink); }
@@ -109,12 +112,30 @@ _RULES = """\
 
 
 def style_sheet() -> str:
-    """The rules of all circuits: every colour is a custom property, which a page may set."""
+    """The rules of all circuits in a page: every colour is a custom property, which the page may set."""
     light = "\n".join(f"  --c-{key}: {value};" for key, value in _LIGHT.items())
     dark = "\n".join(f"    --c-{key}: {value};" for key, value in _DARK.items())
     return (
         f".circuit {{\n{light}\n}}\n@media (prefers-color-scheme: dark) {{\n  .circuit {{\n{dark}\n  }}\n}}\n{_RULES}"
     )
+
+
+def own_style_sheet() -> str:
+    """The rules of a picture that stands alone, with the colours themselves: many viewers know no custom property.
+
+    What is light stands first; what a dark system changes follows, for viewers that ask for it.
+    """
+    dark = []
+    for rule in _RULES.splitlines():
+        selector, _, body = rule.removesuffix(" }").partition(" { ")
+        coloured = " ".join(f"{item};" for item in body.removesuffix(";").split("; ") if _COLOUR.search(item))
+        if coloured:
+            dark.append(f"  {selector} {{ {_with(_DARK, coloured)} }}\n")
+    return f"{_with(_LIGHT, _RULES)}@media (prefers-color-scheme: dark) {{\n{''.join(dark)}}}\n"
+
+
+def _with(colours: Mapping[str, str], rules: str) -> str:
+    return _COLOUR.sub(lambda match: colours[match[1]], rules)
 
 
 def rounded(line: Polyline, back: float = 0.0) -> str:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import mpmath
+
 from derive.equations.model import Equations
 from derive.graph import LOSS, Edge
+from derive.proof.interpreter import Scalar
+
+_NONE = mpmath.mpf(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +37,15 @@ class ProofResult:
     """How much was proved, and what was not.
 
     `identities` counts equalities of scalar components over all cases, `hops` the terms proved alone, `entries` the
-    numbers compared in the unrolled recursion.
+    numbers compared in the unrolled recursion, and `worst` is the largest difference among them, each relative to 1 and
+    the size of the number.
     """
 
     identities: int
     hops: int
     entries: int
     findings: tuple[Finding, ...]
+    worst: Scalar = _NONE
 
     @property
     def passed(self) -> bool:

@@ -40,13 +40,16 @@ def unrolled(gradients: Gradients, *, steps: int = 3, size: int = 2, seed: int =
         except ValueError as error:
             return _failed(Finding("unrolled", gradients.graph.equations.name, "", f"shapes do not fit: {error}"))
         findings: dict[str, Finding] = {}
-        entries = 0
+        entries, worst = 0, mpmath.mpf(0)
         for name, label, derived, difference in _comparisons(sequence, adjoints):
             entries += 1
-            if abs(derived - difference) > TOLERANCE * (1 + abs(difference)) and name not in findings:
+            relative = abs(derived - difference) / (1 + abs(difference))
+            worst = max(worst, relative)
+            # So written, a value that is not a number is found too.
+            if not relative <= TOLERANCE and name not in findings:
                 message = f"at {label} the recursion gives {_short(derived)}, differences give {_short(difference)}"
                 findings[name] = Finding("unrolled", name, "", message)
-    return ProofResult(0, 0, entries, tuple(findings.values()))
+    return ProofResult(0, 0, entries, tuple(findings.values()), worst)
 
 
 def _failed(finding: Finding) -> ProofResult:

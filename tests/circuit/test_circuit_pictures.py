@@ -1,8 +1,10 @@
 """The pictures of a circuit: SVG that is well formed and complete, TikZ that TeX takes, labels as text."""
 
+import io
 import itertools
 import re
 import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from derive.graph import wire
 from derive.printers.chart import chart, node_latex
 from derive.printers.labels import ACCENTS, Run, runs, width
 from derive.printers.svg import geometry, standalone, svg
+from derive.printers.svg_parts import style_sheet
 from derive.printers.tikz import tikz
 from derive.tex import compile_tex
 from tests.circuit.drawings import graph_of, scene_of
@@ -57,13 +60,35 @@ def test_nothing_is_drawn_outside_the_picture() -> None:
                 assert left <= float(element.get("x") or 0) <= left + across
 
 
-def test_a_picture_that_stands_alone_knows_every_colour_that_it_uses() -> None:
-    text = standalone(scene_of("gru"), graph_of("gru").equations)
+def test_a_page_has_every_colour_of_a_circuit_in_light_and_dark() -> None:
+    text = style_sheet()
     used, defined = set(re.findall(r"var\(--c-([\w-]+)\)", text)), re.findall(r"--c-([\w-]+):", text)
     assert used <= set(defined)
     assert all(defined.count(name) == 2 for name in used)
-    assert "prefers-color-scheme: dark" in text
+
+
+def test_a_picture_that_stands_alone_has_its_colours_without_custom_properties() -> None:
+    text = standalone(scene_of("gru"), graph_of("gru").equations)
+    assert "--" not in text
+    light, dark = text.split("@media (prefers-color-scheme: dark)")
+    selectors = [re.findall(r"(\.circuit[^{]*) {[^}]*#[0-9a-f]{6}", part) for part in (light, dark)]
+    assert selectors[0] == selectors[1]
+    assert ".circuit .body" in selectors[0]
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+@pytest.mark.skipif(shutil.which("rsvg-convert") is None, reason="rsvg-convert is not installed")
+@pytest.mark.parametrize("name", ["one_chain", "two_routes", "n_routes"])
+def test_a_viewer_without_custom_properties_shows_the_colours(name: str) -> None:
+    image = pytest.importorskip("PIL.Image")
+    path = Path(__file__).parents[2] / "docs" / "images" / f"{name}.svg"
+    shown = subprocess.run(["rsvg-convert", "--zoom=2", str(path)], capture_output=True, check=True).stdout
+    picture = image.open(io.BytesIO(shown)).convert("RGBA")
+    found = {colour for count, colour in picture.getcolors(picture.width * picture.height) if count > 20}
+    light = {"paper": "#ffffff", "panel": "#f2f1ea", "route": "#7a2bdc", "gate fill": "#e3f3ee", "loss fill": "#fdeceb"}
+    missing = {key for key, value in light.items() if (*bytes.fromhex(value[1:]), 255) not in found}
+    assert not missing
+    assert (0, 0, 0, 255) not in found
 
 
 def test_no_coordinate_is_repeated_in_a_line_of_tikz() -> None:

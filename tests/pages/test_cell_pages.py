@@ -21,13 +21,17 @@ from derive.circuit.diagram import diagram
 from derive.circuit.figure import Plate
 from derive.circuit.odyssey import odyssey
 from derive.circuit.unfolded import unfolded
+from derive.explain.digits import latex_digits
 from derive.graph import LOSS
 from derive.pages import cell_page
+from derive.pages.html import formula
 from derive.pages.links import Link, Site
 from derive.printers.latex_equations import adjoint_equation
 from derive.printers.mathml import mathml
 from derive.printers.svg import standalone
 from derive.printers.tex_document import tex_document
+from derive.proof import unrolled
+from derive.proof.unrolled import TOLERANCE
 from derive.routes import count_complete
 from tests.pages.reading import Element, read, walked
 
@@ -187,6 +191,10 @@ def test_a_page_says_what_was_proved() -> None:
     (badge,) = page("lstm").all("p", class_="badge")
     assert badge.has("class", "passed")
     assert "144 identities" in " ".join(badge.text.split())
+    (worst,) = badge.all("math")
+    error = unrolled(cell("lstm").gradients).worst
+    assert 0 < error < TOLERANCE
+    assert worst.markup() == read(str(formula(latex_digits(error)))).children[0].markup()
 
 
 def test_downloads_hold_what_they_say() -> None:

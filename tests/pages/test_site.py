@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+import shutil
+import webbrowser
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from derive.cell import Cell
 from derive.cli import app
-from derive.equations import names
+from derive.equations import load, names
 from derive.families import families
 from derive.pages.site import write_site
+from derive.printers.svg import standalone
 from tests.pages.reading import read
+
+HAS_TEX = shutil.which("latexmk") is not None and shutil.which("pdflatex") is not None
 
 CELLS = ("dense", "gru", "rnn")
 _CARRIED = re.compile(r"url\((?!#|data:)|(?<![-\w])(?:src|action|formaction|poster|srcset)=\"(?!data:)|@import")
@@ -24,7 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site")
     written = dict(write_site(out, CELLS))
     assert all(written.values())
-    assert sorted(written) == sorted(path.name for path in out.glob("*.html"))
+    assert sorted(written) == sorted(path.name for path in out.glob("[!.]*"))
     return out
 
 
@@ -55,7 +61,16 @@ def test_cells_with_states_lead_to_the_page_on_errors_as_every_page_does(pages: 
     assert "rnn.html" in [link.attributes["href"] for link in main.all("a")]
 
 
-def test_every_link_leads_to_a_page_and_to_a_place_in_it(pages: dict[str, str]) -> None:
+def test_the_circuit_of_a_cell_is_a_file_beside_its_page(site: Path, pages: dict[str, str]) -> None:
+    assert sorted(path.name for path in site.glob("*.svg")) == [f"{name}.svg" for name in CELLS]
+    for name in CELLS:
+        cell = Cell(load(name))
+        assert (site / f"{name}.svg").read_text(encoding="utf-8") == standalone(cell.circuit, cell.equations)
+        links = [item.attributes for item in read(pages[f"{name}.html"]).all("a") if "download" in item.attributes]
+        assert [link["href"] for link in links if f"{name}.svg" in (link["download"], link["href"])] == [f"{name}.svg"]
+
+
+def test_every_link_leads_to_a_page_and_to_a_place_in_it(site: Path, pages: dict[str, str]) -> None:
     places = {
         name: {element.attributes.get("id") for element in read(text).all() if "id" in element.attributes}
         for name, text in pages.items()
@@ -66,7 +81,7 @@ def test_every_link_leads_to_a_page_and_to_a_place_in_it(pages: dict[str, str]) 
             if href.startswith("data:") or re.match(r"#v=", href):
                 continue
             file, _, place = href.partition("#")
-            assert (file or name) in pages, f"{name} links to {href}"
+            assert not file or (site / file).is_file(), f"{name} links to {href}"
             assert not place or place in places[file or name], f"{name} links to {href}"
 
 
@@ -99,6 +114,14 @@ def test_the_page_of_routes_holds_its_pictures(pages: dict[str, str]) -> None:
     assert pages["routes.html"].count('src="data:image/svg+xml;base64,') == 3
 
 
+def test_what_may_scroll_is_reached_by_keys(pages: dict[str, str]) -> None:
+    for name in ("guide.html", "routes.html", "travel.html", "gru.html"):
+        root = read(pages[name])
+        blocks = [item.attributes for item in (*root.all("pre"), *root.all("div", class_="scroll"))]
+        assert blocks
+        assert all(item.get("tabindex") == "0" and item.get("aria-label") for item in blocks), name
+
+
 def test_the_index_tells_what_the_cells_of_a_family_have_in_common(pages: dict[str, str]) -> None:
     told = [section for section in read(pages["index.html"]).all("section") if section.has("class", "family")]
     assert len(told) == len(families(CELLS))
@@ -125,7 +148,7 @@ def test_a_second_run_leaves_pages_alone_and_a_changed_one_is_made_anew(site: Pa
 
 def test_the_same_bytes_by_several_processes_and_in_another_folder(site: Path, tmp_path: Path) -> None:
     list(write_site(tmp_path, CELLS, jobs=2))
-    for path in site.glob("*.html"):
+    for path in site.glob("[!.]*"):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
@@ -134,6 +157,7 @@ def test_pages_of_cells_that_are_no_more_are_removed(tmp_path: Path) -> None:
     (tmp_path / "notes.html").write_text("mine", encoding="utf-8")
     list(write_site(tmp_path, ("rnn",)))
     assert not (tmp_path / "dense.html").exists()
+    assert not (tmp_path / "dense.svg").exists()
     assert not (tmp_path / "compare-dense-rnn.html").exists()
     assert (tmp_path / "notes.html").exists()
 
@@ -154,10 +178,41 @@ def test_a_cell_of_ones_own_is_documented_in_the_current_folder(
         assert all(href.startswith(("#", "data:")) for href in hrefs), "a page that stands alone links to no other"
 
 
+@pytest.mark.skipif(not HAS_TEX, reason="latexmk or pdflatex is not installed")
+def test_a_pdf_stands_beside_the_page_and_the_page_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: not opened.append(url))
+    out = tmp_path / "my pages"
+    result = CliRunner().invoke(app, ["docs", "dense", "--pdf", "--open", "--out", str(out)])
+    assert (result.exit_code, result.output) == (0, f"{out}/dense.html\n{out}/dense.pdf\n")
+    assert sorted(path.name for path in out.iterdir()) == ["dense.html", "dense.pdf"]
+    assert (out / "dense.pdf").read_bytes().startswith(b"%PDF-")
+    assert opened == [(out / "dense.html").as_uri()]
+
+
+def test_a_pdf_without_tex_is_refused_in_one_line_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = CliRunner().invoke(app, ["docs", "dense", "--pdf", "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: a PDF needs latexmk and pdflatex")
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_machine_without_a_browser_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webbrowser, "open", lambda url: False)
+    result = CliRunner().invoke(app, ["docs", "dense", "--open", "--out", str(tmp_path)])
+    assert (result.exit_code, (tmp_path / "dense.html").is_file()) == (1, True)
+    assert result.stderr == f"error: this machine has no browser to open {tmp_path / 'dense.html'} with\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["no_such_cell"], "no_such_cell"),
+        (["dense", "no_such_cell"], "no_such_cell"),
         (["--compare", "rnn", "rnn"], "both cells are called"),
         (["--compare", "rnn", "no_such_cell"], "no_such_cell"),
         (["--pdf"], "--pdf needs a CELL"),

@@ -7,7 +7,7 @@ const cut = new ResizeObserver((entries) => {
     else target.removeAttribute("tabindex");
   }
 });
-for (const element of document.querySelectorAll(".term, .formula, .growing")) cut.observe(element);
+for (const element of document.querySelectorAll("p:has(> math), .term, .formula, .growing")) cut.observe(element);
 
 // The data of the page as a file.
 const file = document.querySelector("[data-download]");

@@ -13,6 +13,8 @@ const axe = require("axe-core");
 
 const WIDE = { width: 1280, height: 900 };
 const PHONE = { width: 360, height: 760, isMobile: true, hasTouch: true };
+const SMALLEST = 8;
+const BROWSERS = 2;
 const FLAGS = [
   ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
   ...["--disable-component-update", "--disable-sync"],
@@ -41,6 +43,8 @@ async function open(browser, file, { view = WIDE, theme = "light", scripts = tru
     if (asked.split("#")[0] !== url && !asked.startsWith("data:")) noted.push(`request: ${asked}`);
   });
   await page.setViewport(view);
+  // What a reader chose on another page is forgotten: the theme is that of the system.
+  await page.evaluateOnNewDocument(() => localStorage.clear());
   await page.setJavaScriptEnabled(scripts);
   await page.emulateMediaFeatures([
     { name: "prefers-color-scheme", value: theme },
@@ -50,24 +54,60 @@ async function open(browser, file, { view = WIDE, theme = "light", scripts = tru
   return { page, noted };
 }
 
+async function accessible(page, what) {
+  await page.evaluate(axe.source);
+  const rules = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], resultTypes: ["violations"] };
+  const { violations } = await page.evaluate((rules) => axe.run(rules), rules);
+  const found = violations.map((item) => `${item.id} (${item.nodes.length}): ${item.nodes[0].html.slice(0, 160)}`);
+  expect(found.length === 0, `${what}: ${found.join("; ")}`);
+}
+
+const measured = () => ({
+  paper: getComputedStyle(document.body).backgroundColor,
+  beyond: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  letters: [...document.querySelectorAll(".plot text")].map((item) => {
+    const { c, d } = item.ownerSVGElement.getScreenCTM();
+    return parseFloat(getComputedStyle(item).fontSize) * Math.hypot(c, d);
+  }),
+});
+
+const colours = () =>
+  [...document.querySelectorAll("svg:is(.circuit, .plot), svg:is(.circuit, .plot) *")]
+    .map((item) => getComputedStyle(item))
+    .map(({ fill, stroke }) => `${fill} ${stroke}`)
+    .join("; ");
+
 async function looksRight(browser, file) {
   const name = path.basename(file, ".html");
-  for (const theme of ["light", "dark"]) {
-    const { page, noted } = await open(browser, file, { theme });
-    await page.evaluate(axe.source);
-    const result = await page.evaluate(() => axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] }));
-    const found = result.violations.map((item) => `${item.id} (${item.nodes.length}): ${item.nodes[0].html.slice(0, 160)}`);
-    expect(found.length === 0, `${name}, ${theme}: ${found.join("; ")}`);
-    expect(noted.length === 0, `${name}, ${theme}: ${noted.join("; ")}`);
-    await page.screenshot({ path: path.join(shots, `${name}-${theme}.png`) });
-    await page.close();
+  const drawn = {};
+  const papers = {};
+  for (const [kind, view] of Object.entries({ wide: WIDE, phone: PHONE })) {
+    for (const theme of ["light", "dark"]) {
+      const what = `${name}, ${kind}, ${theme}`;
+      const { page, noted } = await open(browser, file, { view, theme });
+      await accessible(page, what);
+      const { paper, beyond, letters } = await page.evaluate(measured);
+      papers[`${kind} ${theme}`] = paper;
+      expect(beyond <= 0, `${what}: ${beyond} px wider than the screen`);
+      expect(
+        letters.every((size) => size >= SMALLEST),
+        `${what}: letters of ${Math.min(...letters).toFixed(1)} px in a plot`,
+      );
+      await page.screenshot({ path: path.join(shots, `${name}-${kind}-${theme}.png`) });
+      if (kind === "wide") {
+        const before = await page.evaluate(colours);
+        await page.click("[data-action=theme]");
+        drawn[theme] = { before, after: await page.evaluate(colours) };
+      }
+      expect(noted.length === 0, `${what}: ${noted.join("; ")}`);
+      await page.close();
+    }
   }
-  const { page, noted } = await open(browser, file, { view: PHONE });
-  const beyond = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  expect(beyond <= 0, `${name}: ${beyond} px wider than a phone of 360 px`);
-  expect(noted.length === 0, `${name}, on a phone: ${noted.join("; ")}`);
-  await page.screenshot({ path: path.join(shots, `${name}-phone.png`) });
-  await page.close();
+  const themed = ["light", "dark"].every((theme) => papers[`wide ${theme}`] === papers[`phone ${theme}`]);
+  expect(themed && papers["wide light"] !== papers["wide dark"], `${name}: not in the theme of the system`);
+  const { light, dark } = drawn;
+  expect(light.after === dark.before && dark.after === light.before, `${name}: pictures do not follow the theme button`);
+  expect(!light.before || light.before !== dark.before, `${name}: pictures are the same in light and dark`);
 }
 
 const sections = () => [...document.querySelectorAll("main section[id]")].map((item) => item.id);
@@ -154,23 +194,31 @@ async function searches(browser, file) {
   await page.close();
 }
 
+async function looksAt(browser, file) {
+  const started = Date.now();
+  await looksRight(browser, file);
+  await holdsWithoutScripts(browser, file);
+  const probe = await open(browser, file);
+  const [explorer, search] = await probe.page.evaluate(() => [!!document.getElementById("explorer"), !!document.getElementById("search")]);
+  await probe.page.close();
+  if (explorer) await walks(browser, file);
+  if (search) await searches(browser, file);
+  console.log(`${path.basename(file)}: looked at in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+}
+
+// Every browser takes one page after another, until none is left.
+async function looksAtAll(executablePath, waiting) {
+  const browser = await puppeteer.launch({ executablePath, headless: true, args: FLAGS });
+  try {
+    while (waiting.length) await looksAt(browser, waiting.shift());
+  } finally {
+    await browser.close();
+  }
+}
+
 mkdirSync(shots, { recursive: true });
 const executablePath = execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf-8" }).trim();
-const browser = await puppeteer.launch({ executablePath, headless: true, args: FLAGS });
-try {
-  for (const file of files) {
-    const started = Date.now();
-    await looksRight(browser, file);
-    await holdsWithoutScripts(browser, file);
-    const probe = await open(browser, file);
-    const [explorer, search] = await probe.page.evaluate(() => [!!document.getElementById("explorer"), !!document.getElementById("search")]);
-    await probe.page.close();
-    if (explorer) await walks(browser, file);
-    if (search) await searches(browser, file);
-    console.log(`${path.basename(file)}: looked at in ${((Date.now() - started) / 1000).toFixed(1)} s`);
-  }
-} finally {
-  await browser.close();
-}
+const waiting = [...files];
+await Promise.all(Array.from({ length: BROWSERS }, () => looksAtAll(executablePath, waiting)));
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed ? 1 : 0;
