@@ -6,12 +6,11 @@ import contextvars
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from types import FunctionType
 from typing import Any
 
 import numpy as np
-from greenlet import getcurrent
 
 from tests.cuda.simulator.arrays import Array, ReadOnlyArray, TrackedArray
 from tests.cuda.simulator.mathematics import device_math
@@ -62,7 +61,7 @@ class Launch:
         self.kernel = _on_device(kernel)
         self.grid_shape = grid_shape
         self.block_shape = block_shape
-        self.queue = Queue(schedule, getcurrent())
+        self.queue = Queue(schedule)
         self.time = 0
         self.blocks = [Block(self, grid_shape.at(number), block_shape) for number in range(grid_shape.size)]
         self.grid = Team("the grid", [thread for block in self.blocks for thread in block.threads], self.blocks)
@@ -79,10 +78,9 @@ class Launch:
             context = contextvars.copy_context()
         for thread in self.grid.threads:
             thread.gr_context = context.copy()
-        for _ in range(min(self.resident, len(self.blocks))):
-            self.admit()
+        self.queue.add([thread for block in islice(self._outside, self.resident) for thread in block.threads])
         try:
-            while (thread := self.queue.take()) is not getcurrent():
+            while (thread := self.queue.take()) is not None:
                 thread.switch()
             if any(block.running for block in self.blocks):
                 raise stuck(self)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,14 +24,20 @@ def _typed(name: str) -> Callable[..., np.floating]:
     function = getattr(math, name)
 
     def on_device(*arguments: Any) -> np.floating:
-        typed = [argument for argument in arguments if isinstance(argument, np.floating)]
-        real = np.result_type(*typed).type if typed else np.float64
+        real = _result(*map(type, arguments))
         try:
             return real(function(*arguments))
         except (OverflowError, ValueError):
             return real(getattr(np, name)(*map(np.float64, arguments)))
 
     return on_device
+
+
+@cache
+def _result(*types: type) -> type[np.floating]:
+    """The widest of the NumPy types; float64 where there is none."""
+    typed = [each for each in types if issubclass(each, np.floating)]
+    return np.result_type(*typed).type if typed else np.float64
 
 
 device_math = SimpleNamespace(

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenlet import greenlet
-
 if TYPE_CHECKING:
     from tests.cuda.simulator.threads import Thread
 
@@ -39,11 +37,10 @@ def shuffled(seed: int) -> Schedule:
 
 
 class Queue:
-    """The threads that can run, and the greenlet that takes over where none can."""
+    """The threads that can run."""
 
-    def __init__(self, schedule: Schedule, hub: greenlet) -> None:
+    def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
-        self._hub = hub
         self._threads: list[Thread] = []
         self._stream = None if schedule.seed is None else random.Random(schedule.seed)
 
@@ -51,11 +48,11 @@ class Queue:
         """Let these threads, in ascending order, run before those that are here already, or among them by chance."""
         self._threads.extend(threads if self._schedule.highest_first else reversed(threads))
 
-    def take(self) -> greenlet:
-        """Remove the thread whose turn it is; the hub where no thread can run."""
+    def take(self) -> Thread | None:
+        """Remove the thread whose turn it is; None where no thread can run."""
         threads = self._threads
         if not threads:
-            return self._hub
+            return None
         if self._stream is not None:
             drawn = self._stream.randrange(len(threads))
             threads[drawn], threads[-1] = threads[-1], threads[drawn]

@@ -75,7 +75,10 @@ class Block(Team):
 
 
 class Thread(greenlet):
-    """One thread of a launch. While it waits, `operation` and `instruction` say for what and where."""
+    """One thread of a launch; what created it, its parent, runs the threads in turn.
+
+    While it waits, `operation` and `instruction` say for what and where.
+    """
 
     warp: Team
     lane: int
@@ -104,7 +107,7 @@ class Thread(greenlet):
         team.arrived += 1
         if team.arrived == len(team.threads):
             self._release(team, orders)
-        self.launch.queue.take().switch()
+        self.parent.switch()
         return team.values
 
     def _release(self, team: Team, orders: bool) -> None:
