@@ -215,6 +215,19 @@ def test_divergence_says_who_waits_where():
     ]
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
+def test_two_barriers_are_not_one(schedule):
+    def kernel():
+        if cuda.threadIdx.x < 2:
+            cuda.syncthreads()
+        else:
+            cuda.syncthreads()
+
+    with pytest.raises(DivergenceError) as error:
+        launch(kernel, 1, 4, (), schedule)
+    assert str(error.value).count("wait at") == 2
+
+
 def test_a_grid_that_waits_for_a_block_that_has_returned():
     def kernel():
         if cuda.blockIdx.x != 1:
