@@ -80,8 +80,8 @@ class Launch:
             thread.gr_context = context.copy()
         self.queue.add([thread for block in islice(self._outside, self.resident) for thread in block.threads])
         try:
-            while (thread := self.queue.take()) is not None:
-                thread.switch()
+            while (turn := self.queue.take()) is not None:
+                turn.switch()
             if any(block.running for block in self.blocks):
                 raise stuck(self)
         finally:
