@@ -19,6 +19,7 @@ PAGES = (
     "docs/kernels.md",
     "docs/vectors.md",
     "docs/checks.md",
+    "docs/simulator.md",
     "docs/examples/README.md",
 )
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
