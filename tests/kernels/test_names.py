@@ -10,6 +10,7 @@ import pytest
 from derive.cell import Cell
 from derive.equations import parse
 from derive.printers import reference
+from derive.printers.compiled.naming import WORDS
 from derive.printers.cpu import naming as cpu
 from derive.render import render
 from tests.kernels import oracle
@@ -51,13 +52,13 @@ def test_every_name_that_the_templates_use_is_reserved(target, reserved):
     )
     # These three stand where no name of the cell is read any more, or not yet.
     elsewhere = {"x", "y", "sizes"}
-    words = {*cpu.WORDS.values(), "tanh"} if target == "cpu" else set()
+    words = {*WORDS.values(), "tanh"} if target == "cpu" else set()
     assert {name for name in used if not re.fullmatch(handed_out, name)} - set(reserved) - words - elsewhere == set()
 
 
 @pytest.mark.parametrize("reserved", [cpu.RESERVED, reference.RESERVED])
 def test_a_cell_may_use_every_reserved_name(reserved):
-    names = [name for name in sorted({*reserved, *cpu.WORDS.values()}) if name not in ("abs", "t")]
+    names = [name for name in sorted({*reserved, *WORDS.values()}) if name not in ("abs", "t")]
     lines = [f"{name} = tanh(x + {names[i - 1] if i else 'h[t-1]'})" for i, name in enumerate(names)]
     weights = [f"h = {' + '.join(f'{name}_W @ {name}' for name in names[:8])}"]
     cell = parse("\n".join([*lines, *weights]), "crowded")

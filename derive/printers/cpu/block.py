@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from derive.elementary import Value, value
 from derive.plan.model import Array, Kept, Origin, Stack
+from derive.printers.compiled.naming import Naming, columns
 from derive.printers.cpu.kernels import Functions
 from derive.printers.cpu.model import Allocation, BlockView, Kernel, StepView
-from derive.printers.cpu.naming import Naming, columns
 
 _ROWS = {Kept.STEPS: "1, ", Kept.CHUNK: "1, ", Kept.CARRIED: "2, ", Kept.ONE: ""}
 """The rows along time of one step without a tape: of a state the one before it and its own."""

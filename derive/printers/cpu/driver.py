@@ -11,10 +11,11 @@ from derive.elementary import Value, value
 from derive.equations.model import Kind
 from derive.plan.model import Array, Kept, Origin, Plan, Region, Stack
 from derive.plan.symbols import adjoint, error, last_error, total
+from derive.printers.compiled.naming import Naming, columns, imported
 from derive.printers.cpu.block import backward_block, carving, forward_block, parameter_operand, step_view
 from derive.printers.cpu.kernels import Functions, functions
 from derive.printers.cpu.model import Allocation, Arrays, CpuView, Kernel, WeightsView
-from derive.printers.cpu.naming import Naming, columns
+from derive.printers.cpu.naming import RESERVED
 
 _CLEARED = (Kept.ONCE, Kept.PAIR)
 
@@ -30,7 +31,7 @@ class _Driver:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.equations = plan.graph.equations
-        self.naming = Naming(plan)
+        self.naming = Naming(plan, RESERVED, imported(plan))
 
     def view(self) -> CpuView:
         plan, equations, naming = self.plan, self.equations, self.naming

@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class SweepView:
-    """The text of one element-wise pass: loads, statements and stores, for every unit of `size`.
-
-    `beyond` are the stores for a sequence that has ended before the running step.
-    """
-
-    size: str
-    loads: tuple[str, ...]
-    statements: tuple[str, ...]
-    beyond: tuple[str, ...]
+from derive.printers.compiled.sweeps import SweepView
 
 
 @dataclass(frozen=True, slots=True)
