@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import sympy
 
 from derive.plan.model import Accumulate, Kept, Origin, Plan, Statement, Sweep
 from derive.printers.compiled.body import Body
-
-
-@dataclass(frozen=True, slots=True)
-class SweepView:
-    """The text of one element-wise pass: loads, statements and stores, for every unit of `size`.
-
-    `beyond` are the stores for a sequence that has ended before the running step.
-    """
-
-    size: str
-    loads: tuple[str, ...]
-    statements: tuple[str, ...]
-    beyond: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """The lines of one statement: what it reads from arrays, computes, and stores.
-
-    `beyond` are the stores for a sequence that has ended.
-    """
-
-    loads: tuple[str, ...]
-    computed: tuple[str, ...]
-    stored: tuple[str, ...]
-    beyond: tuple[str, ...]
+from derive.printers.compiled.model import Lines, SweepView
 
 
 def sweep_view(sweep: Sweep, body: Body) -> SweepView:

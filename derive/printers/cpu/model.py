@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from derive.printers.compiled.sweeps import SweepView
+from derive.printers.compiled.model import Allocation, SweepView
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,6 @@ class Kernel:
     def sweep(self) -> SweepView:
         """The only sweep of a function of the preamble."""
         return self.regions[0].stages[0].sweeps[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Allocation:
-    """An array that the driver makes, or takes from the caller: `text` is the code that gives it, or its shape."""
-
-    name: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
