@@ -100,6 +100,10 @@ class Body:
         """The lines that store the value of a symbol at its place."""
         return [f"{self.element(place)} = {text}"]
 
+    def may_stand_for(self, symbol: sympy.Symbol) -> bool:
+        """Whether the text of `symbol` may stand for a value that repeats it, as long as that value is read."""
+        return True
+
     def output(self, symbol: sympy.Symbol) -> str:
         """Where the value of an output is handed out, of the running step, item and unit; "" for anything else."""
         array = None if self.backward else self.naming.plan.outputs.get(str(symbol))

@@ -62,7 +62,8 @@ def _statement(statement: Statement, body: Body, dimension: str) -> tuple[list[s
     if isinstance(statement, Accumulate):
         return [*lines, f"{body.added(body.naming.place(statement.symbol), text, dimension)}{comment}"], []
     output = body.output(statement.symbol)
-    if place is not None and not output and isinstance(statement.expression, sympy.Symbol):
+    repeats = isinstance(statement.expression, sympy.Symbol) and body.may_stand_for(statement.expression)
+    if place is not None and not output and repeats:
         body.aliases[statement.symbol] = text
         return lines, [f"{store}{comment}" for store in body.stores(statement.symbol, place, text)]
     name = body.naming.local(statement.symbol)
