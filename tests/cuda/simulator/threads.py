@@ -1,0 +1,153 @@
+"""Threads, and the teams in which they wait for each other: warps, blocks, the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from greenlet import greenlet
+
+from tests.cuda.simulator.faults import DivergenceError
+from tests.cuda.simulator.source import place, ranges
+
+if TYPE_CHECKING:
+    from tests.cuda.simulator.arrays import TrackedArray
+    from tests.cuda.simulator.launches import Launch
+
+WARP = 32
+
+
+class Dim3(NamedTuple):
+    """Coordinates of a thread in its block or of a block in the grid, or their numbers."""
+
+    x: int
+    y: int = 1
+    z: int = 1
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return self.x * self.y * self.z
+
+    def at(self, number: int) -> Dim3:
+        """The coordinates of one of them; x runs first."""
+        return Dim3(number % self.x, number // self.x % self.y, number // (self.x * self.y))
+
+    def __str__(self) -> str:
+        return str(self.x) if self.y == self.z == 0 else f"({self.x}, {self.y}, {self.z})"
+
+
+class Team:
+    """Threads that wait for each other. `since` is the time of the last barrier that ordered their memory accesses."""
+
+    __slots__ = ("arrived", "parts", "since", "threads", "title", "values")
+
+    def __init__(self, title: str, threads: Sequence[Thread], parts: Sequence[Team] = ()) -> None:
+        self.title = title
+        self.threads = threads
+        self.parts = parts
+        self.arrived = 0
+        self.since = 0
+        self.values: list[Any] = []
+
+    def order(self, time: int) -> None:
+        """What these threads did to memory before `time` comes before what they do from then on."""
+        self.since = time
+        for part in self.parts:
+            part.order(time)
+
+
+class Block(Team):
+    """A block: its warps are its parts. `shared` holds its shared arrays by the instruction that declares them."""
+
+    __slots__ = ("position", "running", "shared")
+
+    def __init__(self, launch: Launch, position: Dim3, shape: Dim3) -> None:
+        threads = [Thread(launch, self, number, shape.at(number)) for number in range(shape.size)]
+        warps = [Team("warp", threads[first : first + WARP]) for first in range(0, len(threads), WARP)]
+        super().__init__(f"block {position}", threads, warps)
+        for warp in warps:
+            for lane, thread in enumerate(warp.threads):
+                thread.warp, thread.lane = warp, lane
+        self.position = position
+        self.shared: dict[int, TrackedArray] = {}
+        self.running = len(threads)
+
+
+class Thread(greenlet):
+    """One thread of a launch; what created it, its parent, runs the threads in turn.
+
+    While it waits, `operation` and `instruction` say for what and where.
+    """
+
+    warp: Team
+    lane: int
+
+    def __init__(self, launch: Launch, block: Block, number: int, position: Dim3) -> None:
+        super().__init__()
+        self.launch = launch
+        self.block = block
+        self.number = number
+        self.position = position
+        self.operation = ""
+        self.instruction = 0
+        self.value: Any = None
+
+    def run(self) -> None:
+        """Run the kernel, and let the next block in where the device has room for one."""
+        self.launch.kernel(*self.launch.arguments)
+        self.operation = ""
+        self.block.running -= 1
+        if not self.block.running:
+            self.launch.admit()
+
+    def meet(self, team: Team, operation: str, instruction: int, value: Any = None, orders: bool = True) -> list[Any]:
+        """Wait until the whole team has come; gives the values that its threads brought, in their order."""
+        self.operation, self.instruction, self.value = operation, instruction, value
+        team.arrived += 1
+        if team.arrived == len(team.threads):
+            self._release(team, orders)
+        self.parent.switch()
+        return team.values
+
+    def _release(self, team: Team, orders: bool) -> None:
+        """Let the team go. Its values stay until it meets again, which takes all of its threads."""
+        launch, instruction = self.launch, self.instruction
+        for other in team.threads:
+            if other.instruction != instruction:
+                raise divergence(launch, team)
+        team.values = [other.value for other in team.threads]
+        team.arrived = 0
+        if orders:
+            launch.time += 1
+            team.order(launch.time)
+        launch.queue.add(team.threads)
+
+    def __str__(self) -> str:
+        return f"block {self.block.position}, thread {self.position}"
+
+
+def divergence(launch: Launch, team: Team) -> DivergenceError:
+    """The report that threads of a team wait in different places."""
+    places: dict[str, list[Thread]] = {}
+    for thread in team.threads:
+        waits = f"wait at {place(launch.code, thread.instruction)}" if thread.operation else "have returned"
+        places.setdefault(waits, []).append(thread)
+    lines = [f"{launch.name}: threads of {team.title} wait for each other in different places"]
+    lines += [f"  {_names(threads)} {waits}" for waits, threads in places.items()]
+    return DivergenceError("\n".join(lines))
+
+
+def _names(threads: list[Thread]) -> str:
+    blocks: dict[Block, list[int]] = {}
+    for thread in threads:
+        blocks.setdefault(thread.block, []).append(thread.number)
+    return "; ".join(f"{block.title}, threads {ranges(numbers)}" for block, numbers in blocks.items())
+
+
+def stuck(launch: Launch) -> DivergenceError:
+    """The report on a launch of which no thread can run on: a block whose threads are apart, or else the grid."""
+    for block in launch.blocks:
+        if block.running and len({(thread.operation, thread.instruction) for thread in block.threads}) > 1:
+            return divergence(launch, block)
+    return divergence(launch, launch.grid)
