@@ -65,15 +65,16 @@ def render_cpu(plan: Plan, dtype: str = "float32") -> str:
 def render_cuda(plan: Plan, dtype: str = "float32") -> str:
     """The CUDA module of a cell."""
     template = environment("cuda").get_template("kernel.py.j2")
-    head = module.view(plan.graph.equations, "cuda", support_digest(), dtype)
+    head = module.view(plan.graph.equations, "cuda", support_digest(cuda=True), dtype)
     return _tidy(template.render(module=head, view=cuda.view(plan)))
 
 
 @cache
-def support_digest() -> str:
-    """A short hash of the run-time support, so that kernels are recompiled when it changes."""
-    folder = resources.files("generated.support")
-    sources = sorted((item.name, item.read_bytes()) for item in folder.iterdir() if item.name.endswith(".py"))
+def support_digest(*, cuda: bool = False) -> str:
+    """A short hash of the run-time support, with `cuda` that of devices too: a change recompiles the kernels."""
+    folders = [resources.files("generated.support"), *([resources.files("generated.support.cuda")] if cuda else [])]
+    files = [item for folder in folders for item in folder.iterdir() if item.name.endswith(".py")]
+    sources = sorted((item.name, item.read_bytes()) for item in files)
     return hashlib.sha256(b"\0".join(name.encode() + b"\0" + source for name, source in sources)).hexdigest()[:16]
 
 

@@ -4,11 +4,14 @@ Some threads that stand together, the lanes, share a unit. Each holds some colum
 them by as many elements of the operand in shared memory, and the lanes add up what each has. So all lanes have all
 products of their unit and compute its statements; the first one stores. What the next product reads goes to one half
 of a buffer in shared memory, and the next step writes to the other half: one barrier before each product is enough.
+
+Where one thread reads many elements at equal distances, the index has 64 bits: then the compiler keeps one address and
+adds a constant in each instruction, where an index that may wrap around would need a register for every element.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import sympy
@@ -113,7 +116,7 @@ def block_kernel(naming: DeviceNaming, one_pass: Pass, direction: str) -> BlockK
         constants=body.constants,
         weights=tuple(weights for item in printed.products.values() for weights in item.weights),
         buffers=tuple(printed.buffers),
-        own=tuple(Guarded(size or "", (f"{name} = {text}",), ()) for name, text, size in body.own.values()),
+        own=_merged([Guarded(size, (f"{name} = {text}",), ()) for name, text, size in body.own.values()]),
         starts=starts,
         loads=tuple(Guarded(body.size(name), tuple(lines), ()) for name, lines in loads.items() if lines),
         stages=tuple(views),
@@ -153,8 +156,8 @@ def _forward_products(body: BlockBody, stages: Sequence[Stage]) -> _Products:
         weights, stores = [], []
         for index, product in enumerate(stack.products):
             name = naming.local(product)
-            offset = [*body.sizes(stack.rows[:index]), "unit"]
-            element = f"{packed}[u32(({' + '.join(offset)}) * {depth} + column)]"
+            offset = " + ".join([*body.sizes(stack.rows[:index]), "unit"])
+            element = f"{packed}[u64({f'({offset})' if index else offset} * {depth} + column)]"
             size = body.size(stack.rows[index])
             weights.append(Weights(naming.fresh(f"weights_of_{name}"), name, buffer.count, depth, size, element))
             place = naming.plan.places[product]
@@ -178,7 +181,7 @@ def _backward_products(body: BlockBody, stages: Sequence[Stage]) -> _Products:
             offset = [f"(t & 1) * {buffer.room}", *body.sizes(stack.rows[:index]), "unit"]
             body.buffers.setdefault(adjoint(product.name), []).append(f"{buffer.name}[u32({' + '.join(offset)})]")
         packed, name, size = f"packed_{stack.name}", naming.local(stack.pulled), body.size(stack.columns)
-        element = f"{packed}[u32(column * {size} + unit)]"
+        element = f"{packed}[u64(column * {size} + unit)]"
         weights = Weights(naming.fresh(f"weights_of_{name}"), name, buffer.count, depth, size, element)
         place = naming.plan.places[stack.pulled]
         stores = [Guarded(size, (), (f"{body.element(place)} = {name}",))] if place.array.kept is not Kept.ONE else []
@@ -191,7 +194,8 @@ def _backward_products(body: BlockBody, stages: Sequence[Stage]) -> _Products:
 def _buffer(body: BlockBody, found: _Products, wanted: str, depth: str) -> Buffer:
     """Two halves of shared memory for an operand of so many elements."""
     fresh = body.naming.fresh
-    buffer = Buffer(fresh(f"shared_{wanted}"), fresh(f"count_{wanted}"), fresh(f"room_{wanted}"), depth)
+    shared, count, room, rooms = (fresh(f"{kind}_{wanted}") for kind in ("shared", "count", "room", "rooms"))
+    buffer = Buffer(shared, count, room, rooms, depth)
     found.buffers.append(buffer)
     return buffer
 
@@ -212,10 +216,10 @@ def _around(
         place = plan.places[given]
         size, name = body.size(place.array.columns[0]), naming.local(symbol)
         if body.backward:
-            starts.append(Guarded("", (f"{name} = zero",), ()))
+            starts.append(Guarded("", (f"{name} = {body.constant(sympy.S.Zero)}",), ()))
             final.append(Guarded(size, (), (f"{first_row(place)} = {name}",)))
         else:
-            starts.append(Guarded("", (f"{name} = zero",), ()))
+            starts.append(Guarded("", (f"{name} = {body.constant(sympy.S.Zero)}",), ()))
             starts.append(Guarded(size, (f"{name} = {first_row(place)}",), ()))
         ends.append(Guarded(size, (f"{name} = {body.leaf(given)}",), ()))
     for operand, buffer in printed.lagged.items():
@@ -224,4 +228,13 @@ def _around(
     final.extend(
         Guarded(body.size(dimension), (), (f"{element} += {name}",)) for name, (element, dimension) in body.sums.items()
     )
-    return tuple(starts), tuple(ends), tuple(final)
+    return _merged(starts), _merged(ends), _merged(final)
+
+
+def _merged(items: Iterable[Guarded]) -> tuple[Guarded, ...]:
+    """Those of the same units as one, in the order of the first of each: none reads what another stores."""
+    found: dict[str, Guarded] = {}
+    for item in items:
+        known = found.get(item.size, Guarded(item.size, (), ()))
+        found[item.size] = Guarded(item.size, (*known.computed, *item.computed), (*known.stored, *item.stored))
+    return tuple(found.values())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import sympy
+
 from derive.elementary import Value, value
 from derive.plan.model import Array, Kept, Origin, Pass, Plan, Region, Stack
 from derive.plan.symbols import adjoint, error, last_error
@@ -50,6 +52,7 @@ class _Driver(Driver):
         return CudaView(
             sizes=tuple(dimension.name for dimension in equations.dimensions),
             loop=loop,
+            zero=naming.constant(sympy.S.Zero),
             constants=self._constants(),
             kernels=kernels,
             blocks=blocks,
@@ -99,7 +102,7 @@ class _Driver(Driver):
                 lines[region] += [self._product(stack, direction) for stack in stage.products]
                 for sweep in stage.sweeps:
                     number = 1 + sum(item.kernel.backward is (direction == "backward") for item in self.printed)
-                    name = f"{direction}_{number}"
+                    name = self.naming.fresh(f"{direction}_{number}")
                     backward = direction == "backward"
                     printed = sweep_kernel(self.device_naming, name, region, sweep, backward=backward)
                     self.printed.append(printed)

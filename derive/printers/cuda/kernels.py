@@ -12,7 +12,7 @@ from derive.printers.cuda.body import DeviceBody, Run
 from derive.printers.cuda.model import Argument, SweepKernel
 from derive.printers.cuda.naming import DeviceNaming
 
-_COUNTS = ("t", "now", "before", "here", "batch", "rows", "share", "steps")
+_COUNTS = ("t", "now", "before", "here", "keep", "batch", "rows", "share", "steps")
 _OVER = {Region.PREAMBLE: Run.UNITS, Region.LOOP: Run.STEP}
 
 

@@ -45,11 +45,15 @@ class Guarded:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """Shared memory for an operand of `depth` elements, twice: `room` elements each, `count` for every lane."""
+    """Shared memory for an operand of `depth` elements, twice: `room` elements each, `count` for every lane.
+
+    `rooms` is the name of the size of both.
+    """
 
     name: str
     count: str
     room: str
+    rooms: str
     depth: str
 
 
@@ -153,15 +157,16 @@ class PassLines:
 class CudaView:
     """What the CUDA template lays out.
 
-    `constants` are the typed numbers of all sweeps. `blocks` are the kernels of the loop of both passes, if there are
-    any. `packed` are what the forward and the backward pass read of the
-    parameters, each with the code that gives it; `once` is what the forward pass computes from parameters alone, by the
-    lines of `preamble`. `sums` are the columns of the sums that threads add to, "" for none, and `parts` how many rows
-    of them there are at most; `totals` are the pieces that they become.
+    `constants` are the typed numbers of all sweeps, `zero` is the name of one. `blocks` are the kernels of the loop of
+    both passes, if there are any. `packed` is what both passes read of the parameters, each with the code that gives
+    it; `once` is what the forward pass computes from parameters alone, by the lines of `preamble`. `sums` are the
+    columns of the sums that threads add to, "" for none, and `parts` how many rows of them there are at most; `totals`
+    are the pieces that they become, of `narrow` columns together.
     """
 
     sizes: tuple[str, ...]
     loop: LoopView
+    zero: str
     constants: tuple[Allocation, ...]
     kernels: tuple[SweepKernel, ...]
     blocks: tuple[BlockKernel, ...]

@@ -119,7 +119,8 @@ class Hardware(Device):
     def compiled(self, function: Any, dtype: Dtype, threads: int) -> Any:
         """A kernel compiled for blocks of so many threads."""
         signature = self._types.void(*kernel_types(self._types, function, dtype))
-        return self._cuda.jit(signature, launch_bounds=threads)(function)
+        # One block a multiprocessor is enough: else ptxas saves registers for a second one, and spills.
+        return self._cuda.jit(signature, launch_bounds=(threads, 1))(function)
 
     def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
         """Run a kernel on the current stream of CuPy; arrays go to it by their address."""

@@ -68,9 +68,10 @@ def _shifted(device: Device, o: Array, weight: Array) -> Array:
 
 
 def _share(weight: Array) -> Array:
-    """weight / sum of weight, in float64."""
+    """weight / sum of weight, in float64; 0 where that sum is."""
     share = weight.astype(np.float64)
-    return share / share.sum()
+    total = share.sum()
+    return share / (total + (total == 0))
 
 
 def _mean(device: Device, rows: Array, o: Array, weight: Array) -> Array:

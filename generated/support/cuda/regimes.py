@@ -22,8 +22,8 @@ REGISTERS = 65536
 """Registers of 32 bits that a block can have."""
 BUDGET = 96
 """Registers of a thread that weights may take: the offline gate confirms that nothing is spilled then."""
-OTHERS = 40
-"""Registers of a thread that everything else takes."""
+OTHERS = 64
+"""Registers of a thread that everything else takes, at most."""
 _COMFORTABLE = 64
 """Registers for weights that leave the sums short: with more, more threads share a unit."""
 
