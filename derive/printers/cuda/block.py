@@ -11,7 +11,8 @@ adds a constant in each instruction, where an index that may wrap around would n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import sympy
@@ -112,7 +113,8 @@ def block_kernel(naming: DeviceNaming, one_pass: Pass, direction: str) -> BlockK
         backward=backward,
         sizes=tuple(item.name for item in naming.equations.dimensions if item.name in inside),
         arguments=tuple(arguments),
-        rows=tuple(name for name in _INSIDE[1:] if name in inside),
+        step_rows=_rows(item for stage in views for item in (*stage.sweeps, *_stores(stage))),
+        beyond_rows=_rows(Guarded("", (), tuple(lines)) for lines in beyond.values()),
         constants=body.constants,
         weights=tuple(weights for item in printed.products.values() for weights in item.weights),
         buffers=tuple(printed.buffers),
@@ -229,6 +231,16 @@ def _around(
         Guarded(body.size(dimension), (), (f"{element} += {name}",)) for name, (element, dimension) in body.sums.items()
     )
     return _merged(starts), _merged(ends), _merged(final)
+
+
+def _stores(stage: BlockStage) -> Iterator[Guarded]:
+    return (store for product in stage.products for store in product.stores)
+
+
+def _rows(items: Iterable[Guarded]) -> tuple[str, ...]:
+    """Which of the rows now, before and here some lines name."""
+    words = {word for item in items for line in (*item.computed, *item.stored) for word in re.findall(r"\w+", line)}
+    return tuple(name for name in _INSIDE[1:] if name in words)
 
 
 def _merged(items: Iterable[Guarded]) -> tuple[Guarded, ...]:

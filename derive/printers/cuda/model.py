@@ -94,7 +94,8 @@ class BlockStage:
 class BlockKernel:
     """The loop over time as a kernel whose blocks run one sequence each; made for the `sizes` that it names.
 
-    `rows` are which of the rows now, before and here its lines name. `own` reads parameters into registers. `starts`
+    `step_rows` are which of the rows now, before and here the lines of a step name, `beyond_rows` those behind the end
+    of a sequence. `own` reads parameters into registers. `starts`
     stand before the loop, `loads` and `stages` in each step, `ends` behind these, `beyond` in the steps behind the end
     of a sequence; `sums` are added to in all steps, and `final` stands behind the loop.
     """
@@ -103,7 +104,8 @@ class BlockKernel:
     backward: bool
     sizes: tuple[str, ...]
     arguments: tuple[Argument, ...]
-    rows: tuple[str, ...]
+    step_rows: tuple[str, ...]
+    beyond_rows: tuple[str, ...]
     constants: dict[str, str]
     weights: tuple[Weights, ...]
     buffers: tuple[Buffer, ...]
