@@ -161,7 +161,8 @@ def target(
     if signature.loss == "mse" or array.dtype == dtype:
         return checked(device, values, given)
     ids = checked(device, Expected(place, INTEGER, leading, f"or give {values}"), given)
-    wrong = np.argwhere((device.host(ids) < 0) | (device.host(ids) >= size)) if ids.size else ()
+    found = device.host(ids)
+    wrong = np.argwhere((found < 0) | (found >= size))
     if len(wrong):
         raise ValueError(f"{place}: expected ids from 0 to {size - 1}, received another at {wrong[0].tolist()}")
     return ids.astype(np.int64)

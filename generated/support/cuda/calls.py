@@ -105,7 +105,7 @@ def _plain(
     device: Device, signature: Signature, params: Any, kind: type, where: str
 ) -> tuple[Any, dict[str, int], Dtype]:
     """Checked parameters, also of what is packed, a `kind`; the sizes that they state, and their dtype."""
-    plain = params.params if isinstance(params, kind) else params
+    plain: Any = params.params if isinstance(params, kind) else params  # type: ignore[attr-defined]
     return parameters(device, signature, plain, type(plain), where)
 
 
