@@ -79,7 +79,7 @@ bench: $(VENV)/.benched
 clean:
 	rm -rf build dist docs/cells docs/appendices .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	rm -f $(patsubst %,docs/images/%.svg,one_chain two_routes n_routes)
-	find generated/cpu generated/reference -name '*.py' ! -name __init__.py -delete
+	find generated/cpu generated/cuda generated/reference -name '*.py' ! -name __init__.py -delete
 	find derive generated tests docs -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean

@@ -19,7 +19,7 @@ from derive.render import render
 if TYPE_CHECKING:
     from derive.cell import Cell
 
-TARGETS = ("cpu", "reference")
+TARGETS = ("cpu", "cuda", "reference")
 DTYPES = ("float32", "float64")
 
 
@@ -27,8 +27,8 @@ def build(cell: Cell, target: str = "cpu", dtype: str = "float32", tape: str = "
     """The kernels of `cell` as a module with `init`, `forward`, `backward`, `step` and the rest of the interface.
 
     `dtype` is what `init` draws by default; the kernels take float32 and float64. `tape` chooses what the forward pass
-    of the CPU target saves for the backward pass: "all" that it reads, "least", of which it computes again the rest, or
-    "auto", which computes again what is cheaper so. The source is kept in the user's cache folder (or in
+    of a compiled target saves for the backward pass: "all" that it reads, "least", of which it computes the rest again,
+    or "auto", which computes again what is cheaper so. The source is kept in the user's cache folder (or in
     $DERIVE_CACHE), where Numba keeps the compiled code beside it.
 
     Raises DeriveError for an unknown target, dtype or tape, and for "least" on the reference target, which keeps all.

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 from derive.errors import DeriveError
 from derive.gradients import Gradients
 from derive.plan import DEFAULT, Plan, require_policy
-from derive.printers import cpu, module, reference
+from derive.printers import cpu, cuda, module, reference
 from derive.printers.tex_document import tex_appendix, tex_document
 from derive.templates import environment
 
 if TYPE_CHECKING:
     from derive.cell import Cell
 
-TARGETS = ("reference", "cpu", "tex", "appendix")
+TARGETS = ("reference", "cpu", "cuda", "tex", "appendix")
 WIDTH = 120
 
 
 def render(cell: Cell, target: str, dtype: str = "float32", tape: str = DEFAULT) -> str:
-    """The text of `cell` for `target`: "reference" or "cpu" give a module, "tex" a document, "appendix" the same
-    document as a part of another.
+    """The text of `cell` for `target`: "reference", "cpu" or "cuda" give a module, "tex" a document, "appendix" the
+    same document as a part of another.
 
     `dtype` is what the module's `init` draws by default, `tape` the policy by which the module chooses what to save:
     "auto", "all" or "least". Raises DeriveError for an unknown target or policy, and for "least" where nothing is left
@@ -32,12 +32,14 @@ def render(cell: Cell, target: str, dtype: str = "float32", tape: str = DEFAULT)
     """
     require_policy(tape)
     if tape == "least" and target in ("reference", "tex", "appendix"):
-        raise DeriveError(f"the target {target!r} has no tape {tape!r}: only the target 'cpu' chooses what it saves")
+        raise DeriveError(f"the target {target!r} has no tape {tape!r}: only 'cpu' and 'cuda' choose what they save")
     match target:
         case "reference":
             return render_reference(cell.gradients, dtype)
         case "cpu":
             return render_cpu(cell.planned(tape), dtype)
+        case "cuda":
+            return render_cuda(cell.planned(tape), dtype)
         case "tex":
             return tex_document(cell.gradients, cell.circuit)
         case "appendix":
@@ -60,11 +62,19 @@ def render_cpu(plan: Plan, dtype: str = "float32") -> str:
     return _tidy(template.render(module=head, view=cpu.view(plan)))
 
 
+def render_cuda(plan: Plan, dtype: str = "float32") -> str:
+    """The CUDA module of a cell."""
+    template = environment("cuda").get_template("kernel.py.j2")
+    head = module.view(plan.graph.equations, "cuda", support_digest(cuda=True), dtype)
+    return _tidy(template.render(module=head, view=cuda.view(plan)))
+
+
 @cache
-def support_digest() -> str:
-    """A short hash of the run-time support, so that kernels are recompiled when it changes."""
-    folder = resources.files("generated.support")
-    sources = sorted((item.name, item.read_bytes()) for item in folder.iterdir() if item.name.endswith(".py"))
+def support_digest(*, cuda: bool = False) -> str:
+    """A short hash of the run-time support, with `cuda` that of devices too: a change recompiles the kernels."""
+    folders = [resources.files("generated.support"), *([resources.files("generated.support.cuda")] if cuda else [])]
+    files = [item for folder in folders for item in folder.iterdir() if item.name.endswith(".py")]
+    sources = sorted((item.name, item.read_bytes()) for item in files)
     return hashlib.sha256(b"\0".join(name.encode() + b"\0" + source for name, source in sources)).hexdigest()[:16]
 
 

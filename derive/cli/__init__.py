@@ -147,14 +147,15 @@ def _path(
 def _build(
     cells: Annotated[list[str], typer.Argument(metavar="CELL...", help="Cells of the zoo, or paths of .toml files.")],
     target: Annotated[
-        str, typer.Option(metavar="TARGET", help="cpu, reference, tex, appendix, or all (a folder each).")
+        str, typer.Option(metavar="TARGET", help="cpu, cuda, reference, tex, appendix, or all (a folder each).")
     ] = "cpu",
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write into.")] = Path("."),
     tape: Annotated[
-        str, typer.Option(metavar="TAPE", help="What cpu kernels save for their backward pass: auto, all or least.")
+        str,
+        typer.Option(metavar="TAPE", help="What kernels save for their backward pass: auto, all or least."),
     ] = "auto",
 ) -> None:
-    """Write kernels (cpu: Numba, reference: NumPy), or LaTeX: a document, or an appendix for another document."""
+    """Write kernels (cpu, cuda: Numba, reference: NumPy), or LaTeX: a document, or an appendix for another document."""
     from derive.cell import Cell
     from derive.cli.files import write_targets
     from derive.equations import load

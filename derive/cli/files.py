@@ -19,8 +19,8 @@ def write_targets(cells: Sequence[Cell], target: str, out: Path, tape: str) -> I
     """Render `cells` and say of each file what became of it.
 
     One target writes `<cell>.py` or `<cell>.tex` into `out`; all targets write into a folder each, of which `tape`
-    concerns the cpu alone. Raises DeriveError for an unknown target or tape, for a tape that the target does not have,
-    for two cells of one name, and where a file cannot be written.
+    concerns cpu and cuda alone. Raises DeriveError for an unknown target or tape, for a tape that the target does not
+    have, for two cells of one name, and where a file cannot be written.
     """
     if target not in (*TARGETS, ALL):
         raise DeriveError(f"there is no target `{target}`; targets are {', '.join((*TARGETS, ALL))}")
@@ -30,7 +30,7 @@ def write_targets(cells: Sequence[Cell], target: str, out: Path, tape: str) -> I
         for each in TARGETS if target == ALL else (target,):
             folder = out / each if target == ALL else out
             path = folder / f"{cell.name}{_SUFFIXES.get(each, '.py')}"
-            text = render(cell, each, tape=tape if each == "cpu" or target != ALL else DEFAULT)
+            text = render(cell, each, tape=tape if each in ("cpu", "cuda") or target != ALL else DEFAULT)
             yield f"{path.as_posix()}: {'written' if write_whole(path, text) else 'is up to date'}"
 
 

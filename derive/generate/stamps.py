@@ -40,7 +40,7 @@ def generator(root: Path) -> str:
     """The hash of all code and templates, and of the versions that they run with."""
     files = [
         *(root / "derive").rglob("*.py"),
-        *(root / "generated/support").glob("*.py"),
+        *(root / "generated/support").rglob("*.py"),
         *(path for path in (root / "templates").rglob("*") if path.is_file()),
     ]
     versions = [f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in _PACKAGES)]

@@ -19,6 +19,7 @@ PICTURES = ".pictures"
 """The stamp of the pictures, a name that no cell has."""
 OUTPUTS = {
     "cpu": ("generated/cpu", ".py"),
+    "cuda": ("generated/cuda", ".py"),
     "reference": ("generated/reference", ".py"),
     "tex": ("docs/cells", ".tex"),
     "appendix": ("docs/appendices", ".tex"),

@@ -5,6 +5,7 @@ Both print Python; they differ in the functions they call and in how a number is
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
@@ -95,6 +96,55 @@ class ScalarPrinter(CodePrinter):
     def template(self, application: Elementary) -> str:
         """The kernel form."""
         return application.rule.kernel
+
+
+class CudaPrinter(ScalarPrinter):
+    """One unit in a kernel of a device, which calls no function of ours: these are written out.
+
+    What is written more than once must be a name: `name` gives one for it, after the lines that it needs.
+    """
+
+    _CALL = re.compile(r"(math\.\w+|abs)\(({\d}|, )*\)")
+
+    def __init__(
+        self,
+        names: Mapping[sympy.Symbol, str] | Callable[[sympy.Symbol], str],
+        constant: Callable[[sympy.Rational], str],
+        name: Callable[[str], str],
+        order: Sequence[sympy.Symbol] = (),
+    ) -> None:
+        super().__init__(names, constant, order)
+        self._named = name
+
+    def call(self, application: Elementary) -> Printed:
+        """The CUDA form, with names for arguments that it repeats."""
+        template = application.rule.cuda
+        if self._CALL.fullmatch(template):
+            return template.format(*(self.text(item) for item in application.args)), Binding.ATOM
+        texts = [self.text(item, Binding.ATOM) for item in application.args]
+        texts = [
+            self._named(text) if template.count(f"{{{position}}}") > 1 and not text.isidentifier() else text
+            for position, text in enumerate(texts)
+        ]
+        return template.format(*texts, n=_Numbers(self._constant)), Binding.SUM
+
+    def power(self, base: sympy.Expr, exponent: sympy.Rational) -> Printed:
+        """Small whole powers are products; others the power function, which keeps the dtype."""
+        if not exponent.is_Integer or exponent > 4:
+            return f"math.pow({self.text(base)}, {self.text(exponent)})", Binding.ATOM
+        text = self.text(base, Binding.ATOM)
+        name = text if text.isidentifier() else self._named(text)
+        return " * ".join([name] * int(exponent)), Binding.PRODUCT
+
+
+class _Numbers:
+    """The typed constants of a template: `{n[0.5]}` is the name of one half."""
+
+    def __init__(self, constant: Callable[[sympy.Rational], str]) -> None:
+        self._constant = constant
+
+    def __getitem__(self, number: str) -> str:
+        return self._constant(sympy.Rational(number))
 
 
 def decimal(number: sympy.Rational) -> str:

@@ -38,11 +38,9 @@ class Expected:
 
     def check(self, value: object) -> Array:
         """`value`, if it is such an array; else TypeError (no plain array, dtype) or ValueError (rank, size)."""
-        if not is_plain(value) or not self._allows(value.dtype):
+        if not is_plain(value) or not self.allows(value.dtype):
             raise TypeError(self.message(value) + _hint(value))
-        if value.ndim != len(self.shape) or any(
-            wanted not in (None, size) for size, (_, wanted) in zip(value.shape, self.shape, strict=True)
-        ):
+        if not self.fits(value.shape):
             raise ValueError(self.message(value) + (f": {self.reason}" if self.reason else ""))
         return value
 
@@ -50,8 +48,15 @@ class Expected:
         """The one line "PLACE: expected ..., received ..."."""
         return f"{self.place}: expected {self}, received {describe(value)}"
 
-    def _allows(self, dtype: Dtype) -> bool:
+    def allows(self, dtype: Dtype) -> bool:
+        """Whether an array may have this dtype."""
         return dtype in self.dtypes if self.dtypes else dtype.kind in "iu"
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array may have this shape."""
+        return len(shape) == len(self.shape) and all(
+            wanted in (None, size) for size, (_, wanted) in zip(shape, self.shape, strict=True)
+        )
 
 
 def is_plain(value: object) -> TypeGuard[Array]:

@@ -101,7 +101,7 @@ def test_build_writes_one_target_here_and_all_targets_into_folders(
     result = RUNNER.invoke(app, ["build", "rnn", "dense", "--target", "all", "--out", "made"])
     assert result.exit_code == 0
     written = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))
-    folders = [f"made/{folder}/{cell}" for folder in ("cpu", "reference") for cell in ("dense", "rnn")]
+    folders = [f"made/{folder}/{cell}" for folder in ("cpu", "cuda", "reference") for cell in ("dense", "rnn")]
     documents = [[f"made/{folder}/{cell}.tex" for cell in ("dense", "rnn")] for folder in ("appendix", "tex")]
     assert written == [*documents[0], *(f"{path}.py" for path in folders), *documents[1], "rnn.py"]
     assert (tmp_path / "rnn.py").read_bytes() == (tmp_path / "made/cpu/rnn.py").read_bytes()

@@ -249,5 +249,5 @@ def test_a_built_module_is_cached_and_built_once(tmp_path, monkeypatch):
 
 def test_unknown_targets_and_dtypes_of_a_build_are_refused():
     cell = Cell(load("rnn"))
-    _refused(DeriveError, "there is no target 'gpu' to build; the targets are cpu, reference", build, cell, "gpu")
+    _refused(DeriveError, "there is no target 'gpu' to build; the targets are cpu, cuda, reference", build, cell, "gpu")
     _refused(DeriveError, "there is no dtype 'float16'; the dtypes are float32, float64", build, cell, dtype="float16")

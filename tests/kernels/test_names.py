@@ -10,11 +10,14 @@ import pytest
 from derive.cell import Cell
 from derive.equations import parse
 from derive.printers import reference
+from derive.printers.compiled.naming import WORDS
 from derive.printers.cpu import naming as cpu
+from derive.printers.cuda import naming as cuda
 from derive.render import render
 from tests.kernels import oracle
 from tests.kernels.harness import assert_agree, draw_arguments, interpreted, run_module
 
+RESERVED = {"cpu": cpu.RESERVED, "cuda": cuda.RESERVED, "reference": reference.RESERVED}
 OPTIONS = ['loss = "mse(qo)"', 'outputs = ["qo", "qh"]', ""]
 TEXT = """
 inputs = ["qx", "qu"]
@@ -34,7 +37,7 @@ qc = 0.3
 """
 
 
-@pytest.mark.parametrize(("target", "reserved"), [("cpu", cpu.RESERVED), ("reference", reference.RESERVED)])
+@pytest.mark.parametrize(("target", "reserved"), RESERVED.items(), ids=RESERVED)
 def test_every_name_that_the_templates_use_is_reserved(target, reserved):
     """All names of a cell here have a q: what is left belongs to the templates, or is handed out name by name."""
     used = set()
@@ -47,20 +50,26 @@ def test_every_name_that_the_templates_use_is_reserved(target, reserved):
                 case ast.alias(name, alias):
                     used.add(alias or name)
     handed_out = (
-        r".*q.*|_\w*|.*_size|common_\d+|(kept_)?function_\d+|\w*(product|operand)_\d+(_operand)?|number_\w+|__\w+"
+        r".*q.*|_\w*|.*_size|common_\d+|(kept_)?function_\d+|\w*(product|operand)_\d+(_operand)?_?|number_\w+|__\w+"
+        r"|(forward|backward)_\d+|argument_\d+"
     )
     # These three stand where no name of the cell is read any more, or not yet.
     elsewhere = {"x", "y", "sizes"}
-    words = {*cpu.WORDS.values(), "tanh"} if target == "cpu" else set()
+    words = {"cpu": {*WORDS.values(), "tanh"}, "cuda": {*WORDS.values()}}.get(target, set())
     assert {name for name in used if not re.fullmatch(handed_out, name)} - set(reserved) - words - elsewhere == set()
 
 
-@pytest.mark.parametrize("reserved", [cpu.RESERVED, reference.RESERVED])
-def test_a_cell_may_use_every_reserved_name(reserved):
-    names = [name for name in sorted({*reserved, *cpu.WORDS.values()}) if name not in ("abs", "t")]
+def crowded(reserved):
+    """A cell whose variables are called like what the code around them uses."""
+    names = [name for name in sorted({*reserved, *WORDS.values()}) if name not in ("abs", "t")]
     lines = [f"{name} = tanh(x + {names[i - 1] if i else 'h[t-1]'})" for i, name in enumerate(names)]
     weights = [f"h = {' + '.join(f'{name}_W @ {name}' for name in names[:8])}"]
-    cell = parse("\n".join([*lines, *weights]), "crowded")
+    return parse("\n".join([*lines, *weights]), "crowded")
+
+
+@pytest.mark.parametrize("reserved", RESERVED.values(), ids=RESERVED)
+def test_a_cell_may_use_every_reserved_name(reserved):
+    cell = crowded(reserved)
     given = draw_arguments(cell, {item.name: 2 for item in cell.dimensions}, seed=3)
     wanted = oracle.run(cell, given).values
     assert_agree(run_module(interpreted(Cell(cell).plan), cell, given), wanted)

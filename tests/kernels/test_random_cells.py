@@ -31,7 +31,7 @@ ALWAYS = {
 }
 
 
-def _wanted(drawn: Drawn) -> tuple[oracle.Arguments, oracle.Results]:
+def wanted_of(drawn: Drawn) -> tuple[oracle.Arguments, oracle.Results]:
     """Arrays for a drawn cell and what the oracle says of them; draws near a kink or beyond bounds are dropped."""
     arguments = draw_arguments(drawn.equations, drawn.sizes, drawn.seed)
     wanted = oracle.run(drawn.equations, arguments)
@@ -49,7 +49,7 @@ def _run(target: str, examples: int, agrees: Callable[[Cell, oracle.Arguments, o
     @given(cells())
     def check(drawn: Drawn) -> None:
         nonlocal agreed
-        arguments, wanted = _wanted(drawn)
+        arguments, wanted = wanted_of(drawn)
         agrees(Cell(drawn.equations), arguments, wanted)
         counts.update(constructs(drawn.equations))
         agreed += 1

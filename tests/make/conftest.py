@@ -41,7 +41,7 @@ def _copy(root: Path, cells: tuple[str, ...]) -> Path:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REPOSITORY / "generated/support", root / "generated/support", ignore=ignored)
     shutil.copy(REPOSITORY / "generated/__init__.py", root / "generated")
-    for target in ("cpu", "reference"):
+    for target in ("cpu", "cuda", "reference"):
         (root / "generated" / target).mkdir()
         shutil.copy(REPOSITORY / "generated" / target / "__init__.py", root / "generated" / target)
     return root

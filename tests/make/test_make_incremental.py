@@ -69,7 +69,7 @@ def test_another_version_of_a_package_makes_all_cells(made, checks, monkeypatch)
     assert checks.taken() == ALL
 
 
-@pytest.mark.parametrize("target", ["cpu", "reference", "tex"])
+@pytest.mark.parametrize("target", ["cpu", "cuda", "reference", "tex"])
 def test_a_generated_file_that_was_edited_or_removed_comes_back(made, checks, target):
     before = written(made)
     path = tree.outputs(made, "dense")[target]

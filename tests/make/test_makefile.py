@@ -55,7 +55,8 @@ def test_a_python_that_is_missing_or_too_old_is_named(folder):
 @needs_make
 def test_clean_removes_what_is_written_and_leaves_what_is_not(folder):
     kept = ["generated/support/scalar.py", "generated/cpu/__init__.py", "docs/guide.md", ".venv/bin/python"]
-    lost = ["generated/cpu/rnn.py", "generated/reference/rnn.py", "docs/cells/rnn.tex", "build/stamps/rnn"]
+    lost = [f"generated/{target}/rnn.py" for target in ("cpu", "cuda", "reference")]
+    lost += ["docs/cells/rnn.tex", "build/stamps/rnn"]
     lost += [
         "generated/cpu/__pycache__/rnn.nbi",
         ".coverage",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from derive.elementary import Value, value
+from derive.elementary import value
 from derive.plan.model import Array, Kept, Origin, Stack
+from derive.printers.compiled.driver import parameter_operand
+from derive.printers.compiled.model import Allocation
+from derive.printers.compiled.naming import Naming, columns
 from derive.printers.cpu.kernels import Functions
-from derive.printers.cpu.model import Allocation, BlockView, Kernel, StepView
-from derive.printers.cpu.naming import Naming, columns
+from derive.printers.cpu.model import BlockView, Kernel, StepView
 
 _ROWS = {Kept.STEPS: "1, ", Kept.CHUNK: "1, ", Kept.CARRIED: "2, ", Kept.ONE: ""}
 """The rows along time of one step without a tape: of a state the one before it and its own."""
@@ -114,12 +116,6 @@ def _parameters_read(naming: Naming, functions: Functions) -> list[str]:
     read = {argument for item in functions.kernels for argument in item.arguments}
     read |= {naming.names[name] for stack in plan.stacks if (name := parameter_operand(naming, stack))}
     return [name for name in equations.parameters if naming.names[name] in read]
-
-
-def parameter_operand(naming: Naming, stack: Stack) -> str:
-    """The parameter that is the right-hand vector of a stack; "" for any other vector."""
-    name = stack.operand.variable if isinstance(stack.operand, Value) else ""
-    return name if name in naming.plan.graph.equations.parameters else ""
 
 
 def _stated(naming: Naming) -> tuple[str, ...]:

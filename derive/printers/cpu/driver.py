@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-import sympy
-
-from derive.elementary import Value, value
-from derive.equations.model import Kind
-from derive.plan.model import Array, Kept, Origin, Plan, Region, Stack
-from derive.plan.symbols import adjoint, error, last_error, total
-from derive.printers.cpu.block import backward_block, carving, forward_block, parameter_operand, step_view
+from derive.elementary import value
+from derive.plan.model import Array, Kept, Origin, Plan, Region
+from derive.plan.symbols import adjoint, error, last_error
+from derive.printers.compiled.driver import Driver, parameter_operand
+from derive.printers.compiled.model import Allocation
+from derive.printers.compiled.naming import Naming, columns, imported
+from derive.printers.cpu.block import backward_block, carving, forward_block, step_view
 from derive.printers.cpu.kernels import Functions, functions
-from derive.printers.cpu.model import Allocation, Arrays, CpuView, Kernel, WeightsView
-from derive.printers.cpu.naming import Naming, columns
+from derive.printers.cpu.model import Arrays, CpuView, Kernel, WeightsView
+from derive.printers.cpu.naming import RESERVED
 
 _CLEARED = (Kept.ONCE, Kept.PAIR)
 
@@ -24,13 +24,11 @@ def view(plan: Plan) -> CpuView:
     return _Driver(plan).view()
 
 
-class _Driver:
+class _Driver(Driver):
     """Builds the lines of one plan's driver."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.equations = plan.graph.equations
-        self.naming = Naming(plan)
+        super().__init__(Naming(plan, RESERVED, imported(plan)))
 
     def view(self) -> CpuView:
         plan, equations, naming = self.plan, self.equations, self.naming
@@ -56,24 +54,24 @@ class _Driver:
             ),
             forward_kernel=kernel,
             backward_kernel=carving(read_backward, backward.sequence, dimensions),
-            taken=tuple(self._given(array) for array in inputs),
+            taken=tuple(self.given(array) for array in inputs),
             forward_arrays=self._arrays([array for array in used_forward if array.kept is not Kept.ONCE]),
             backward_arrays=self._arrays(used_backward),
-            starts=tuple(self._start(array) for array in used_forward if array.kept is Kept.CARRIED),
+            starts=tuple(self.start(array) for array in used_forward if array.kept is Kept.CARRIED),
             step=step_view(naming, read_forward, kernel),
             saved=tuple(array.name for array in plan.arrays if array.saved),
             sums=columns(dimension for array in naming.sums for dimension in array.columns),
             work=self._work(),
             backward_preamble=backward_preamble,
-            loss_variable=self._rows_of(equations.loss.variable) if equations.loss else "",
+            loss_variable=self.rows_of(equations.loss.variable) if equations.loss else "",
             outputs=tuple(plan.outputs[name].name for name in equations.outputs),
-            final=tuple(f"calls.last_rows({self._kept(name)}, call)" for name in equations.states),
-            errors=tuple(self._external_name(error(name)) for name in equations.outputs),
-            ends=tuple(self._external_name(last_error(name)) for name in equations.states),
+            final=tuple(f"calls.last_rows({self.kept(name)}, call)" for name in equations.states),
+            errors=tuple(self.external_name(error(name)) for name in equations.outputs),
+            ends=tuple(self.external_name(last_error(name)) for name in equations.states),
             weights=self._weights(dimensions),
-            parameter_gradients=tuple(self._parameter_gradient(name) for name in equations.parameters),
+            parameter_gradients=tuple(self.parameter_gradient(name) for name in equations.parameters),
             input_gradients=tuple(plan.places[adjoint(name)].array.name for name in equations.inputs),
-            state_gradients=tuple(self._state_gradient(index) for index in range(len(equations.states))),
+            state_gradients=tuple(self.state_gradient(index) for index in range(len(equations.states))),
         )
 
     def _work(self) -> str:
@@ -81,20 +79,6 @@ class _Driver:
         timed = [stack for stack in self.plan.stacks if stack.region is not Region.PREAMBLE]
         products = [f"({columns(stack.rows)}) * {columns([stack.columns])}" for stack in timed]
         return " + ".join((*products, *(dimension.name for dimension in self.equations.dimensions)))
-
-    def _external_name(self, symbol: sympy.Symbol) -> str:
-        return self.plan.places[symbol].array.name
-
-    def _kept(self, name: str) -> str:
-        return self.plan.places[value(name)].array.name
-
-    def _given(self, array: Array) -> Allocation:
-        """An input is taken as it comes; one that is a state gets the row before the first step."""
-        given = f"call.inputs[{self.equations.inputs.index(array.holds)}]"
-        if array.kept is Kept.STEPS:
-            return Allocation(array.name, given)
-        before = f"call.state[{self.equations.states.index(array.holds)}][None]"
-        return Allocation(array.name, f"memory.concatenated(({before}, {given}))")
 
     def _arrays(self, arrays: Sequence[Array]) -> Arrays:
         """The arrays of one pass by who keeps them: the caller, the tape, or this call alone."""
@@ -122,9 +106,6 @@ class _Driver:
         row = f"memory.row({across}, dtype)" if array in self.naming.padded else across
         return f"({shrunk if array.shrinks else whole}batch, {row})"
 
-    def _start(self, array: Array) -> str:
-        return f"{array.name}[0] = call.state[{self.equations.states.index(array.holds)}]"
-
     def _preamble(self, functions: Functions, *, backward: bool) -> Iterator[str]:
         """The calls of what runs once a call, outside the steps."""
         places = self.plan.places
@@ -132,32 +113,10 @@ class _Driver:
             if isinstance(item, Kernel):
                 yield f"{item.name}({', '.join(item.arguments)})"
             elif backward:
-                yield f"product({self._adjoints(item).name}, packed_{item.name}, {places[item.pulled].array.name})"
+                yield f"product({self.adjoints(item).name}, packed_{item.name}, {places[item.pulled].array.name})"
             else:
                 products = places[item.products[0]].array.name
-                yield f"product({self._operand(item)}, packed_{item.name}, {products})"
-
-    def _adjoints(self, stack: Stack) -> Array:
-        return self.plan.places[adjoint(str(stack.products[0]))].array
-
-    def _rows(self, array: Array, lag: int = 0) -> str:
-        """An array as rows for a batched product."""
-        if array.kept is Kept.ONCE:
-            return array.name
-        rows = {Kept.CARRIED: "[:-1]" if lag else "[1:]"}.get(array.kept, "")
-        return f"{array.name}{rows}.reshape(steps * batch, {columns(array.columns)})"
-
-    def _operand(self, stack: Stack) -> str:
-        """The right-hand vectors of a stack, one a row."""
-        symbol, parameter = stack.operand, parameter_operand(self.naming, stack)
-        if parameter:
-            return f"{self.naming.names[parameter]}.reshape(1, {columns([stack.columns])})"
-        return self._rows(self.naming.place(symbol).array, symbol.lag if isinstance(symbol, Value) else 0)
-
-    def _rows_of(self, name: str) -> str:
-        """The rows of a variable at the steps 1 to T."""
-        array = self.plan.places[value(name)].array
-        return f"{array.name}{'[1:]' if array.kept is Kept.CARRIED else ''}"
+                yield f"product({self.operand(item)}, packed_{item.name}, {products})"
 
     def _weights(self, dimensions: Sequence[str]) -> WeightsView:
         """The deferred products of the stacks: adjoints transposed times right-hand vectors."""
@@ -165,7 +124,7 @@ class _Driver:
         made, widths, products = [], [], []
         for stack in (item.stack for item in self.plan.weight_gradients):
             place = self.plan.places[adjoint(str(stack.products[0]))]
-            adjoints, operand = place.array.name, self._operand(stack)
+            adjoints, operand = place.array.name, self.operand(stack)
             name = f"weights_{stack.name}"
             widths.append(stack.columns or "1")
             made.append(Allocation(name, f"({columns(stack.rows)}, {widths[-1]})"))
@@ -177,35 +136,3 @@ class _Driver:
             products.append(f"weight_gradient(part, shares, {adjoints}, {operand}, scratch, {name})")
         widest = f"max({', '.join(dict.fromkeys(widths))})" if len(set(widths)) > 1 else "".join(widths[:1])
         return WeightsView(tuple(made), widest, tuple(arguments), tuple(products))
-
-    def _parameter_gradient(self, name: str) -> str:
-        """The gradient of one parameter, from the deferred products or the sums."""
-        symbol = self.equations.symbols[name]
-        if symbol.kind is Kind.MATRIX:
-            pieces = self._slices(name)
-            return pieces[0] if len(pieces) == 1 else f"calls.added({', '.join(pieces)})"
-        place = self.plan.places.get(adjoint(name))
-        array = place.array if place else self.plan.places[total(name)].array
-        text = f"{array.name}[0]"
-        if array.kept is Kept.SUM:
-            before = self.naming.sums[array]
-            text = f"sums[{columns(before) or '0'} : {columns((*before, *array.columns))}]"
-        return f"{text}.reshape(())" if symbol.kind is Kind.SCALAR else text
-
-    def _slices(self, name: str) -> list[str]:
-        """The rows of deferred products that belong to a matrix, one piece an occurrence."""
-        pieces = []
-        for item in self.plan.weight_gradients:
-            for index, (matrix, transposed, rows) in enumerate(item.parameters):
-                if matrix == name:
-                    before = columns(item.stack.rows[:index]) if index else "0"
-                    after = columns((*item.stack.rows[:index], rows))
-                    piece = f"weights_{item.stack.name}[{before} : {after}]"
-                    pieces.append(f"{piece}.T" if transposed else piece)
-        return pieces
-
-    def _state_gradient(self, index: int) -> str:
-        """What the hops into step 1 carried, and for an empty sequence the error on the last state."""
-        item = self.plan.state_gradients[index]
-        terms = ", ".join(self.plan.places[symbol].array.name for symbol in item.carried)
-        return f"calls.initial_gradient(call, {self._external_name(last_error(item.state))}, {terms})"

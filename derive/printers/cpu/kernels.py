@@ -1,19 +1,17 @@
-"""The compiled functions of the CPU target: sweeps as loads, statements and stores; stages; regions."""
+"""The compiled functions of the CPU target: products and sweeps in stages, stages in regions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import sympy
-
 from derive.elementary import Value
-from derive.plan.model import Accumulate, Kept, Origin, Pass, Plan, Region, Stack, Stage, Statement, Sweep
+from derive.plan.model import Pass, Region, Stack, Stage
 from derive.plan.symbols import adjoint
-from derive.printers.code import ScalarPrinter
-from derive.printers.cpu.body import Body
-from derive.printers.cpu.model import Kernel, RegionView, StageView, SweepView
-from derive.printers.cpu.naming import Naming
+from derive.printers.compiled.body import Body
+from derive.printers.compiled.naming import Naming
+from derive.printers.compiled.sweeps import sweep_view
+from derive.printers.cpu.model import Kernel, RegionView, StageView
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,74 +49,15 @@ def _preamble(naming: Naming, stages: Sequence[Stage], direction: str) -> Iterat
         for sweep in stage.sweeps:
             number += 1
             body = Body(naming, direction == "backward", part="0")
-            view = RegionView(False, (StageView((), (_sweep(sweep, body),)),))
+            view = RegionView(False, (StageView((), (sweep_view(sweep, body),)),))
             yield _kernel(f"_{direction}_preamble_{number}", body, (view,))
 
 
 def _stage(stage: Stage, body: Body) -> StageView:
     return StageView(
-        tuple(_product(stack, body) for stack in stage.products), tuple(_sweep(sweep, body) for sweep in stage.sweeps)
+        tuple(_product(stack, body) for stack in stage.products),
+        tuple(sweep_view(sweep, body) for sweep in stage.sweeps),
     )
-
-
-def _sweep(sweep: Sweep, body: Body) -> SweepView:
-    """The text of one sweep: what it reads first, then its statements, each with its stores."""
-    defined: set[sympy.Symbol] = set()
-    loads: dict[str, None] = {}
-    statements: list[str] = []
-    beyond: dict[str, None] = {}
-    body.aliases.clear()
-    for statement in sweep.statements:
-        for symbol in sorted(statement.expression.free_symbols, key=str):
-            if symbol not in defined and body.is_loaded(symbol):
-                loads[f"{body.naming.local(symbol)} = {body.load(symbol)}"] = None
-        # Products whose adjoints share one array give the same store twice.
-        lines = _statement(statement, body, sweep.dimension)
-        statements.extend(lines if isinstance(statement, Accumulate) else (x for x in lines if x not in statements))
-        defined.add(statement.symbol)
-        beyond.update(dict.fromkeys(_beyond(statement.symbol, body)))
-    return SweepView(body.size(sweep.dimension), tuple(loads), tuple(statements), tuple(beyond))
-
-
-def _beyond(symbol: sympy.Symbol, body: Body) -> Iterator[str]:
-    """The stores for a sequence that has ended: a state is handed on, what others read of every step is 0."""
-    place = body.naming.plan.places.get(symbol)
-    if place is not None and place.array.kept is Kept.CARRIED:
-        yield f"{body.element(place)} = {body.element(place, lag=1)}"
-    elif place is not None and body.is_read_whole(place.array):
-        yield f"{body.element(place)} = {body.constant(sympy.S.Zero)}"
-    output = body.output(symbol)
-    if output:
-        yield f"{output} = {body.constant(sympy.S.Zero)}"
-
-
-def _statement(statement: Statement, body: Body, dimension: str) -> list[str]:
-    """The lines of one statement; a symbol that merely repeats another one needs no scalar of its own."""
-    printer = ScalarPrinter(body.leaf, body.constant, _order(body.naming.plan, statement.label))
-    text = printer.text(statement.expression)
-    comment = f"  # ({statement.label})" if statement.label else ""
-    place = body.naming.plan.places.get(statement.symbol)
-    if body.backward and place is not None and place.array.origin is Origin.FORWARD:
-        place = None  # computed again, to be read in this sweep alone
-    if isinstance(statement, Accumulate):
-        if dimension and body.naming.place(statement.symbol).array.columns == ("",):
-            text = f"total({text}, unit)"
-        return [f"{body.element(body.naming.place(statement.symbol))} += {text}{comment}"]
-    output = body.output(statement.symbol)
-    if place is not None and not output and isinstance(statement.expression, sympy.Symbol):
-        body.aliases[statement.symbol] = text
-        return [f"{body.element(place)} = {text}{comment}"]
-    name = body.naming.local(statement.symbol)
-    stores = [f"{body.element(place)} = {name}"] if place is not None else []
-    stores += [f"{output} = {name}"] if output else []
-    return [f"{name} = {text}{comment}", *stores]
-
-
-def _order(plan: Plan, label: str) -> Sequence[sympy.Symbol]:
-    """The symbols of a forward equation in the order of its text."""
-    if not label.startswith("F."):
-        return ()
-    return plan.graph.reading_order(plan.graph.formulas[int(label[2:]) - 1].target)
 
 
 def _kernel(name: str, body: Body, regions: tuple[RegionView, ...]) -> Kernel:

@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class SweepView:
-    """The text of one element-wise pass: loads, statements and stores, for every unit of `size`.
-
-    `beyond` are the stores for a sequence that has ended before the running step.
-    """
-
-    size: str
-    loads: tuple[str, ...]
-    statements: tuple[str, ...]
-    beyond: tuple[str, ...]
+from derive.printers.compiled.model import Allocation, SweepView
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +42,6 @@ class Kernel:
     def sweep(self) -> SweepView:
         """The only sweep of a function of the preamble."""
         return self.regions[0].stages[0].sweeps[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Allocation:
-    """An array that the driver makes, or takes from the caller: `text` is the code that gives it, or its shape."""
-
-    name: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

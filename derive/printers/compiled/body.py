@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import sympy
@@ -12,8 +12,8 @@ from derive.elementary import Value
 from derive.equations.model import Kind, Role
 from derive.plan.model import Array, Kept, Place
 from derive.plan.symbols import FollowingSymbol, LastErrorSymbol
-from derive.printers.code import decimal
-from derive.printers.cpu.naming import Naming
+from derive.printers.code import ScalarPrinter, decimal
+from derive.printers.compiled.naming import Naming
 
 
 @dataclass
@@ -85,6 +85,24 @@ class Body:
             return f"{name}[0, {offset}]"
         row = self.row(array, lag, following)
         return f"{name}[{row + ', ' if row else ''}item, {offset}]"
+
+    def printer(self, lines: list[str], order: Sequence[sympy.Symbol]) -> ScalarPrinter:
+        """What prints the expression of a statement; a target may need `lines` of its own before it."""
+        return ScalarPrinter(self.leaf, self.constant, order)
+
+    def added(self, place: Place, text: str, dimension: str) -> str:
+        """The line that adds to a sum over steps and batch, for a scalar over units too."""
+        if dimension and place.array.columns == ("",):
+            text = f"total({text}, unit)"
+        return f"{self.element(place)} += {text}"
+
+    def stores(self, symbol: sympy.Symbol, place: Place, text: str) -> list[str]:
+        """The lines that store the value of a symbol at its place."""
+        return [f"{self.element(place)} = {text}"]
+
+    def may_stand_for(self, symbol: sympy.Symbol) -> bool:
+        """Whether the text of `symbol` may stand for a value that repeats it, as long as that value is read."""
+        return True
 
     def output(self, symbol: sympy.Symbol) -> str:
         """Where the value of an output is handed out, of the running step, item and unit; "" for anything else."""

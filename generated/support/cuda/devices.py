@@ -1,0 +1,104 @@
+"""Devices: what holds arrays, multiplies matrices and runs kernels.
+
+The arrays of a device behave like those of NumPy, and `xp` is the module that makes them: CuPy on hardware, NumPy
+itself where a simulator runs the kernels. So the drivers are written once, and tests run them without a device.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from generated.support.expected import Dtype
+
+Array = Any
+"""An array of a device: of CuPy on hardware, of NumPy in a simulator."""
+Factory = Callable[..., tuple[Callable[..., None], ...]]
+"""Makes kernels from the CUDA module, the dtype and the sizes that they are made for."""
+
+
+class Device(ABC):
+    """One device. A subclass says what `xp` is, which arrays it takes, how it multiplies and how it launches."""
+
+    xp: Any
+    threads = 256
+    """Threads of a block of an element-wise kernel."""
+
+    @abstractmethod
+    def array(self, value: object, place: str) -> Array:
+        """`value` as an array of this device, without a copy; TypeError for what does not lie there."""
+
+    @abstractmethod
+    def product(self, a: Array, b: Array, out: Array) -> None:
+        """out = a @ b, for matrices whose rows or columns lie together; zeros where nothing is summed."""
+
+    @abstractmethod
+    def kernels(self, factory: Factory, dtype: Dtype, *sizes: int, threads: int = 0) -> SimpleNamespace:
+        """The kernels that `factory` makes for this dtype and these sizes, by name, made once.
+
+        `threads`, if given, is the number of threads of every block that they are launched with.
+        """
+
+    @abstractmethod
+    def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
+        """Run a kernel of `kernels` with numbers and arrays, in the order of its arguments."""
+
+    def running(self, *values: object) -> AbstractContextManager[object]:
+        """The stream on which the caller of these arrays works is the current one inside this context."""
+        return nullcontext()
+
+    def host(self, array: Array) -> np.ndarray[Any, Any]:
+        """A copy on the host, which waits for the device: for small arrays that must be checked."""
+        return np.array(array)
+
+    def moved(self, array: np.ndarray[Any, Any]) -> Array:
+        """An array of the host on the device."""
+        return self.xp.asarray(array)
+
+    def empty(self, shape: Sequence[int], dtype: Dtype) -> Array:
+        """An uninitialised array."""
+        return self.xp.empty(shape, dtype)
+
+    def zeros(self, shape: Sequence[int], dtype: Dtype) -> Array:
+        """An array of zeros."""
+        return self.xp.zeros(shape, dtype)
+
+    def concatenated(self, pieces: Sequence[Array]) -> Array:
+        """The pieces one behind the other along the first axis."""
+        return self.xp.concatenate(pieces)
+
+    def stacked(self, matrices: Sequence[Array]) -> Array:
+        """Matrices below each other, one array in C order: the one there is, where that is what it is."""
+        return self.xp.ascontiguousarray(matrices[0]) if len(matrices) == 1 else self.xp.concatenate(matrices)
+
+
+_CHOSEN: ContextVar[Device | None] = ContextVar("device", default=None)
+
+
+def current() -> Device:
+    """The device that calls run on: the hardware, unless `using` names another.
+
+    Raises `hardware.UnavailableError`, in one line that says what to install, where there is none.
+    """
+    chosen = _CHOSEN.get()
+    if chosen is not None:
+        return chosen
+    from generated.support.cuda.hardware import hardware
+
+    return hardware()
+
+
+@contextmanager
+def using(device: Device) -> Iterator[Device]:
+    """Calls inside this context run on `device`."""
+    token = _CHOSEN.set(device)
+    try:
+        yield device
+    finally:
+        _CHOSEN.reset(token)

@@ -1,0 +1,75 @@
+"""Which regime runs a call, and what is said where one cannot."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from generated.support.cuda import regimes
+from generated.support.cuda.devices import using
+from generated.support.cuda.regimes import Block, Loop, Product, choose
+from tests.cuda.devices import SimulatedDevice
+from tests.cuda.test_cuda_kernels import case
+
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+LSTM = Loop((Product(("h",) * 4, "h"),), (Product(("h",) * 4, "h"),), ("h",), "", 4)
+
+
+@pytest.mark.parametrize(
+    ("units", "dtype", "block"),
+    [
+        (1, FLOAT32, Block(32, 1)),
+        (16, FLOAT32, Block(32, 1)),
+        (17, FLOAT32, Block(64, 2)),
+        (64, FLOAT32, Block(256, 4)),
+        (96, FLOAT32, Block(384, 4)),
+        (64, FLOAT64, Block(512, 8)),
+        (80, FLOAT64, None),
+        (128, FLOAT32, None),
+        (2000, FLOAT32, None),
+    ],
+)
+def test_a_block_runs_what_fits_its_registers(units, dtype, block):
+    plan = choose("lstm.forward", LSTM, "auto", {"h": units}, dtype)
+    assert plan.regime == ("block" if block else "library")
+    assert plan.forward == plan.backward == (block or Block(0, 0))
+
+
+def test_the_block_is_whole_warps_and_its_weights_fit():
+    for units in range(1, 200):
+        plan = choose("cell.forward", LSTM, "auto", {"h": units}, FLOAT32)
+        if plan.regime == "block":
+            threads, lanes = plan.forward.threads, plan.forward.lanes
+            need = 4 * -(-units // lanes)
+            assert threads % 32 == 0
+            assert units * lanes <= threads <= 1024
+            assert need <= regimes.BUDGET
+            assert (need + regimes.OTHERS) * threads <= regimes.REGISTERS
+
+
+def test_what_cannot_run_says_which_regime_can():
+    with pytest.raises(ValueError, match=r"lstm.forward: regime: 'block' cannot run this call, .* 'library' can"):
+        choose("lstm.forward", LSTM, "block", {"h": 500}, FLOAT32)
+    with pytest.raises(ValueError, match="the cell has no loop; 'library' can"):
+        choose("dense.forward", Loop((), (), (), "the cell has no loop", 1), "block", {}, FLOAT32)
+    for wrong in ("persistent", 3, None):
+        with pytest.raises(ValueError, match="expected 'auto', 'block' or 'library', received"):
+            choose("lstm.forward", LSTM, wrong, {"h": 4}, FLOAT32)
+
+
+def test_the_choice_is_visible_and_can_be_overridden(caplog):
+    each = case("lstm_peephole", "cuda")
+    given = each.draw(steps=2, batch=1)
+    with using(SimulatedDevice()), caplog.at_level(logging.INFO, "generated.cuda"):
+        assert each.forward(given)[3].call.plan.regime == "block"
+        assert each.forward(given, regime="library")[3].call.plan.regime == "library"
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first.startswith("lstm_peephole.forward: regime block: the recurrent weights fit")
+    assert second == "lstm_peephole.forward: regime library: it was asked for"
+
+
+def test_arrays_that_an_index_cannot_reach_are_refused(monkeypatch):
+    monkeypatch.setattr("generated.support.cuda.calls.LARGEST", 60)
+    each = case("gru", "cuda")
+    with using(SimulatedDevice()), pytest.raises(ValueError, match=r"T=9 and B=3 .* split the batch"):
+        each.forward(each.draw(steps=9))
