@@ -1,0 +1,709 @@
+"""GRU, reset before the product: cuda kernels.
+
+Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support dc3ae23f8313a21b. Do not edit: derive writes this file.
+
+    r_bar = W_r @ x + U_r @ h[t-1] + b_r
+    z_bar = W_z @ x + U_z @ h[t-1] + b_z
+    r = sigmoid(r_bar)
+    z = sigmoid(z_bar)
+    n_bar = W_n @ x + U_n @ (r * h[t-1]) + b_n
+    n = tanh(n_bar)
+    h = z * h[t-1] + (1 - z) * n
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+import math
+
+from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support.cuda import init as parameters
+from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W_r: np.ndarray  # (hidden_size, input_size)
+    U_r: np.ndarray  # (hidden_size, hidden_size)
+    b_r: np.ndarray  # (hidden_size,)
+    W_z: np.ndarray  # (hidden_size, input_size)
+    U_z: np.ndarray  # (hidden_size, hidden_size)
+    b_z: np.ndarray  # (hidden_size,)
+    W_n: np.ndarray  # (hidden_size, input_size)
+    U_n: np.ndarray  # (hidden_size, hidden_size)
+    b_n: np.ndarray  # (hidden_size,)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    h: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """What both passes read of the parameters, on the device: stacks of matrices, and what comes from these alone."""
+
+    params: Params
+    packed_x: devices.Array
+    packed_h_before: devices.Array
+    packed_operand_6: devices.Array
+    b_r: devices.Array
+    b_z: devices.Array
+    b_n: devices.Array
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    packed: Packed
+    kept_x: devices.Array
+    kept_r: devices.Array
+    kept_z: devices.Array
+    kept_operand_6: devices.Array
+    kept_n: devices.Array
+    kept_h: devices.Array
+
+
+SIGNATURE = Signature(
+    cell="gru",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("W_r", ("hidden_size", "input_size")),
+        ("U_r", ("hidden_size", "hidden_size")),
+        ("b_r", ("hidden_size",)),
+        ("W_z", ("hidden_size", "input_size")),
+        ("U_z", ("hidden_size", "hidden_size")),
+        ("b_z", ("hidden_size",)),
+        ("W_n", ("hidden_size", "input_size")),
+        ("U_n", ("hidden_size", "hidden_size")),
+        ("b_n", ("hidden_size",)),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("h", "hidden_size"),),
+    states=(("h", "hidden_size"),),
+    init=(
+        ("W_r", "fan_in", 0.0),
+        ("U_r", "fan_in", 0.0),
+        ("b_r", "number", 0.0),
+        ("W_z", "fan_in", 0.0),
+        ("U_z", "fan_in", 0.0),
+        ("b_z", "number", 0.0),
+        ("W_n", "fan_in", 0.0),
+        ("U_n", "fan_in", 0.0),
+        ("b_n", "number", 0.0),
+    ),
+    initial=(0.0,),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+LOOP = regimes.Loop(
+    forward=(
+        regimes.Product(("hidden_size", "hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", ),
+        "hidden_size"),
+    ),
+    backward=(
+        regimes.Product(("hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", "hidden_size", ),
+        "hidden_size"),
+    ),
+    dimensions=("hidden_size", ),
+    obstacle="",
+    widest=3,
+)
+
+
+def sweeps(cuda, real):
+    """The element-wise kernels, for the module `cuda` of a device or a simulator, computing in `real`."""
+    u32 = np.uint32
+    one = real(1)
+    zero = real(0)
+
+    def forward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
+        products_h_before: Reals, b_r: Reals, b_z: Reals, kept_r: Reals, here: Count, kept_z: Reals, kept_h: Reals,
+        before: Count, kept_operand_6: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                kept_operand_6[u32((here * batch + item) * hidden_size + unit)] = zero
+            else:
+                W_r_product = products_x[u32((t * batch + item) * (3 * hidden_size) + unit)]
+                U_r_product = products_h_before[u32(item * (2 * hidden_size) + unit)]
+                W_z_product = products_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)]
+                U_z_product = products_h_before[u32(item * (2 * hidden_size) + hidden_size + unit)]
+                h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                r_bar = W_r_product + U_r_product + b_r[u32(unit)]  # (F.1)
+                z_bar = W_z_product + U_z_product + b_z[u32(unit)]  # (F.2)
+                r = one / (one + math.exp(-r_bar))  # (F.3)
+                kept_r[u32((here * batch + item) * hidden_size + unit)] = r
+                z = one / (one + math.exp(-z_bar))  # (F.4)
+                kept_z[u32((here * batch + item) * hidden_size + unit)] = z
+                operand_6 = h_before * r
+                kept_operand_6[u32((here * batch + item) * hidden_size + unit)] = operand_6
+
+
+    def forward_2(
+        rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
+        products_operand_6: Reals, b_n: Reals, kept_n: Reals, here: Count, kept_h: Reals, before: Count, kept_z: Reals,
+        out_h: Reals, now: Count
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_h[u32((before * batch + item) * hidden_size + unit)]
+                )
+                out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+            else:
+                W_n_product = products_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)]
+                U_n_product = products_operand_6[u32(item * hidden_size + unit)]
+                h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                z = kept_z[u32((here * batch + item) * hidden_size + unit)]
+                n_bar = W_n_product + U_n_product + b_n[u32(unit)]  # (F.5)
+                n = math.tanh(n_bar)  # (F.6)
+                kept_n[u32((here * batch + item) * hidden_size + unit)] = n
+                h = z * h_before + (one - z) * n  # (F.7)
+                kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                out_h[u32((t * batch + item) * hidden_size + unit)] = h
+
+
+    def backward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, carry_h: Reals, hidden_size: Count, batch: Count, error_h:
+        Reals, last_error_h: Reals, d_h: Reals, kept_z: Reals, kept_n: Reals, kept_h: Reals, sums: Reals, adjoints_x:
+        Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        sum_b_z = zero
+        sum_b_n = zero
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = zero
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = zero
+            else:
+                next_h_before_from_loop = carry_h[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                n = kept_n[u32((t * batch + item) * hidden_size + unit)]
+                h_before = kept_h[u32((t * batch + item) * hidden_size + unit)]
+                d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                d_h[u32(item * hidden_size + unit)] = d_h_
+                common_1 = one - z
+                d_n = common_1 * d_h_  # (B.2)
+                d_n_bar = d_n * (one - n * n)  # (B.3)
+                d_z = -n * d_h_ + h_before * d_h_  # (B.4)
+                d_z_bar = common_1 * z * d_z  # (B.6)
+                sum_b_z += d_z_bar  # (B.14)
+                sum_b_n += d_n_bar  # (B.17)
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = d_z_bar
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = d_n_bar
+
+        if first < rows:
+            sums[u32(part * (3 * hidden_size) + unit)] += sum_b_z
+            sums[u32(part * (3 * hidden_size) + hidden_size + unit)] += sum_b_n
+
+
+    def backward_2(
+        rows: Count, share: Count, t: Count, lengths: Counts, pulled_operand_6: Reals, hidden_size: Count, kept_h:
+        Reals, batch: Count, kept_r: Reals, sums: Reals, adjoints_x: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        sum_b_r = zero
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = zero
+            else:
+                pulled_product_6 = pulled_operand_6[u32(item * hidden_size + unit)]
+                h_before = kept_h[u32((t * batch + item) * hidden_size + unit)]
+                r = kept_r[u32((t * batch + item) * hidden_size + unit)]
+                d_r = pulled_product_6 * h_before  # (B.5)
+                d_r_bar = r * d_r * (one - r)  # (B.7)
+                sum_b_r += d_r_bar  # (B.11)
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = d_r_bar
+
+        if first < rows:
+            sums[u32(part * (3 * hidden_size) + 2 * hidden_size + unit)] += sum_b_r
+
+
+    def backward_3(
+        rows: Count, share: Count, t: Count, lengths: Counts, pulled_h_before: Reals, hidden_size: Count,
+        pulled_operand_6: Reals, kept_r: Reals, batch: Count, kept_z: Reals, d_h: Reals, carry_h: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t < lengths[u32(item)]:
+                pulled_product_2 = pulled_h_before[u32(item * hidden_size + unit)]
+                pulled_product_6 = pulled_operand_6[u32(item * hidden_size + unit)]
+                r = kept_r[u32((t * batch + item) * hidden_size + unit)]
+                z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                d_h_ = d_h[u32(item * hidden_size + unit)]
+                d_h_before_from_loop = pulled_product_2 + pulled_product_6 * r + z * d_h_
+                carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_h_before_from_loop
+
+
+    return (forward_1, forward_2, backward_1, backward_2, backward_3, )
+
+
+def forward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    one = real(1)
+    zero = real(0)
+    count_h = -(-(hidden_size) // lanes)
+    room_h = count_h * lanes
+    rooms_h = 2 * room_h
+    count_operand_6 = -(-(hidden_size) // lanes)
+    room_operand_6 = count_operand_6 * lanes
+    rooms_operand_6 = 2 * room_operand_6
+
+    def forward_loop(
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Reals, packed_operand_6: Reals,
+        products_x: Reals, b_r: Reals, b_z: Reals, kept_r: Reals, kept_z: Reals, kept_operand_6: Reals, b_n: Reals,
+        kept_n: Reals, out_h: Reals, kept_h: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_h = cuda.shared.array(rooms_h, real)
+        for index in range(cuda.threadIdx.x, rooms_h, cuda.blockDim.x):
+            shared_h[u32(index)] = zero
+        shared_operand_6 = cuda.shared.array(rooms_operand_6, real)
+        for index in range(cuda.threadIdx.x, rooms_operand_6, cuda.blockDim.x):
+            shared_operand_6[u32(index)] = zero
+        weights_of_U_r_product = cuda.local.array(count_h, real)
+        for number in range(count_h):
+            column = number * lanes + lane
+            weights_of_U_r_product[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        weights_of_U_z_product = cuda.local.array(count_h, real)
+        for number in range(count_h):
+            column = number * lanes + lane
+            weights_of_U_z_product[u32(number)] = (
+                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_U_n_product = cuda.local.array(count_operand_6, real)
+        for number in range(count_operand_6):
+            column = number * lanes + lane
+            weights_of_U_n_product[u32(number)] = (
+                packed_operand_6[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        if unit < hidden_size:
+            own_b_r = b_r[u32(unit)]
+            own_b_z = b_z[u32(unit)]
+            own_b_n = b_n[u32(unit)]
+        cuda.syncthreads()
+        h_before = zero
+        if unit < hidden_size:
+            h_before = kept_h[u32(item * hidden_size + unit)]
+            if lane == 0:
+                shared_h[u32(unit)] = kept_h[u32(item * hidden_size + unit)]
+        for t in range(lengths[u32(item)]):
+            now = t + 1 if keep else (t + 1) & 1
+            here = t if keep else 0
+            if unit < hidden_size:
+                W_r_product = products_x[u32((t * batch + item) * (3 * hidden_size) + unit)]
+                W_z_product = products_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)]
+                W_n_product = products_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)]
+            cuda.syncthreads()
+            U_r_product = zero
+            U_z_product = zero
+            for number in range(count_h):
+                operand = shared_h[u64((t & 1) * room_h + lane + number * lanes)]
+                U_r_product += weights_of_U_r_product[u32(number)] * operand
+                U_z_product += weights_of_U_z_product[u32(number)] * operand
+            for halving in range(halvings):
+                U_r_product += cuda.shfl_xor_sync(0xFFFFFFFF, U_r_product, 1 << halving)
+                U_z_product += cuda.shfl_xor_sync(0xFFFFFFFF, U_z_product, 1 << halving)
+            if unit < hidden_size:
+                r_bar = W_r_product + U_r_product + own_b_r  # (F.1)
+                z_bar = W_z_product + U_z_product + own_b_z  # (F.2)
+                r = one / (one + math.exp(-r_bar))  # (F.3)
+                z = one / (one + math.exp(-z_bar))  # (F.4)
+                operand_6 = h_before * r
+                if lane == 0:
+                    kept_r[u32((here * batch + item) * hidden_size + unit)] = r
+                    kept_z[u32((here * batch + item) * hidden_size + unit)] = z
+                    kept_operand_6[u32((here * batch + item) * hidden_size + unit)] = operand_6
+                    shared_operand_6[u32(((t + 1) & 1) * room_operand_6 + unit)] = operand_6
+            cuda.syncthreads()
+            U_n_product = zero
+            for number in range(count_operand_6):
+                operand = shared_operand_6[u64(((t + 1) & 1) * room_operand_6 + lane + number * lanes)]
+                U_n_product += weights_of_U_n_product[u32(number)] * operand
+            for halving in range(halvings):
+                U_n_product += cuda.shfl_xor_sync(0xFFFFFFFF, U_n_product, 1 << halving)
+            if unit < hidden_size:
+                n_bar = W_n_product + U_n_product + own_b_n  # (F.5)
+                n = math.tanh(n_bar)  # (F.6)
+                h = z * h_before + (one - z) * n  # (F.7)
+                if lane == 0:
+                    kept_n[u32((here * batch + item) * hidden_size + unit)] = n
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                    shared_h[u32(((t + 1) & 1) * room_h + unit)] = h
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = h
+            if unit < hidden_size:
+                h_before = h
+        # A sequence without steps: the other lanes may still read the row that the first one writes to.
+        cuda.syncthreads()
+        for t in range(lengths[u32(item)], steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            if unit < hidden_size:
+                if lane == 0:
+                    kept_operand_6[u32((here * batch + item) * hidden_size + unit)] = zero
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_loop,)
+
+
+def backward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    one = real(1)
+    zero = real(0)
+    count_operand_6_ = -(-(hidden_size) // lanes)
+    room_operand_6_ = count_operand_6_ * lanes
+    rooms_operand_6_ = 2 * room_operand_6_
+    count_h_before = -(-(2 * hidden_size) // lanes)
+    room_h_before = count_h_before * lanes
+    rooms_h_before = 2 * room_h_before
+
+    def backward_loop(
+        batch: Count, steps: Count, lengths: Counts, packed_operand_6: Reals, packed_h_before: Reals, error_h: Reals,
+        last_error_h: Reals, kept_z: Reals, kept_n: Reals, kept_h: Reals, sums: Reals, adjoints_x: Reals, kept_r: Reals,
+        carry_h: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_operand_6_ = cuda.shared.array(rooms_operand_6_, real)
+        for index in range(cuda.threadIdx.x, rooms_operand_6_, cuda.blockDim.x):
+            shared_operand_6_[u32(index)] = zero
+        shared_h_before = cuda.shared.array(rooms_h_before, real)
+        for index in range(cuda.threadIdx.x, rooms_h_before, cuda.blockDim.x):
+            shared_h_before[u32(index)] = zero
+        weights_of_pulled_product_6 = cuda.local.array(count_operand_6_, real)
+        for number in range(count_operand_6_):
+            column = number * lanes + lane
+            weights_of_pulled_product_6[u32(number)] = (
+                packed_operand_6[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before):
+            column = number * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if column < 2 * hidden_size and unit < hidden_size
+                else zero
+            )
+        sum_b_z = zero
+        sum_b_n = zero
+        sum_b_r = zero
+        cuda.syncthreads()
+        next_h_before_from_loop = zero
+        for t in range(lengths[u32(item)], steps):
+            if unit < hidden_size:
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = zero
+        for t in range(lengths[u32(item)] - 1, -1, -1):
+            if unit < hidden_size:
+                error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                n = kept_n[u32((t * batch + item) * hidden_size + unit)]
+                h_before = kept_h[u32((t * batch + item) * hidden_size + unit)]
+                r = kept_r[u32((t * batch + item) * hidden_size + unit)]
+            if unit < hidden_size:
+                d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                common_1 = one - z
+                d_n = common_1 * d_h_  # (B.2)
+                d_n_bar = d_n * (one - n * n)  # (B.3)
+                d_z = -n * d_h_ + h_before * d_h_  # (B.4)
+                d_z_bar = common_1 * z * d_z  # (B.6)
+                sum_b_z += d_z_bar  # (B.14)
+                sum_b_n += d_n_bar  # (B.17)
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = d_z_bar
+                    shared_h_before[u32((t & 1) * room_h_before + hidden_size + unit)] = d_z_bar
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = d_n_bar
+                    shared_operand_6_[u32((t & 1) * room_operand_6_ + unit)] = d_n_bar
+            cuda.syncthreads()
+            pulled_product_6 = zero
+            for number in range(count_operand_6_):
+                operand = shared_operand_6_[u64((t & 1) * room_operand_6_ + lane + number * lanes)]
+                pulled_product_6 += weights_of_pulled_product_6[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_6 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_6, 1 << halving)
+            if unit < hidden_size:
+                d_r = pulled_product_6 * h_before  # (B.5)
+                d_r_bar = r * d_r * (one - r)  # (B.7)
+                sum_b_r += d_r_bar  # (B.11)
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = d_r_bar
+                    shared_h_before[u32((t & 1) * room_h_before + unit)] = d_r_bar
+            cuda.syncthreads()
+            pulled_product_2 = zero
+            for number in range(count_h_before):
+                operand = shared_h_before[u64((t & 1) * room_h_before + lane + number * lanes)]
+                pulled_product_2 += weights_of_pulled_product_2[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_2 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_2, 1 << halving)
+            if unit < hidden_size:
+                d_h_before_from_loop = pulled_product_2 + pulled_product_6 * r + z * d_h_
+            if unit < hidden_size:
+                next_h_before_from_loop = d_h_before_from_loop
+        if unit < hidden_size:
+            if lane == 0:
+                carry_h[u32(item * hidden_size + unit)] = next_h_before_from_loop
+                sums[u32(item * (3 * hidden_size) + unit)] += sum_b_z
+                sums[u32(item * (3 * hidden_size) + hidden_size + unit)] += sum_b_n
+                sums[u32(item * (3 * hidden_size) + 2 * hidden_size + unit)] += sum_b_r
+
+    return (backward_loop,)
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    device = devices.current()
+    with device.running(params):
+        return _packed(device, *calls.parameters(device, SIGNATURE, params, Params, "pack"))
+
+
+def _packed(device, params, sizes, dtype):
+    """Checked parameters as both passes read them."""
+    packed_x = device.stacked((params.W_r, params.W_z, params.W_n,))
+    packed_h_before = device.stacked((params.U_r, params.U_z,))
+    packed_operand_6 = device.stacked((params.U_n,))
+    b_r = params.b_r
+    b_z = params.b_z
+    b_n = params.b_n
+    return Packed(params, packed_x, packed_h_before, packed_operand_6, b_r, b_z, b_n)
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True, regime="auto"):
+    """Run whole sequences on the device: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
+    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
+    device, and for a regime that cannot run these sizes.
+    """
+    device = devices.current()
+    with device.running(x):
+        call, packed = calls.begin(device, SIGNATURE, LOOP, params, Packed, _packed, x, state, lengths, regime)
+        y, state, tape = _run(packed, call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    device = devices.current()
+    with device.running(x_t):
+        call, packed = calls.begin_step(device, SIGNATURE, params, Packed, _packed, x_t, state)
+        y, state, _ = _run(packed, call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (_, packed_x, packed_h_before, packed_operand_6, b_r, b_z, b_n,) = packed
+    kept_x = call.inputs[0]
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    kept_r = device.empty((rows, batch, hidden_size), dtype)
+    kept_z = device.empty((rows, batch, hidden_size), dtype)
+    kept_operand_6 = device.empty((rows, batch, hidden_size), dtype)
+    kept_n = device.empty((rows, batch, hidden_size), dtype)
+    kept_h = device.empty((carried_rows, batch, hidden_size), dtype)
+    products_x = device.empty((steps, batch, 3 * hidden_size), dtype)
+    products_h_before = device.empty((batch, 2 * hidden_size), dtype)
+    products_operand_6 = device.empty((batch, hidden_size), dtype)
+    out_h = device.empty((steps, batch, hidden_size), dtype)
+    kept_h[0] = call.state[0]
+    kernels = device.kernels(sweeps, dtype)
+    device.product(
+        kept_x.reshape(steps * batch, input_size), packed_x.T, products_x.reshape(steps * batch, 3 * hidden_size)
+    )
+    keep = int(keep_tape)
+    if call.plan.regime == "block":
+        launches.block(
+            device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
+            packed_h_before, packed_operand_6, products_x, b_r, b_z, kept_r, kept_z, kept_operand_6, b_n, kept_n, out_h,
+            kept_h, )
+        )
+    else:
+        for t in range(steps):
+            now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
+            device.product(kept_h[before], packed_h_before.T, products_h_before)
+            launches.sweep(
+                device, kernels.forward_1, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
+                products_h_before, b_r, b_z, kept_r, here, kept_z, kept_h, before, kept_operand_6)
+            )
+            device.product(kept_operand_6[here], packed_operand_6.T, products_operand_6)
+            launches.sweep(
+                device, kernels.forward_2, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
+                products_operand_6, b_n, kept_n, here, kept_h, before, kept_z, out_h, now)
+            )
+    y = out_h
+    state = State(calls.last_rows(kept_h, call))
+    return y, state, Tape(call, packed, kept_x, kept_r, kept_z, kept_operand_6, kept_n, kept_h) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
+    """
+    call = calls.begin_backward(SIGNATURE, params, Packed, tape, Tape)
+    with call.device.running(dy, dstate):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        grads = _gradients(tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    (call, packed, kept_x, kept_r, kept_z, kept_operand_6, kept_n, kept_h,) = tape
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (_, packed_x, packed_h_before, packed_operand_6, b_r, b_z, b_n,) = packed
+    (error_h,) = errors
+    (last_error_h,) = ends
+    carry_h = device.zeros((2, batch, hidden_size), dtype)
+    d_h = device.empty((batch, hidden_size), dtype)
+    adjoints_x = device.empty((steps, batch, 3 * hidden_size), dtype)
+    pulled_x = device.empty((steps, batch, input_size), dtype)
+    pulled_h_before = device.empty((batch, hidden_size), dtype)
+    pulled_operand_6 = device.empty((batch, hidden_size), dtype)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 3 * hidden_size), dtype)
+    kernels = device.kernels(sweeps, dtype)
+    if call.plan.regime == "block":
+        launches.block(
+            device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_operand_6,
+            packed_h_before, error_h, last_error_h, kept_z, kept_n, kept_h, sums, adjoints_x, kept_r, carry_h, )
+        )
+    else:
+        for t in range(steps - 1, -1, -1):
+            launches.sweep(
+                device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_h, hidden_size, batch, error_h,
+                last_error_h, d_h, kept_z, kept_n, kept_h, sums, adjoints_x), summing=True
+            )
+            device.product(adjoints_x[t][:, 2 * hidden_size : 3 * hidden_size], packed_operand_6, pulled_operand_6)
+            launches.sweep(
+                device, kernels.backward_2, hidden_size, batch, (t, lengths, pulled_operand_6, hidden_size, kept_h,
+                batch, kept_r, sums, adjoints_x), summing=True
+            )
+            device.product(adjoints_x[t][:, 0 : 2 * hidden_size], packed_h_before, pulled_h_before)
+            launches.sweep(
+                device, kernels.backward_3, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size,
+                pulled_operand_6, kept_r, batch, kept_z, d_h, carry_h)
+            )
+    device.product(
+        adjoints_x.reshape(steps * batch, 3 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
+    )
+    sums = calls.total(
+        device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size, hidden_size), )
+    )
+    sums = sums[0]
+    weights_x = device.empty((3 * hidden_size, input_size), dtype)
+    weights_h_before = device.empty((2 * hidden_size, hidden_size), dtype)
+    weights_operand_6 = device.empty((hidden_size, hidden_size), dtype)
+    device.product(
+        adjoints_x.reshape(steps * batch, 3 * hidden_size).T, kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 3 * hidden_size)[:, 0 : 2 * hidden_size].T, kept_h[:-1].reshape(steps * batch,
+        hidden_size), weights_h_before
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 3 * hidden_size)[:, 2 * hidden_size : 3 * hidden_size].T,
+        kept_operand_6.reshape(steps * batch, hidden_size), weights_operand_6
+    )
+    return Grads(
+        params=Params(
+            weights_x[0 : hidden_size],
+            weights_h_before[0 : hidden_size],
+            sums[2 * hidden_size : 3 * hidden_size],
+            weights_x[hidden_size : 2 * hidden_size],
+            weights_h_before[hidden_size : 2 * hidden_size],
+            sums[0 : hidden_size],
+            weights_x[2 * hidden_size : 3 * hidden_size],
+            weights_operand_6[0 : hidden_size],
+            sums[hidden_size : 2 * hidden_size],
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_h, carry_h),
+        ),
+    )

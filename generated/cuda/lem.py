@@ -1,0 +1,799 @@
+"""Long expressive memory: cuda kernels.
+
+Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support dc3ae23f8313a21b. Do not edit: derive writes this file.
+
+    Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
+    Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
+    Delta_1 = dt * sigmoid(Delta_1_bar)
+    Delta_2 = dt * sigmoid(Delta_2_bar)
+    z_bar = W_z @ y[t-1] + V_z @ x + b_z
+    z = (1 - Delta_1) * z[t-1] + Delta_1 * tanh(z_bar)
+    y_bar = W_y @ z + V_y @ x + b_y
+    y = (1 - Delta_2) * y[t-1] + Delta_2 * tanh(y_bar)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+import math
+
+from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support.cuda import init as parameters
+from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W_1: np.ndarray  # (hidden_size, hidden_size)
+    V_1: np.ndarray  # (hidden_size, input_size)
+    b_1: np.ndarray  # (hidden_size,)
+    W_2: np.ndarray  # (hidden_size, hidden_size)
+    V_2: np.ndarray  # (hidden_size, input_size)
+    b_2: np.ndarray  # (hidden_size,)
+    W_z: np.ndarray  # (hidden_size, hidden_size)
+    V_z: np.ndarray  # (hidden_size, input_size)
+    b_z: np.ndarray  # (hidden_size,)
+    W_y: np.ndarray  # (hidden_size, hidden_size)
+    V_y: np.ndarray  # (hidden_size, input_size)
+    b_y: np.ndarray  # (hidden_size,)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    z: np.ndarray  # (B, hidden_size)
+    y: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """What both passes read of the parameters, on the device: stacks of matrices, and what comes from these alone."""
+
+    params: Params
+    packed_y_before: devices.Array
+    packed_x: devices.Array
+    packed_z: devices.Array
+    b_1: devices.Array
+    b_2: devices.Array
+    b_z: devices.Array
+    b_y: devices.Array
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    packed: Packed
+    kept_x: devices.Array
+    kept_function_1: devices.Array
+    kept_function_2: devices.Array
+    kept_function_4: devices.Array
+    kept_z: devices.Array
+    kept_function_3: devices.Array
+    kept_y: devices.Array
+
+
+SIGNATURE = Signature(
+    cell="lem",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("W_1", ("hidden_size", "hidden_size")),
+        ("V_1", ("hidden_size", "input_size")),
+        ("b_1", ("hidden_size",)),
+        ("W_2", ("hidden_size", "hidden_size")),
+        ("V_2", ("hidden_size", "input_size")),
+        ("b_2", ("hidden_size",)),
+        ("W_z", ("hidden_size", "hidden_size")),
+        ("V_z", ("hidden_size", "input_size")),
+        ("b_z", ("hidden_size",)),
+        ("W_y", ("hidden_size", "hidden_size")),
+        ("V_y", ("hidden_size", "input_size")),
+        ("b_y", ("hidden_size",)),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("y", "hidden_size"),),
+    states=(("z", "hidden_size"), ("y", "hidden_size")),
+    init=(
+        ("W_1", "fan_in", 0.0),
+        ("V_1", "fan_in", 0.0),
+        ("b_1", "number", 0.0),
+        ("W_2", "fan_in", 0.0),
+        ("V_2", "fan_in", 0.0),
+        ("b_2", "number", 0.0),
+        ("W_z", "fan_in", 0.0),
+        ("V_z", "fan_in", 0.0),
+        ("b_z", "number", 0.0),
+        ("W_y", "fan_in", 0.0),
+        ("V_y", "fan_in", 0.0),
+        ("b_y", "number", 0.0),
+    ),
+    initial=(0.0, 0.0),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+LOOP = regimes.Loop(
+    forward=(
+        regimes.Product(("hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), regimes.Product(("hidden_size",
+        ), "hidden_size"),
+    ),
+    backward=(
+        regimes.Product(("hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", "hidden_size", "hidden_size",
+        ), "hidden_size"),
+    ),
+    dimensions=("hidden_size", ),
+    obstacle="",
+    widest=4,
+)
+
+
+def sweeps(cuda, real):
+    """The element-wise kernels, for the module `cuda` of a device or a simulator, computing in `real`."""
+    u32 = np.uint32
+    dt = real(1)
+    one = real(1)
+    zero = real(0)
+
+    def forward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, products_y_before: Reals, hidden_size: Count, products_x:
+        Reals, batch: Count, b_1: Reals, b_2: Reals, kept_function_1: Reals, here: Count, kept_function_2: Reals,
+        kept_Delta_2: Reals, b_z: Reals, kept_function_4: Reals, kept_z: Reals, before: Count, now: Count
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                kept_z[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_z[u32((before * batch + item) * hidden_size + unit)]
+                )
+            else:
+                W_1_product = products_y_before[u32(item * (3 * hidden_size) + unit)]
+                V_1_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                W_2_product = products_y_before[u32(item * (3 * hidden_size) + hidden_size + unit)]
+                V_2_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                W_z_product = products_y_before[u32(item * (3 * hidden_size) + 2 * hidden_size + unit)]
+                V_z_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                z_before = kept_z[u32((before * batch + item) * hidden_size + unit)]
+                Delta_1_bar = W_1_product + V_1_product + b_1[u32(unit)]  # (F.1)
+                Delta_2_bar = W_2_product + V_2_product + b_2[u32(unit)]  # (F.2)
+                function_1 = one / (one + math.exp(-Delta_1_bar))
+                kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                Delta_1 = dt * function_1  # (F.3)
+                function_2 = one / (one + math.exp(-Delta_2_bar))
+                kept_function_2[u32((here * batch + item) * hidden_size + unit)] = function_2
+                Delta_2 = dt * function_2  # (F.4)
+                kept_Delta_2[u32(item * hidden_size + unit)] = Delta_2
+                z_bar = W_z_product + V_z_product + b_z[u32(unit)]  # (F.5)
+                function_4 = math.tanh(z_bar)
+                kept_function_4[u32((here * batch + item) * hidden_size + unit)] = function_4
+                z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
+                kept_z[u32((now * batch + item) * hidden_size + unit)] = z
+
+
+    def forward_2(
+        rows: Count, share: Count, t: Count, lengths: Counts, products_z: Reals, hidden_size: Count, products_x: Reals,
+        batch: Count, b_y: Reals, kept_function_3: Reals, here: Count, kept_Delta_2: Reals, kept_y: Reals, before:
+        Count, out_y: Reals, now: Count
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                kept_y[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_y[u32((before * batch + item) * hidden_size + unit)]
+                )
+                out_y[u32((t * batch + item) * hidden_size + unit)] = zero
+            else:
+                W_y_product = products_z[u32(item * hidden_size + unit)]
+                V_y_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+                Delta_2 = kept_Delta_2[u32(item * hidden_size + unit)]
+                y_before = kept_y[u32((before * batch + item) * hidden_size + unit)]
+                y_bar = W_y_product + V_y_product + b_y[u32(unit)]  # (F.7)
+                function_3 = math.tanh(y_bar)
+                kept_function_3[u32((here * batch + item) * hidden_size + unit)] = function_3
+                y = Delta_2 * function_3 + (one - Delta_2) * y_before  # (F.8)
+                kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                out_y[u32((t * batch + item) * hidden_size + unit)] = y
+
+
+    def backward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, kept_function_2: Reals, hidden_size: Count, batch: Count,
+        carry_y: Reals, last_error_y: Reals, error_y: Reals, d_y: Reals, kept_function_3: Reals, kept_y: Reals, sums:
+        Reals, adjoints_x: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        sum_b_2 = zero
+        sum_b_y = zero
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+            else:
+                function_2 = kept_function_2[u32((t * batch + item) * hidden_size + unit)]
+                next_y_before_from_loop = carry_y[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                last_error_y_ = last_error_y[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                error_y_ = error_y[u32((t * batch + item) * hidden_size + unit)]
+                function_3 = kept_function_3[u32((t * batch + item) * hidden_size + unit)]
+                y_before = kept_y[u32((t * batch + item) * hidden_size + unit)]
+                Delta_2 = dt * function_2  # (F.4)
+                d_y_ = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                d_y[u32(item * hidden_size + unit)] = d_y_
+                d_y_bar = Delta_2 * d_y_ * (one - function_3 * function_3)  # (B.2)
+                d_Delta_2 = -y_before * d_y_ + function_3 * d_y_  # (B.5)
+                d_Delta_2_bar = Delta_2 * d_Delta_2 * (one - function_2)  # (B.7)
+                sum_b_2 += d_Delta_2_bar  # (B.15)
+                sum_b_y += d_y_bar  # (B.21)
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_Delta_2_bar
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_y_bar
+
+        if first < rows:
+            sums[u32(part * (4 * hidden_size) + unit)] += sum_b_2
+            sums[u32(part * (4 * hidden_size) + hidden_size + unit)] += sum_b_y
+
+
+    def backward_2(
+        rows: Count, share: Count, t: Count, lengths: Counts, kept_function_1: Reals, hidden_size: Count, batch: Count,
+        pulled_z: Reals, carry_z: Reals, last_error_z: Reals, kept_function_4: Reals, kept_z: Reals, sums: Reals,
+        adjoints_x: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        sum_b_1 = zero
+        sum_b_z = zero
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+            else:
+                function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                pulled_product_7 = pulled_z[u32(item * hidden_size + unit)]
+                next_z_before_from_loop = carry_z[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                last_error_z_ = last_error_z[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                function_4 = kept_function_4[u32((t * batch + item) * hidden_size + unit)]
+                z_before = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                Delta_1 = dt * function_1  # (F.3)
+                d_z = pulled_product_7 + next_z_before_from_loop + last_error_z_  # (B.3)
+                d_z_before_from_loop = d_z * (one - Delta_1)
+                carry_z[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_z_before_from_loop
+                d_z_bar = Delta_1 * d_z * (one - function_4 * function_4)  # (B.4)
+                d_Delta_1 = -z_before * d_z + function_4 * d_z  # (B.6)
+                d_Delta_1_bar = Delta_1 * d_Delta_1 * (one - function_1)  # (B.8)
+                sum_b_1 += d_Delta_1_bar  # (B.12)
+                sum_b_z += d_z_bar  # (B.18)
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_Delta_1_bar
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_z_bar
+
+        if first < rows:
+            sums[u32(part * (4 * hidden_size) + 2 * hidden_size + unit)] += sum_b_1
+            sums[u32(part * (4 * hidden_size) + 3 * hidden_size + unit)] += sum_b_z
+
+
+    def backward_3(
+        rows: Count, share: Count, t: Count, lengths: Counts, kept_function_2: Reals, hidden_size: Count, batch: Count,
+        pulled_y_before: Reals, d_y: Reals, carry_y: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t < lengths[u32(item)]:
+                function_2 = kept_function_2[u32((t * batch + item) * hidden_size + unit)]
+                pulled_product_1 = pulled_y_before[u32(item * hidden_size + unit)]
+                d_y_ = d_y[u32(item * hidden_size + unit)]
+                Delta_2 = dt * function_2  # (F.4)
+                d_y_before_from_loop = pulled_product_1 + d_y_ * (one - Delta_2)
+                carry_y[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_y_before_from_loop
+
+
+    return (forward_1, forward_2, backward_1, backward_2, backward_3, )
+
+
+def forward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    dt = real(1)
+    one = real(1)
+    zero = real(0)
+    count_y = -(-(hidden_size) // lanes)
+    room_y = count_y * lanes
+    rooms_y = 2 * room_y
+    count_z = -(-(hidden_size) // lanes)
+    room_z = count_z * lanes
+    rooms_z = 2 * room_z
+
+    def forward_loop(
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Reals, packed_z: Reals, products_x:
+        Reals, b_1: Reals, b_2: Reals, kept_function_1: Reals, kept_function_2: Reals, b_z: Reals, kept_function_4:
+        Reals, kept_z: Reals, b_y: Reals, kept_function_3: Reals, out_y: Reals, kept_y: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_y = cuda.shared.array(rooms_y, real)
+        for index in range(cuda.threadIdx.x, rooms_y, cuda.blockDim.x):
+            shared_y[u32(index)] = zero
+        shared_z = cuda.shared.array(rooms_z, real)
+        for index in range(cuda.threadIdx.x, rooms_z, cuda.blockDim.x):
+            shared_z[u32(index)] = zero
+        weights_of_W_1_product = cuda.local.array(count_y, real)
+        for number in range(count_y):
+            column = number * lanes + lane
+            weights_of_W_1_product[u32(number)] = (
+                packed_y_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        weights_of_W_2_product = cuda.local.array(count_y, real)
+        for number in range(count_y):
+            column = number * lanes + lane
+            weights_of_W_2_product[u32(number)] = (
+                packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_W_z_product = cuda.local.array(count_y, real)
+        for number in range(count_y):
+            column = number * lanes + lane
+            weights_of_W_z_product[u32(number)] = (
+                packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_W_y_product = cuda.local.array(count_z, real)
+        for number in range(count_z):
+            column = number * lanes + lane
+            weights_of_W_y_product[u32(number)] = (
+                packed_z[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+            )
+        if unit < hidden_size:
+            own_b_1 = b_1[u32(unit)]
+            own_b_2 = b_2[u32(unit)]
+            own_b_z = b_z[u32(unit)]
+            own_b_y = b_y[u32(unit)]
+        cuda.syncthreads()
+        z_before = zero
+        y_before = zero
+        if unit < hidden_size:
+            z_before = kept_z[u32(item * hidden_size + unit)]
+            y_before = kept_y[u32(item * hidden_size + unit)]
+            if lane == 0:
+                shared_y[u32(unit)] = kept_y[u32(item * hidden_size + unit)]
+        for t in range(lengths[u32(item)]):
+            now = t + 1 if keep else (t + 1) & 1
+            here = t if keep else 0
+            if unit < hidden_size:
+                V_1_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                V_2_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                V_z_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                V_y_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+            cuda.syncthreads()
+            W_1_product = zero
+            W_2_product = zero
+            W_z_product = zero
+            for number in range(count_y):
+                operand = shared_y[u64((t & 1) * room_y + lane + number * lanes)]
+                W_1_product += weights_of_W_1_product[u32(number)] * operand
+                W_2_product += weights_of_W_2_product[u32(number)] * operand
+                W_z_product += weights_of_W_z_product[u32(number)] * operand
+            for halving in range(halvings):
+                W_1_product += cuda.shfl_xor_sync(0xFFFFFFFF, W_1_product, 1 << halving)
+                W_2_product += cuda.shfl_xor_sync(0xFFFFFFFF, W_2_product, 1 << halving)
+                W_z_product += cuda.shfl_xor_sync(0xFFFFFFFF, W_z_product, 1 << halving)
+            if unit < hidden_size:
+                Delta_1_bar = W_1_product + V_1_product + own_b_1  # (F.1)
+                Delta_2_bar = W_2_product + V_2_product + own_b_2  # (F.2)
+                function_1 = one / (one + math.exp(-Delta_1_bar))
+                Delta_1 = dt * function_1  # (F.3)
+                function_2 = one / (one + math.exp(-Delta_2_bar))
+                Delta_2 = dt * function_2  # (F.4)
+                z_bar = W_z_product + V_z_product + own_b_z  # (F.5)
+                function_4 = math.tanh(z_bar)
+                z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
+                if lane == 0:
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    kept_function_2[u32((here * batch + item) * hidden_size + unit)] = function_2
+                    kept_function_4[u32((here * batch + item) * hidden_size + unit)] = function_4
+                    kept_z[u32((now * batch + item) * hidden_size + unit)] = z
+                    shared_z[u32(((t + 1) & 1) * room_z + unit)] = z
+            cuda.syncthreads()
+            W_y_product = zero
+            for number in range(count_z):
+                operand = shared_z[u64(((t + 1) & 1) * room_z + lane + number * lanes)]
+                W_y_product += weights_of_W_y_product[u32(number)] * operand
+            for halving in range(halvings):
+                W_y_product += cuda.shfl_xor_sync(0xFFFFFFFF, W_y_product, 1 << halving)
+            if unit < hidden_size:
+                y_bar = W_y_product + V_y_product + own_b_y  # (F.7)
+                function_3 = math.tanh(y_bar)
+                y = Delta_2 * function_3 + (one - Delta_2) * y_before  # (F.8)
+                if lane == 0:
+                    kept_function_3[u32((here * batch + item) * hidden_size + unit)] = function_3
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                    shared_y[u32(((t + 1) & 1) * room_y + unit)] = y
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = y
+            if unit < hidden_size:
+                z_before = z
+                y_before = y
+        # A sequence without steps: the other lanes may still read the row that the first one writes to.
+        cuda.syncthreads()
+        for t in range(lengths[u32(item)], steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            if unit < hidden_size:
+                if lane == 0:
+                    kept_z[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_z[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_y[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_loop,)
+
+
+def backward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    dt = real(1)
+    one = real(1)
+    zero = real(0)
+    count_z_ = -(-(hidden_size) // lanes)
+    room_z_ = count_z_ * lanes
+    rooms_z_ = 2 * room_z_
+    count_y_before = -(-(3 * hidden_size) // lanes)
+    room_y_before = count_y_before * lanes
+    rooms_y_before = 2 * room_y_before
+
+    def backward_loop(
+        batch: Count, steps: Count, lengths: Counts, packed_z: Reals, packed_y_before: Reals, kept_function_2: Reals,
+        last_error_y: Reals, error_y: Reals, kept_function_3: Reals, kept_y: Reals, sums: Reals, adjoints_x: Reals,
+        kept_function_1: Reals, last_error_z: Reals, kept_function_4: Reals, kept_z: Reals, carry_y: Reals, carry_z:
+        Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_z_ = cuda.shared.array(rooms_z_, real)
+        for index in range(cuda.threadIdx.x, rooms_z_, cuda.blockDim.x):
+            shared_z_[u32(index)] = zero
+        shared_y_before = cuda.shared.array(rooms_y_before, real)
+        for index in range(cuda.threadIdx.x, rooms_y_before, cuda.blockDim.x):
+            shared_y_before[u32(index)] = zero
+        weights_of_pulled_product_7 = cuda.local.array(count_z_, real)
+        for number in range(count_z_):
+            column = number * lanes + lane
+            weights_of_pulled_product_7[u32(number)] = (
+                packed_z[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+            )
+        weights_of_pulled_product_1 = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before):
+            column = number * lanes + lane
+            weights_of_pulled_product_1[u32(number)] = (
+                packed_y_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size
+                else zero
+            )
+        sum_b_2 = zero
+        sum_b_y = zero
+        sum_b_1 = zero
+        sum_b_z = zero
+        cuda.syncthreads()
+        next_y_before_from_loop = zero
+        next_z_before_from_loop = zero
+        for t in range(lengths[u32(item)], steps):
+            if unit < hidden_size:
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+        for t in range(lengths[u32(item)] - 1, -1, -1):
+            if unit < hidden_size:
+                function_2 = kept_function_2[u32((t * batch + item) * hidden_size + unit)]
+                last_error_y_ = last_error_y[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                error_y_ = error_y[u32((t * batch + item) * hidden_size + unit)]
+                function_3 = kept_function_3[u32((t * batch + item) * hidden_size + unit)]
+                y_before = kept_y[u32((t * batch + item) * hidden_size + unit)]
+                function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                last_error_z_ = last_error_z[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                function_4 = kept_function_4[u32((t * batch + item) * hidden_size + unit)]
+                z_before = kept_z[u32((t * batch + item) * hidden_size + unit)]
+            if unit < hidden_size:
+                Delta_2 = dt * function_2  # (F.4)
+                d_y_ = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                d_y_bar = Delta_2 * d_y_ * (one - function_3 * function_3)  # (B.2)
+                d_Delta_2 = -y_before * d_y_ + function_3 * d_y_  # (B.5)
+                d_Delta_2_bar = Delta_2 * d_Delta_2 * (one - function_2)  # (B.7)
+                sum_b_2 += d_Delta_2_bar  # (B.15)
+                sum_b_y += d_y_bar  # (B.21)
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_Delta_2_bar
+                    shared_y_before[u32((t & 1) * room_y_before + hidden_size + unit)] = d_Delta_2_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_y_bar
+                    shared_z_[u32((t & 1) * room_z_ + unit)] = d_y_bar
+            cuda.syncthreads()
+            pulled_product_7 = zero
+            for number in range(count_z_):
+                operand = shared_z_[u64((t & 1) * room_z_ + lane + number * lanes)]
+                pulled_product_7 += weights_of_pulled_product_7[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_7 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_7, 1 << halving)
+            if unit < hidden_size:
+                Delta_1 = dt * function_1  # (F.3)
+                d_z = pulled_product_7 + next_z_before_from_loop + last_error_z_  # (B.3)
+                d_z_before_from_loop = d_z * (one - Delta_1)
+                d_z_bar = Delta_1 * d_z * (one - function_4 * function_4)  # (B.4)
+                d_Delta_1 = -z_before * d_z + function_4 * d_z  # (B.6)
+                d_Delta_1_bar = Delta_1 * d_Delta_1 * (one - function_1)  # (B.8)
+                sum_b_1 += d_Delta_1_bar  # (B.12)
+                sum_b_z += d_z_bar  # (B.18)
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_Delta_1_bar
+                    shared_y_before[u32((t & 1) * room_y_before + unit)] = d_Delta_1_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_z_bar
+                    shared_y_before[u32((t & 1) * room_y_before + 2 * hidden_size + unit)] = d_z_bar
+            cuda.syncthreads()
+            pulled_product_1 = zero
+            for number in range(count_y_before):
+                operand = shared_y_before[u64((t & 1) * room_y_before + lane + number * lanes)]
+                pulled_product_1 += weights_of_pulled_product_1[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_1 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_1, 1 << halving)
+            if unit < hidden_size:
+                Delta_2 = dt * function_2  # (F.4)
+                d_y_before_from_loop = pulled_product_1 + d_y_ * (one - Delta_2)
+            if unit < hidden_size:
+                next_y_before_from_loop = d_y_before_from_loop
+                next_z_before_from_loop = d_z_before_from_loop
+        if unit < hidden_size:
+            if lane == 0:
+                carry_y[u32(item * hidden_size + unit)] = next_y_before_from_loop
+                carry_z[u32(item * hidden_size + unit)] = next_z_before_from_loop
+                sums[u32(item * (4 * hidden_size) + unit)] += sum_b_2
+                sums[u32(item * (4 * hidden_size) + hidden_size + unit)] += sum_b_y
+                sums[u32(item * (4 * hidden_size) + 2 * hidden_size + unit)] += sum_b_1
+                sums[u32(item * (4 * hidden_size) + 3 * hidden_size + unit)] += sum_b_z
+
+    return (backward_loop,)
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    device = devices.current()
+    with device.running(params):
+        return _packed(device, *calls.parameters(device, SIGNATURE, params, Params, "pack"))
+
+
+def _packed(device, params, sizes, dtype):
+    """Checked parameters as both passes read them."""
+    packed_y_before = device.stacked((params.W_1, params.W_2, params.W_z,))
+    packed_x = device.stacked((params.V_1, params.V_2, params.V_z, params.V_y,))
+    packed_z = device.stacked((params.W_y,))
+    b_1 = params.b_1
+    b_2 = params.b_2
+    b_z = params.b_z
+    b_y = params.b_y
+    return Packed(params, packed_y_before, packed_x, packed_z, b_1, b_2, b_z, b_y)
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True, regime="auto"):
+    """Run whole sequences on the device: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
+    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
+    device, and for a regime that cannot run these sizes.
+    """
+    device = devices.current()
+    with device.running(x):
+        call, packed = calls.begin(device, SIGNATURE, LOOP, params, Packed, _packed, x, state, lengths, regime)
+        y, state, tape = _run(packed, call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    device = devices.current()
+    with device.running(x_t):
+        call, packed = calls.begin_step(device, SIGNATURE, params, Packed, _packed, x_t, state)
+        y, state, _ = _run(packed, call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (_, packed_y_before, packed_x, packed_z, b_1, b_2, b_z, b_y,) = packed
+    kept_x = call.inputs[0]
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    kept_function_1 = device.empty((rows, batch, hidden_size), dtype)
+    kept_function_2 = device.empty((rows, batch, hidden_size), dtype)
+    kept_Delta_2 = device.empty((batch, hidden_size), dtype)
+    kept_function_4 = device.empty((rows, batch, hidden_size), dtype)
+    kept_z = device.empty((carried_rows, batch, hidden_size), dtype)
+    kept_function_3 = device.empty((rows, batch, hidden_size), dtype)
+    kept_y = device.empty((carried_rows, batch, hidden_size), dtype)
+    products_y_before = device.empty((batch, 3 * hidden_size), dtype)
+    products_x = device.empty((steps, batch, 4 * hidden_size), dtype)
+    products_z = device.empty((batch, hidden_size), dtype)
+    out_y = device.empty((steps, batch, hidden_size), dtype)
+    kept_z[0] = call.state[0]
+    kept_y[0] = call.state[1]
+    kernels = device.kernels(sweeps, dtype)
+    device.product(
+        kept_x.reshape(steps * batch, input_size), packed_x.T, products_x.reshape(steps * batch, 4 * hidden_size)
+    )
+    keep = int(keep_tape)
+    if call.plan.regime == "block":
+        launches.block(
+            device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
+            packed_y_before, packed_z, products_x, b_1, b_2, kept_function_1, kept_function_2, b_z, kept_function_4,
+            kept_z, b_y, kept_function_3, out_y, kept_y, )
+        )
+    else:
+        for t in range(steps):
+            now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
+            device.product(kept_y[before], packed_y_before.T, products_y_before)
+            launches.sweep(
+                device, kernels.forward_1, hidden_size, batch, (t, lengths, products_y_before, hidden_size, products_x,
+                batch, b_1, b_2, kept_function_1, here, kept_function_2, kept_Delta_2, b_z, kept_function_4, kept_z,
+                before, now)
+            )
+            device.product(kept_z[now], packed_z.T, products_z)
+            launches.sweep(
+                device, kernels.forward_2, hidden_size, batch, (t, lengths, products_z, hidden_size, products_x, batch,
+                b_y, kept_function_3, here, kept_Delta_2, kept_y, before, out_y, now)
+            )
+    y = out_y
+    state = State(calls.last_rows(kept_z, call), calls.last_rows(kept_y, call))
+    return y, state, Tape(
+        call, packed, kept_x, kept_function_1, kept_function_2, kept_function_4, kept_z, kept_function_3, kept_y
+    ) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
+    """
+    call = calls.begin_backward(SIGNATURE, params, Packed, tape, Tape)
+    with call.device.running(dy, dstate):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        grads = _gradients(tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    (call, packed, kept_x, kept_function_1, kept_function_2, kept_function_4, kept_z, kept_function_3, kept_y,) = tape
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (_, packed_y_before, packed_x, packed_z, b_1, b_2, b_z, b_y,) = packed
+    (error_y,) = errors
+    (last_error_z, last_error_y,) = ends
+    carry_z = device.zeros((2, batch, hidden_size), dtype)
+    carry_y = device.zeros((2, batch, hidden_size), dtype)
+    d_y = device.empty((batch, hidden_size), dtype)
+    adjoints_x = device.empty((steps, batch, 4 * hidden_size), dtype)
+    pulled_y_before = device.empty((batch, hidden_size), dtype)
+    pulled_x = device.empty((steps, batch, input_size), dtype)
+    pulled_z = device.empty((batch, hidden_size), dtype)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 4 * hidden_size), dtype)
+    kernels = device.kernels(sweeps, dtype)
+    if call.plan.regime == "block":
+        launches.block(
+            device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_z,
+            packed_y_before, kept_function_2, last_error_y, error_y, kept_function_3, kept_y, sums, adjoints_x,
+            kept_function_1, last_error_z, kept_function_4, kept_z, carry_y, carry_z, )
+        )
+    else:
+        for t in range(steps - 1, -1, -1):
+            launches.sweep(
+                device, kernels.backward_1, hidden_size, batch, (t, lengths, kept_function_2, hidden_size, batch,
+                carry_y, last_error_y, error_y, d_y, kept_function_3, kept_y, sums, adjoints_x), summing=True
+            )
+            device.product(adjoints_x[t][:, 3 * hidden_size : 4 * hidden_size], packed_z, pulled_z)
+            launches.sweep(
+                device, kernels.backward_2, hidden_size, batch, (t, lengths, kept_function_1, hidden_size, batch,
+                pulled_z, carry_z, last_error_z, kept_function_4, kept_z, sums, adjoints_x), summing=True
+            )
+            device.product(adjoints_x[t][:, 0 : 3 * hidden_size], packed_y_before, pulled_y_before)
+            launches.sweep(
+                device, kernels.backward_3, hidden_size, batch, (t, lengths, kept_function_2, hidden_size, batch,
+                pulled_y_before, d_y, carry_y)
+            )
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
+    )
+    sums = calls.total(
+        device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size,
+        hidden_size), )
+    )
+    sums = sums[0]
+    weights_y_before = device.empty((3 * hidden_size, hidden_size), dtype)
+    weights_x = device.empty((4 * hidden_size, input_size), dtype)
+    weights_z = device.empty((hidden_size, hidden_size), dtype)
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size)[:, 0 : 3 * hidden_size].T, kept_y[:-1].reshape(steps * batch,
+        hidden_size), weights_y_before
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size).T, kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size)[:, 3 * hidden_size : 4 * hidden_size].T,
+        kept_z[1:].reshape(steps * batch, hidden_size), weights_z
+    )
+    return Grads(
+        params=Params(
+            weights_y_before[0 : hidden_size],
+            weights_x[0 : hidden_size],
+            sums[2 * hidden_size : 3 * hidden_size],
+            weights_y_before[hidden_size : 2 * hidden_size],
+            weights_x[hidden_size : 2 * hidden_size],
+            sums[0 : hidden_size],
+            weights_y_before[2 * hidden_size : 3 * hidden_size],
+            weights_x[2 * hidden_size : 3 * hidden_size],
+            sums[3 * hidden_size : 4 * hidden_size],
+            weights_z[0 : hidden_size],
+            weights_x[3 * hidden_size : 4 * hidden_size],
+            sums[hidden_size : 2 * hidden_size],
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_z, carry_z),
+            calls.initial_gradient(call, last_error_y, carry_y),
+        ),
+    )

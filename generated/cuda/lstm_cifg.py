@@ -1,0 +1,677 @@
+"""LSTM with coupled input and forget gate: cuda kernels.
+
+Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant CIFG (coupled input and forget gate)
+Equations: 7b00a1803e8cff44, written by derive 0.1.0 with support dc3ae23f8313a21b. Do not edit: derive writes this file.
+
+    z_bar = W_z @ x + R_z @ y[t-1] + b_z
+    i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
+    z = tanh(z_bar)
+    i = sigmoid(i_bar)
+    f = 1 - i
+    c = z * i + c[t-1] * f
+    o_bar = W_out @ x + R_out @ y[t-1] + p_out * c + b_out
+    o = sigmoid(o_bar)
+    y = o * tanh(c)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+import math
+
+from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support.cuda import init as parameters
+from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W_z: np.ndarray  # (hidden_size, input_size)
+    R_z: np.ndarray  # (hidden_size, hidden_size)
+    b_z: np.ndarray  # (hidden_size,)
+    W_in: np.ndarray  # (hidden_size, input_size)
+    R_in: np.ndarray  # (hidden_size, hidden_size)
+    p_in: np.ndarray  # (hidden_size,)
+    b_in: np.ndarray  # (hidden_size,)
+    W_out: np.ndarray  # (hidden_size, input_size)
+    R_out: np.ndarray  # (hidden_size, hidden_size)
+    p_out: np.ndarray  # (hidden_size,)
+    b_out: np.ndarray  # (hidden_size,)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    c: np.ndarray  # (B, hidden_size)
+    y: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """What both passes read of the parameters, on the device: stacks of matrices, and what comes from these alone."""
+
+    params: Params
+    packed_x: devices.Array
+    packed_y_before: devices.Array
+    b_z: devices.Array
+    p_in: devices.Array
+    b_in: devices.Array
+    p_out: devices.Array
+    b_out: devices.Array
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    packed: Packed
+    kept_x: devices.Array
+    kept_z: devices.Array
+    kept_i: devices.Array
+    kept_c: devices.Array
+    kept_o: devices.Array
+    kept_function_1: devices.Array
+    kept_y: devices.Array
+
+
+SIGNATURE = Signature(
+    cell="lstm_cifg",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("W_z", ("hidden_size", "input_size")),
+        ("R_z", ("hidden_size", "hidden_size")),
+        ("b_z", ("hidden_size",)),
+        ("W_in", ("hidden_size", "input_size")),
+        ("R_in", ("hidden_size", "hidden_size")),
+        ("p_in", ("hidden_size",)),
+        ("b_in", ("hidden_size",)),
+        ("W_out", ("hidden_size", "input_size")),
+        ("R_out", ("hidden_size", "hidden_size")),
+        ("p_out", ("hidden_size",)),
+        ("b_out", ("hidden_size",)),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("y", "hidden_size"),),
+    states=(("c", "hidden_size"), ("y", "hidden_size")),
+    init=(
+        ("W_z", "fan_in", 0.0),
+        ("R_z", "fan_in", 0.0),
+        ("b_z", "number", 0.0),
+        ("W_in", "fan_in", 0.0),
+        ("R_in", "fan_in", 0.0),
+        ("p_in", "number", 0.0),
+        ("b_in", "number", 0.0),
+        ("W_out", "fan_in", 0.0),
+        ("R_out", "fan_in", 0.0),
+        ("p_out", "number", 0.0),
+        ("b_out", "number", 0.0),
+    ),
+    initial=(0.0, 0.0),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+LOOP = regimes.Loop(
+    forward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), ),
+    backward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), ),
+    dimensions=("hidden_size", ),
+    obstacle="",
+    widest=3,
+)
+
+
+def sweeps(cuda, real):
+    """The element-wise kernels, for the module `cuda` of a device or a simulator, computing in `real`."""
+    u32 = np.uint32
+    one = real(1)
+    zero = real(0)
+
+    def forward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
+        products_y_before: Reals, b_z: Reals, kept_c: Reals, before: Count, p_in: Reals, b_in: Reals, kept_z: Reals,
+        here: Count, kept_i: Reals, now: Count, p_out: Reals, b_out: Reals, kept_o: Reals, kept_function_1: Reals,
+        out_y: Reals, kept_y: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                kept_c[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_c[u32((before * batch + item) * hidden_size + unit)]
+                )
+                kept_y[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_y[u32((before * batch + item) * hidden_size + unit)]
+                )
+                out_y[u32((t * batch + item) * hidden_size + unit)] = zero
+            else:
+                W_z_product = products_x[u32((t * batch + item) * (3 * hidden_size) + unit)]
+                R_z_product = products_y_before[u32(item * (3 * hidden_size) + unit)]
+                W_in_product = products_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)]
+                R_in_product = products_y_before[u32(item * (3 * hidden_size) + hidden_size + unit)]
+                c_before = kept_c[u32((before * batch + item) * hidden_size + unit)]
+                W_out_product = products_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)]
+                R_out_product = products_y_before[u32(item * (3 * hidden_size) + 2 * hidden_size + unit)]
+                z_bar = W_z_product + R_z_product + b_z[u32(unit)]  # (F.1)
+                i_bar = W_in_product + R_in_product + p_in[u32(unit)] * c_before + b_in[u32(unit)]  # (F.2)
+                z = math.tanh(z_bar)  # (F.3)
+                kept_z[u32((here * batch + item) * hidden_size + unit)] = z
+                i = one / (one + math.exp(-i_bar))  # (F.4)
+                kept_i[u32((here * batch + item) * hidden_size + unit)] = i
+                f = one - i  # (F.5)
+                c = z * i + c_before * f  # (F.6)
+                kept_c[u32((now * batch + item) * hidden_size + unit)] = c
+                o_bar = W_out_product + R_out_product + p_out[u32(unit)] * c + b_out[u32(unit)]  # (F.7)
+                o = one / (one + math.exp(-o_bar))  # (F.8)
+                kept_o[u32((here * batch + item) * hidden_size + unit)] = o
+                function_1 = math.tanh(c)
+                kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                y = o * function_1  # (F.9)
+                kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                out_y[u32((t * batch + item) * hidden_size + unit)] = y
+
+
+    def backward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, kept_i: Reals, hidden_size: Count, batch: Count, carry_y:
+        Reals, last_error_y: Reals, error_y: Reals, kept_function_1: Reals, kept_o: Reals, carry_c: Reals, last_error_c:
+        Reals, p_out: Reals, kept_c: Reals, kept_z: Reals, p_in: Reals, sums: Reals, adjoints_x: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        sum_b_z = zero
+        sum_p_in = zero
+        sum_b_in = zero
+        sum_p_out = zero
+        sum_b_out = zero
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = zero
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = zero
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = zero
+            else:
+                i = kept_i[u32((t * batch + item) * hidden_size + unit)]
+                next_y_before_from_loop = carry_y[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                last_error_y_ = last_error_y[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                error_y_ = error_y[u32((t * batch + item) * hidden_size + unit)]
+                function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                o = kept_o[u32((t * batch + item) * hidden_size + unit)]
+                next_c_before_from_loop = carry_c[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                last_error_c_ = last_error_c[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                c_before = kept_c[u32((t * batch + item) * hidden_size + unit)]
+                z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                c = kept_c[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                f = one - i  # (F.5)
+                d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                d_o = function_1 * d_y  # (B.2)
+                d_o_bar = o * d_o * (one - o)  # (B.3)
+                d_c = next_c_before_from_loop + p_out[u32(unit)] * d_o_bar + o * d_y * (one - function_1 * function_1) + last_error_c_  # (B.4)
+                d_f = c_before * d_c  # (B.5)
+                d_i = -d_f + z * d_c  # (B.6)
+                d_z = i * d_c  # (B.7)
+                d_i_bar = f * i * d_i  # (B.8)
+                d_c_before_from_loop = f * d_c + p_in[u32(unit)] * d_i_bar
+                carry_c[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_c_before_from_loop
+                d_z_bar = d_z * (one - z * z)  # (B.9)
+                sum_b_z += d_z_bar  # (B.13)
+                sum_p_in += c_before * d_i_bar  # (B.16)
+                sum_b_in += d_i_bar  # (B.17)
+                sum_p_out += c * d_o_bar  # (B.20)
+                sum_b_out += d_o_bar  # (B.21)
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = d_z_bar
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = d_i_bar
+                adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = d_o_bar
+
+        if first < rows:
+            sums[u32(part * (5 * hidden_size) + unit)] += sum_b_z
+            sums[u32(part * (5 * hidden_size) + hidden_size + unit)] += sum_p_in
+            sums[u32(part * (5 * hidden_size) + 2 * hidden_size + unit)] += sum_b_in
+            sums[u32(part * (5 * hidden_size) + 3 * hidden_size + unit)] += sum_p_out
+            sums[u32(part * (5 * hidden_size) + 4 * hidden_size + unit)] += sum_b_out
+
+
+    def backward_2(
+        rows: Count, share: Count, t: Count, lengths: Counts, pulled_y_before: Reals, hidden_size: Count, carry_y:
+        Reals, batch: Count
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t < lengths[u32(item)]:
+                pulled_product_2 = pulled_y_before[u32(item * hidden_size + unit)]
+                carry_y[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_2
+
+
+    return (forward_1, backward_1, backward_2, )
+
+
+def forward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    one = real(1)
+    zero = real(0)
+    count_y = -(-(hidden_size) // lanes)
+    room_y = count_y * lanes
+    rooms_y = 2 * room_y
+
+    def forward_loop(
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Reals, products_x: Reals, b_z: Reals,
+        p_in: Reals, b_in: Reals, kept_z: Reals, kept_i: Reals, kept_c: Reals, p_out: Reals, b_out: Reals, kept_o:
+        Reals, kept_function_1: Reals, out_y: Reals, kept_y: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_y = cuda.shared.array(rooms_y, real)
+        for index in range(cuda.threadIdx.x, rooms_y, cuda.blockDim.x):
+            shared_y[u32(index)] = zero
+        weights_of_R_z_product = cuda.local.array(count_y, real)
+        for number in range(count_y):
+            column = number * lanes + lane
+            weights_of_R_z_product[u32(number)] = (
+                packed_y_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        weights_of_R_in_product = cuda.local.array(count_y, real)
+        for number in range(count_y):
+            column = number * lanes + lane
+            weights_of_R_in_product[u32(number)] = (
+                packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_R_out_product = cuda.local.array(count_y, real)
+        for number in range(count_y):
+            column = number * lanes + lane
+            weights_of_R_out_product[u32(number)] = (
+                packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        if unit < hidden_size:
+            own_b_z = b_z[u32(unit)]
+            own_p_in = p_in[u32(unit)]
+            own_b_in = b_in[u32(unit)]
+            own_p_out = p_out[u32(unit)]
+            own_b_out = b_out[u32(unit)]
+        cuda.syncthreads()
+        c_before = zero
+        if unit < hidden_size:
+            c_before = kept_c[u32(item * hidden_size + unit)]
+            if lane == 0:
+                shared_y[u32(unit)] = kept_y[u32(item * hidden_size + unit)]
+        for t in range(lengths[u32(item)]):
+            now = t + 1 if keep else (t + 1) & 1
+            here = t if keep else 0
+            if unit < hidden_size:
+                W_z_product = products_x[u32((t * batch + item) * (3 * hidden_size) + unit)]
+                W_in_product = products_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)]
+                W_out_product = products_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)]
+            cuda.syncthreads()
+            R_z_product = zero
+            R_in_product = zero
+            R_out_product = zero
+            for number in range(count_y):
+                operand = shared_y[u64((t & 1) * room_y + lane + number * lanes)]
+                R_z_product += weights_of_R_z_product[u32(number)] * operand
+                R_in_product += weights_of_R_in_product[u32(number)] * operand
+                R_out_product += weights_of_R_out_product[u32(number)] * operand
+            for halving in range(halvings):
+                R_z_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_z_product, 1 << halving)
+                R_in_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_in_product, 1 << halving)
+                R_out_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_out_product, 1 << halving)
+            if unit < hidden_size:
+                z_bar = W_z_product + R_z_product + own_b_z  # (F.1)
+                i_bar = W_in_product + R_in_product + own_p_in * c_before + own_b_in  # (F.2)
+                z = math.tanh(z_bar)  # (F.3)
+                i = one / (one + math.exp(-i_bar))  # (F.4)
+                f = one - i  # (F.5)
+                c = z * i + c_before * f  # (F.6)
+                o_bar = W_out_product + R_out_product + own_p_out * c + own_b_out  # (F.7)
+                o = one / (one + math.exp(-o_bar))  # (F.8)
+                function_1 = math.tanh(c)
+                y = o * function_1  # (F.9)
+                if lane == 0:
+                    kept_z[u32((here * batch + item) * hidden_size + unit)] = z
+                    kept_i[u32((here * batch + item) * hidden_size + unit)] = i
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = c
+                    kept_o[u32((here * batch + item) * hidden_size + unit)] = o
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                    shared_y[u32(((t + 1) & 1) * room_y + unit)] = y
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = y
+            if unit < hidden_size:
+                c_before = c
+        # A sequence without steps: the other lanes may still read the row that the first one writes to.
+        cuda.syncthreads()
+        for t in range(lengths[u32(item)], steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            if unit < hidden_size:
+                if lane == 0:
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_c[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_y[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_loop,)
+
+
+def backward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    one = real(1)
+    zero = real(0)
+    count_y_before = -(-(3 * hidden_size) // lanes)
+    room_y_before = count_y_before * lanes
+    rooms_y_before = 2 * room_y_before
+
+    def backward_loop(
+        batch: Count, steps: Count, lengths: Counts, packed_y_before: Reals, kept_i: Reals, last_error_y: Reals,
+        error_y: Reals, kept_function_1: Reals, kept_o: Reals, last_error_c: Reals, p_out: Reals, kept_c: Reals, kept_z:
+        Reals, p_in: Reals, sums: Reals, adjoints_x: Reals, carry_y: Reals, carry_c: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_y_before = cuda.shared.array(rooms_y_before, real)
+        for index in range(cuda.threadIdx.x, rooms_y_before, cuda.blockDim.x):
+            shared_y_before[u32(index)] = zero
+        weights_of_pulled_product_2 = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before):
+            column = number * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_y_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size
+                else zero
+            )
+        if unit < hidden_size:
+            own_p_out_ = p_out[u32(unit)]
+            own_p_in_ = p_in[u32(unit)]
+        sum_b_z = zero
+        sum_p_in = zero
+        sum_b_in = zero
+        sum_p_out = zero
+        sum_b_out = zero
+        cuda.syncthreads()
+        next_y_before_from_loop = zero
+        next_c_before_from_loop = zero
+        for t in range(lengths[u32(item)], steps):
+            if unit < hidden_size:
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = zero
+        for t in range(lengths[u32(item)] - 1, -1, -1):
+            if unit < hidden_size:
+                i = kept_i[u32((t * batch + item) * hidden_size + unit)]
+                last_error_y_ = last_error_y[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                error_y_ = error_y[u32((t * batch + item) * hidden_size + unit)]
+                function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                o = kept_o[u32((t * batch + item) * hidden_size + unit)]
+                last_error_c_ = last_error_c[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                c_before = kept_c[u32((t * batch + item) * hidden_size + unit)]
+                z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                c = kept_c[u32(((t + 1) * batch + item) * hidden_size + unit)]
+            if unit < hidden_size:
+                f = one - i  # (F.5)
+                d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                d_o = function_1 * d_y  # (B.2)
+                d_o_bar = o * d_o * (one - o)  # (B.3)
+                d_c = next_c_before_from_loop + own_p_out_ * d_o_bar + o * d_y * (one - function_1 * function_1) + last_error_c_  # (B.4)
+                d_f = c_before * d_c  # (B.5)
+                d_i = -d_f + z * d_c  # (B.6)
+                d_z = i * d_c  # (B.7)
+                d_i_bar = f * i * d_i  # (B.8)
+                d_c_before_from_loop = f * d_c + own_p_in_ * d_i_bar
+                d_z_bar = d_z * (one - z * z)  # (B.9)
+                sum_b_z += d_z_bar  # (B.13)
+                sum_p_in += c_before * d_i_bar  # (B.16)
+                sum_b_in += d_i_bar  # (B.17)
+                sum_p_out += c * d_o_bar  # (B.20)
+                sum_b_out += d_o_bar  # (B.21)
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = d_z_bar
+                    shared_y_before[u32((t & 1) * room_y_before + unit)] = d_z_bar
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = d_i_bar
+                    shared_y_before[u32((t & 1) * room_y_before + hidden_size + unit)] = d_i_bar
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = d_o_bar
+                    shared_y_before[u32((t & 1) * room_y_before + 2 * hidden_size + unit)] = d_o_bar
+            cuda.syncthreads()
+            pulled_product_2 = zero
+            for number in range(count_y_before):
+                operand = shared_y_before[u64((t & 1) * room_y_before + lane + number * lanes)]
+                pulled_product_2 += weights_of_pulled_product_2[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_2 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_2, 1 << halving)
+            if unit < hidden_size:
+                next_y_before_from_loop = pulled_product_2
+                next_c_before_from_loop = d_c_before_from_loop
+        if unit < hidden_size:
+            if lane == 0:
+                carry_y[u32(item * hidden_size + unit)] = next_y_before_from_loop
+                carry_c[u32(item * hidden_size + unit)] = next_c_before_from_loop
+                sums[u32(item * (5 * hidden_size) + unit)] += sum_b_z
+                sums[u32(item * (5 * hidden_size) + hidden_size + unit)] += sum_p_in
+                sums[u32(item * (5 * hidden_size) + 2 * hidden_size + unit)] += sum_b_in
+                sums[u32(item * (5 * hidden_size) + 3 * hidden_size + unit)] += sum_p_out
+                sums[u32(item * (5 * hidden_size) + 4 * hidden_size + unit)] += sum_b_out
+
+    return (backward_loop,)
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    device = devices.current()
+    with device.running(params):
+        return _packed(device, *calls.parameters(device, SIGNATURE, params, Params, "pack"))
+
+
+def _packed(device, params, sizes, dtype):
+    """Checked parameters as both passes read them."""
+    packed_x = device.stacked((params.W_z, params.W_in, params.W_out,))
+    packed_y_before = device.stacked((params.R_z, params.R_in, params.R_out,))
+    b_z = params.b_z
+    p_in = params.p_in
+    b_in = params.b_in
+    p_out = params.p_out
+    b_out = params.b_out
+    return Packed(params, packed_x, packed_y_before, b_z, p_in, b_in, p_out, b_out)
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True, regime="auto"):
+    """Run whole sequences on the device: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
+    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
+    device, and for a regime that cannot run these sizes.
+    """
+    device = devices.current()
+    with device.running(x):
+        call, packed = calls.begin(device, SIGNATURE, LOOP, params, Packed, _packed, x, state, lengths, regime)
+        y, state, tape = _run(packed, call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    device = devices.current()
+    with device.running(x_t):
+        call, packed = calls.begin_step(device, SIGNATURE, params, Packed, _packed, x_t, state)
+        y, state, _ = _run(packed, call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (_, packed_x, packed_y_before, b_z, p_in, b_in, p_out, b_out,) = packed
+    kept_x = call.inputs[0]
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    kept_z = device.empty((rows, batch, hidden_size), dtype)
+    kept_i = device.empty((rows, batch, hidden_size), dtype)
+    kept_c = device.empty((carried_rows, batch, hidden_size), dtype)
+    kept_o = device.empty((rows, batch, hidden_size), dtype)
+    kept_function_1 = device.empty((rows, batch, hidden_size), dtype)
+    kept_y = device.empty((carried_rows, batch, hidden_size), dtype)
+    products_x = device.empty((steps, batch, 3 * hidden_size), dtype)
+    products_y_before = device.empty((batch, 3 * hidden_size), dtype)
+    out_y = device.empty((steps, batch, hidden_size), dtype)
+    kept_c[0] = call.state[0]
+    kept_y[0] = call.state[1]
+    kernels = device.kernels(sweeps, dtype)
+    device.product(
+        kept_x.reshape(steps * batch, input_size), packed_x.T, products_x.reshape(steps * batch, 3 * hidden_size)
+    )
+    keep = int(keep_tape)
+    if call.plan.regime == "block":
+        launches.block(
+            device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
+            packed_y_before, products_x, b_z, p_in, b_in, kept_z, kept_i, kept_c, p_out, b_out, kept_o, kept_function_1,
+            out_y, kept_y, )
+        )
+    else:
+        for t in range(steps):
+            now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
+            device.product(kept_y[before], packed_y_before.T, products_y_before)
+            launches.sweep(
+                device, kernels.forward_1, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
+                products_y_before, b_z, kept_c, before, p_in, b_in, kept_z, here, kept_i, now, p_out, b_out, kept_o,
+                kept_function_1, out_y, kept_y)
+            )
+    y = out_y
+    state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_y, call))
+    return y, state, Tape(
+        call, packed, kept_x, kept_z, kept_i, kept_c, kept_o, kept_function_1, kept_y
+    ) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
+    """
+    call = calls.begin_backward(SIGNATURE, params, Packed, tape, Tape)
+    with call.device.running(dy, dstate):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        grads = _gradients(tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    (call, packed, kept_x, kept_z, kept_i, kept_c, kept_o, kept_function_1, kept_y,) = tape
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (_, packed_x, packed_y_before, b_z, p_in, b_in, p_out, b_out,) = packed
+    (error_y,) = errors
+    (last_error_c, last_error_y,) = ends
+    carry_c = device.zeros((2, batch, hidden_size), dtype)
+    carry_y = device.zeros((2, batch, hidden_size), dtype)
+    adjoints_x = device.empty((steps, batch, 3 * hidden_size), dtype)
+    pulled_x = device.empty((steps, batch, input_size), dtype)
+    pulled_y_before = device.empty((batch, hidden_size), dtype)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 5 * hidden_size), dtype)
+    kernels = device.kernels(sweeps, dtype)
+    if call.plan.regime == "block":
+        launches.block(
+            device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_y_before,
+            kept_i, last_error_y, error_y, kept_function_1, kept_o, last_error_c, p_out, kept_c, kept_z, p_in, sums,
+            adjoints_x, carry_y, carry_c, )
+        )
+    else:
+        for t in range(steps - 1, -1, -1):
+            launches.sweep(
+                device, kernels.backward_1, hidden_size, batch, (t, lengths, kept_i, hidden_size, batch, carry_y,
+                last_error_y, error_y, kept_function_1, kept_o, carry_c, last_error_c, p_out, kept_c, kept_z, p_in,
+                sums, adjoints_x), summing=True
+            )
+            device.product(adjoints_x[t], packed_y_before, pulled_y_before)
+            launches.sweep(
+                device, kernels.backward_2, hidden_size, batch, (t, lengths, pulled_y_before, hidden_size, carry_y,
+                batch)
+            )
+    device.product(
+        adjoints_x.reshape(steps * batch, 3 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
+    )
+    sums = calls.total(
+        device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size,
+        hidden_size), (hidden_size, hidden_size), )
+    )
+    sums = sums[0]
+    weights_x = device.empty((3 * hidden_size, input_size), dtype)
+    weights_y_before = device.empty((3 * hidden_size, hidden_size), dtype)
+    device.product(
+        adjoints_x.reshape(steps * batch, 3 * hidden_size).T, kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 3 * hidden_size).T, kept_y[:-1].reshape(steps * batch, hidden_size),
+        weights_y_before
+    )
+    return Grads(
+        params=Params(
+            weights_x[0 : hidden_size],
+            weights_y_before[0 : hidden_size],
+            sums[0 : hidden_size],
+            weights_x[hidden_size : 2 * hidden_size],
+            weights_y_before[hidden_size : 2 * hidden_size],
+            sums[hidden_size : 2 * hidden_size],
+            sums[2 * hidden_size : 3 * hidden_size],
+            weights_x[2 * hidden_size : 3 * hidden_size],
+            weights_y_before[2 * hidden_size : 3 * hidden_size],
+            sums[3 * hidden_size : 4 * hidden_size],
+            sums[4 * hidden_size : 5 * hidden_size],
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_c, carry_c),
+            calls.initial_gradient(call, last_error_y, carry_y),
+        ),
+    )

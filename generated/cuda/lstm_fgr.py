@@ -1,0 +1,1100 @@
+"""LSTM with full gate recurrence: cuda kernels.
+
+Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant FGR (full gate recurrence)
+Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support dc3ae23f8313a21b. Do not edit: derive writes this file.
+
+    z_bar = W_z @ x + R_z @ y[t-1] + b_z
+    i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in + R_ii @ i[t-1] + R_fi @ f[t-1] + R_oi @ o[t-1]
+    f_bar = W_for @ x + R_for @ y[t-1] + p_for * c[t-1] + b_for + R_if @ i[t-1] + R_ff @ f[t-1] + R_of @ o[t-1]
+    z = tanh(z_bar)
+    i = sigmoid(i_bar)
+    f = sigmoid(f_bar)
+    c = z * i + c[t-1] * f
+    o_bar = W_out @ x + R_out @ y[t-1] + p_out * c + b_out + R_io @ i[t-1] + R_fo @ f[t-1] + R_oo @ o[t-1]
+    o = sigmoid(o_bar)
+    y = o * tanh(c)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+import math
+
+from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support.cuda import init as parameters
+from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W_z: np.ndarray  # (hidden_size, input_size)
+    R_z: np.ndarray  # (hidden_size, hidden_size)
+    b_z: np.ndarray  # (hidden_size,)
+    W_in: np.ndarray  # (hidden_size, input_size)
+    R_in: np.ndarray  # (hidden_size, hidden_size)
+    p_in: np.ndarray  # (hidden_size,)
+    b_in: np.ndarray  # (hidden_size,)
+    R_ii: np.ndarray  # (hidden_size, hidden_size)
+    R_fi: np.ndarray  # (hidden_size, hidden_size)
+    R_oi: np.ndarray  # (hidden_size, hidden_size)
+    W_for: np.ndarray  # (hidden_size, input_size)
+    R_for: np.ndarray  # (hidden_size, hidden_size)
+    p_for: np.ndarray  # (hidden_size,)
+    b_for: np.ndarray  # (hidden_size,)
+    R_if: np.ndarray  # (hidden_size, hidden_size)
+    R_ff: np.ndarray  # (hidden_size, hidden_size)
+    R_of: np.ndarray  # (hidden_size, hidden_size)
+    W_out: np.ndarray  # (hidden_size, input_size)
+    R_out: np.ndarray  # (hidden_size, hidden_size)
+    p_out: np.ndarray  # (hidden_size,)
+    b_out: np.ndarray  # (hidden_size,)
+    R_io: np.ndarray  # (hidden_size, hidden_size)
+    R_fo: np.ndarray  # (hidden_size, hidden_size)
+    R_oo: np.ndarray  # (hidden_size, hidden_size)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    i: np.ndarray  # (B, hidden_size)
+    f: np.ndarray  # (B, hidden_size)
+    c: np.ndarray  # (B, hidden_size)
+    o: np.ndarray  # (B, hidden_size)
+    y: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """What both passes read of the parameters, on the device: stacks of matrices, and what comes from these alone."""
+
+    params: Params
+    packed_x: devices.Array
+    packed_y_before: devices.Array
+    packed_i_before: devices.Array
+    packed_f_before: devices.Array
+    packed_o_before: devices.Array
+    b_z: devices.Array
+    p_in: devices.Array
+    b_in: devices.Array
+    p_for: devices.Array
+    b_for: devices.Array
+    p_out: devices.Array
+    b_out: devices.Array
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    packed: Packed
+    kept_x: devices.Array
+    kept_z: devices.Array
+    kept_i: devices.Array
+    kept_f: devices.Array
+    kept_c: devices.Array
+    kept_o: devices.Array
+    kept_function_1: devices.Array
+    kept_y: devices.Array
+
+
+SIGNATURE = Signature(
+    cell="lstm_fgr",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("W_z", ("hidden_size", "input_size")),
+        ("R_z", ("hidden_size", "hidden_size")),
+        ("b_z", ("hidden_size",)),
+        ("W_in", ("hidden_size", "input_size")),
+        ("R_in", ("hidden_size", "hidden_size")),
+        ("p_in", ("hidden_size",)),
+        ("b_in", ("hidden_size",)),
+        ("R_ii", ("hidden_size", "hidden_size")),
+        ("R_fi", ("hidden_size", "hidden_size")),
+        ("R_oi", ("hidden_size", "hidden_size")),
+        ("W_for", ("hidden_size", "input_size")),
+        ("R_for", ("hidden_size", "hidden_size")),
+        ("p_for", ("hidden_size",)),
+        ("b_for", ("hidden_size",)),
+        ("R_if", ("hidden_size", "hidden_size")),
+        ("R_ff", ("hidden_size", "hidden_size")),
+        ("R_of", ("hidden_size", "hidden_size")),
+        ("W_out", ("hidden_size", "input_size")),
+        ("R_out", ("hidden_size", "hidden_size")),
+        ("p_out", ("hidden_size",)),
+        ("b_out", ("hidden_size",)),
+        ("R_io", ("hidden_size", "hidden_size")),
+        ("R_fo", ("hidden_size", "hidden_size")),
+        ("R_oo", ("hidden_size", "hidden_size")),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("y", "hidden_size"),),
+    states=(
+        ("i", "hidden_size"), ("f", "hidden_size"), ("c", "hidden_size"), ("o", "hidden_size"), ("y", "hidden_size")
+    ),
+    init=(
+        ("W_z", "fan_in", 0.0),
+        ("R_z", "fan_in", 0.0),
+        ("b_z", "number", 0.0),
+        ("W_in", "fan_in", 0.0),
+        ("R_in", "fan_in", 0.0),
+        ("p_in", "number", 0.0),
+        ("b_in", "number", 0.0),
+        ("R_ii", "fan_in", 0.0),
+        ("R_fi", "fan_in", 0.0),
+        ("R_oi", "fan_in", 0.0),
+        ("W_for", "fan_in", 0.0),
+        ("R_for", "fan_in", 0.0),
+        ("p_for", "number", 0.0),
+        ("b_for", "number", 1.0),
+        ("R_if", "fan_in", 0.0),
+        ("R_ff", "fan_in", 0.0),
+        ("R_of", "fan_in", 0.0),
+        ("W_out", "fan_in", 0.0),
+        ("R_out", "fan_in", 0.0),
+        ("p_out", "number", 0.0),
+        ("b_out", "number", 0.0),
+        ("R_io", "fan_in", 0.0),
+        ("R_fo", "fan_in", 0.0),
+        ("R_oo", "fan_in", 0.0),
+    ),
+    initial=(0.0, 0.0, 0.0, 0.0, 0.0),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+LOOP = regimes.Loop(
+    forward=(
+        regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size"),
+        regimes.Product(("hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), regimes.Product(("hidden_size",
+        "hidden_size", "hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", "hidden_size", "hidden_size",
+        ), "hidden_size"),
+    ),
+    backward=(
+        regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size"),
+        regimes.Product(("hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), regimes.Product(("hidden_size",
+        "hidden_size", "hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", "hidden_size", "hidden_size",
+        ), "hidden_size"),
+    ),
+    dimensions=("hidden_size", ),
+    obstacle="",
+    widest=4,
+)
+
+
+def sweeps(cuda, real):
+    """The element-wise kernels, for the module `cuda` of a device or a simulator, computing in `real`."""
+    u32 = np.uint32
+    one = real(1)
+    zero = real(0)
+
+    def forward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
+        products_y_before: Reals, b_z: Reals, products_i_before: Reals, products_f_before: Reals, products_o_before:
+        Reals, kept_c: Reals, before: Count, p_in: Reals, b_in: Reals, p_for: Reals, b_for: Reals, kept_z: Reals, here:
+        Count, kept_i: Reals, now: Count, kept_f: Reals, p_out: Reals, b_out: Reals, kept_o: Reals, kept_function_1:
+        Reals, out_y: Reals, kept_y: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                kept_i[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_i[u32((before * batch + item) * hidden_size + unit)]
+                )
+                kept_f[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_f[u32((before * batch + item) * hidden_size + unit)]
+                )
+                kept_c[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_c[u32((before * batch + item) * hidden_size + unit)]
+                )
+                kept_o[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_o[u32((before * batch + item) * hidden_size + unit)]
+                )
+                kept_y[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_y[u32((before * batch + item) * hidden_size + unit)]
+                )
+                out_y[u32((t * batch + item) * hidden_size + unit)] = zero
+            else:
+                W_z_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                R_z_product = products_y_before[u32(item * (4 * hidden_size) + unit)]
+                W_in_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                R_in_product = products_y_before[u32(item * (4 * hidden_size) + hidden_size + unit)]
+                R_ii_product = products_i_before[u32(item * (3 * hidden_size) + unit)]
+                R_fi_product = products_f_before[u32(item * (3 * hidden_size) + unit)]
+                R_oi_product = products_o_before[u32(item * (3 * hidden_size) + unit)]
+                c_before = kept_c[u32((before * batch + item) * hidden_size + unit)]
+                R_if_product = products_i_before[u32(item * (3 * hidden_size) + hidden_size + unit)]
+                R_ff_product = products_f_before[u32(item * (3 * hidden_size) + hidden_size + unit)]
+                R_of_product = products_o_before[u32(item * (3 * hidden_size) + hidden_size + unit)]
+                W_for_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                R_for_product = products_y_before[u32(item * (4 * hidden_size) + 2 * hidden_size + unit)]
+                W_out_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+                R_out_product = products_y_before[u32(item * (4 * hidden_size) + 3 * hidden_size + unit)]
+                R_io_product = products_i_before[u32(item * (3 * hidden_size) + 2 * hidden_size + unit)]
+                R_fo_product = products_f_before[u32(item * (3 * hidden_size) + 2 * hidden_size + unit)]
+                R_oo_product = products_o_before[u32(item * (3 * hidden_size) + 2 * hidden_size + unit)]
+                z_bar = W_z_product + R_z_product + b_z[u32(unit)]  # (F.1)
+                i_bar = W_in_product + R_in_product + p_in[u32(unit)] * c_before + b_in[u32(unit)] + R_ii_product + R_fi_product + R_oi_product  # (F.2)
+                f_bar = W_for_product + R_for_product + p_for[u32(unit)] * c_before + b_for[u32(unit)] + R_if_product + R_ff_product + R_of_product  # (F.3)
+                z = math.tanh(z_bar)  # (F.4)
+                kept_z[u32((here * batch + item) * hidden_size + unit)] = z
+                i = one / (one + math.exp(-i_bar))  # (F.5)
+                kept_i[u32((now * batch + item) * hidden_size + unit)] = i
+                f = one / (one + math.exp(-f_bar))  # (F.6)
+                kept_f[u32((now * batch + item) * hidden_size + unit)] = f
+                c = z * i + c_before * f  # (F.7)
+                kept_c[u32((now * batch + item) * hidden_size + unit)] = c
+                o_bar = W_out_product + R_out_product + p_out[u32(unit)] * c + b_out[u32(unit)] + R_io_product + R_fo_product + R_oo_product  # (F.8)
+                o = one / (one + math.exp(-o_bar))  # (F.9)
+                kept_o[u32((now * batch + item) * hidden_size + unit)] = o
+                function_1 = math.tanh(c)
+                kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                y = o * function_1  # (F.10)
+                kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                out_y[u32((t * batch + item) * hidden_size + unit)] = y
+
+
+    def backward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, carry_y: Reals, hidden_size: Count, batch: Count,
+        last_error_y: Reals, error_y: Reals, kept_function_1: Reals, carry_o: Reals, last_error_o: Reals, kept_o: Reals,
+        carry_c: Reals, last_error_c: Reals, p_out: Reals, kept_c: Reals, carry_f: Reals, last_error_f: Reals, kept_z:
+        Reals, carry_i: Reals, last_error_i: Reals, kept_i: Reals, kept_f: Reals, p_for: Reals, p_in: Reals, sums:
+        Reals, adjoints_x: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        sum_b_z = zero
+        sum_p_in = zero
+        sum_b_in = zero
+        sum_p_for = zero
+        sum_b_for = zero
+        sum_p_out = zero
+        sum_b_out = zero
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+            else:
+                next_y_before_from_loop = carry_y[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                last_error_y_ = last_error_y[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                error_y_ = error_y[u32((t * batch + item) * hidden_size + unit)]
+                function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                next_o_before_from_loop = carry_o[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                last_error_o_ = last_error_o[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                o = kept_o[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                next_c_before_from_loop = carry_c[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                last_error_c_ = last_error_c[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                c_before = kept_c[u32((t * batch + item) * hidden_size + unit)]
+                next_f_before_from_loop = carry_f[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                last_error_f_ = last_error_f[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                next_i_before_from_loop = carry_i[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                last_error_i_ = last_error_i[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                i = kept_i[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                f = kept_f[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                c = kept_c[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                d_o = next_o_before_from_loop + function_1 * d_y + last_error_o_  # (B.2)
+                d_o_bar = o * d_o * (one - o)  # (B.3)
+                d_c = next_c_before_from_loop + p_out[u32(unit)] * d_o_bar + o * d_y * (one - function_1 * function_1) + last_error_c_  # (B.4)
+                d_f = c_before * d_c + next_f_before_from_loop + last_error_f_  # (B.5)
+                d_i = z * d_c + next_i_before_from_loop + last_error_i_  # (B.6)
+                d_z = i * d_c  # (B.7)
+                d_f_bar = f * d_f * (one - f)  # (B.8)
+                d_i_bar = i * d_i * (one - i)  # (B.9)
+                d_c_before_from_loop = f * d_c + p_for[u32(unit)] * d_f_bar + p_in[u32(unit)] * d_i_bar
+                carry_c[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_c_before_from_loop
+                d_z_bar = d_z * (one - z * z)  # (B.10)
+                sum_b_z += d_z_bar  # (B.14)
+                sum_p_in += c_before * d_i_bar  # (B.17)
+                sum_b_in += d_i_bar  # (B.18)
+                sum_p_for += c_before * d_f_bar  # (B.24)
+                sum_b_for += d_f_bar  # (B.25)
+                sum_p_out += c * d_o_bar  # (B.31)
+                sum_b_out += d_o_bar  # (B.32)
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_z_bar
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_i_bar
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_f_bar
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_o_bar
+
+        if first < rows:
+            sums[u32(part * (7 * hidden_size) + unit)] += sum_b_z
+            sums[u32(part * (7 * hidden_size) + hidden_size + unit)] += sum_p_in
+            sums[u32(part * (7 * hidden_size) + 2 * hidden_size + unit)] += sum_b_in
+            sums[u32(part * (7 * hidden_size) + 3 * hidden_size + unit)] += sum_p_for
+            sums[u32(part * (7 * hidden_size) + 4 * hidden_size + unit)] += sum_b_for
+            sums[u32(part * (7 * hidden_size) + 5 * hidden_size + unit)] += sum_p_out
+            sums[u32(part * (7 * hidden_size) + 6 * hidden_size + unit)] += sum_b_out
+
+
+    def backward_2(
+        rows: Count, share: Count, t: Count, lengths: Counts, pulled_y_before: Reals, hidden_size: Count, carry_y:
+        Reals, batch: Count, pulled_i_before: Reals, carry_i: Reals, pulled_f_before: Reals, carry_f: Reals,
+        pulled_o_before: Reals, carry_o: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t < lengths[u32(item)]:
+                pulled_product_2 = pulled_y_before[u32(item * hidden_size + unit)]
+                pulled_product_5 = pulled_i_before[u32(item * hidden_size + unit)]
+                pulled_product_6 = pulled_f_before[u32(item * hidden_size + unit)]
+                pulled_product_7 = pulled_o_before[u32(item * hidden_size + unit)]
+                carry_y[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_2
+                carry_i[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_5
+                carry_f[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_6
+                carry_o[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_7
+
+
+    return (forward_1, backward_1, backward_2, )
+
+
+def forward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    one = real(1)
+    zero = real(0)
+    count_y = -(-(hidden_size) // lanes)
+    room_y = count_y * lanes
+    rooms_y = 2 * room_y
+    count_i = -(-(hidden_size) // lanes)
+    room_i = count_i * lanes
+    rooms_i = 2 * room_i
+    count_f = -(-(hidden_size) // lanes)
+    room_f = count_f * lanes
+    rooms_f = 2 * room_f
+    count_o = -(-(hidden_size) // lanes)
+    room_o = count_o * lanes
+    rooms_o = 2 * room_o
+
+    def forward_loop(
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Reals, packed_i_before: Reals,
+        packed_f_before: Reals, packed_o_before: Reals, products_x: Reals, b_z: Reals, p_in: Reals, b_in: Reals, p_for:
+        Reals, b_for: Reals, kept_z: Reals, kept_i: Reals, kept_f: Reals, kept_c: Reals, p_out: Reals, b_out: Reals,
+        kept_o: Reals, kept_function_1: Reals, out_y: Reals, kept_y: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_y = cuda.shared.array(rooms_y, real)
+        for index in range(cuda.threadIdx.x, rooms_y, cuda.blockDim.x):
+            shared_y[u32(index)] = zero
+        shared_i = cuda.shared.array(rooms_i, real)
+        for index in range(cuda.threadIdx.x, rooms_i, cuda.blockDim.x):
+            shared_i[u32(index)] = zero
+        shared_f = cuda.shared.array(rooms_f, real)
+        for index in range(cuda.threadIdx.x, rooms_f, cuda.blockDim.x):
+            shared_f[u32(index)] = zero
+        shared_o = cuda.shared.array(rooms_o, real)
+        for index in range(cuda.threadIdx.x, rooms_o, cuda.blockDim.x):
+            shared_o[u32(index)] = zero
+        weights_of_R_z_product = cuda.local.array(count_y, real)
+        for number in range(count_y):
+            column = number * lanes + lane
+            weights_of_R_z_product[u32(number)] = (
+                packed_y_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        weights_of_R_in_product = cuda.local.array(count_y, real)
+        for number in range(count_y):
+            column = number * lanes + lane
+            weights_of_R_in_product[u32(number)] = (
+                packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_R_for_product = cuda.local.array(count_y, real)
+        for number in range(count_y):
+            column = number * lanes + lane
+            weights_of_R_for_product[u32(number)] = (
+                packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_R_out_product = cuda.local.array(count_y, real)
+        for number in range(count_y):
+            column = number * lanes + lane
+            weights_of_R_out_product[u32(number)] = (
+                packed_y_before[u64((3 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_R_ii_product = cuda.local.array(count_i, real)
+        for number in range(count_i):
+            column = number * lanes + lane
+            weights_of_R_ii_product[u32(number)] = (
+                packed_i_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        weights_of_R_if_product = cuda.local.array(count_i, real)
+        for number in range(count_i):
+            column = number * lanes + lane
+            weights_of_R_if_product[u32(number)] = (
+                packed_i_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_R_io_product = cuda.local.array(count_i, real)
+        for number in range(count_i):
+            column = number * lanes + lane
+            weights_of_R_io_product[u32(number)] = (
+                packed_i_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_R_fi_product = cuda.local.array(count_f, real)
+        for number in range(count_f):
+            column = number * lanes + lane
+            weights_of_R_fi_product[u32(number)] = (
+                packed_f_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        weights_of_R_ff_product = cuda.local.array(count_f, real)
+        for number in range(count_f):
+            column = number * lanes + lane
+            weights_of_R_ff_product[u32(number)] = (
+                packed_f_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_R_fo_product = cuda.local.array(count_f, real)
+        for number in range(count_f):
+            column = number * lanes + lane
+            weights_of_R_fo_product[u32(number)] = (
+                packed_f_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_R_oi_product = cuda.local.array(count_o, real)
+        for number in range(count_o):
+            column = number * lanes + lane
+            weights_of_R_oi_product[u32(number)] = (
+                packed_o_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        weights_of_R_of_product = cuda.local.array(count_o, real)
+        for number in range(count_o):
+            column = number * lanes + lane
+            weights_of_R_of_product[u32(number)] = (
+                packed_o_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_R_oo_product = cuda.local.array(count_o, real)
+        for number in range(count_o):
+            column = number * lanes + lane
+            weights_of_R_oo_product[u32(number)] = (
+                packed_o_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        if unit < hidden_size:
+            own_b_z = b_z[u32(unit)]
+            own_p_in = p_in[u32(unit)]
+            own_b_in = b_in[u32(unit)]
+            own_p_for = p_for[u32(unit)]
+            own_b_for = b_for[u32(unit)]
+            own_p_out = p_out[u32(unit)]
+            own_b_out = b_out[u32(unit)]
+        cuda.syncthreads()
+        c_before = zero
+        if unit < hidden_size:
+            c_before = kept_c[u32(item * hidden_size + unit)]
+            if lane == 0:
+                shared_y[u32(unit)] = kept_y[u32(item * hidden_size + unit)]
+                shared_i[u32(unit)] = kept_i[u32(item * hidden_size + unit)]
+                shared_f[u32(unit)] = kept_f[u32(item * hidden_size + unit)]
+                shared_o[u32(unit)] = kept_o[u32(item * hidden_size + unit)]
+        for t in range(lengths[u32(item)]):
+            now = t + 1 if keep else (t + 1) & 1
+            here = t if keep else 0
+            if unit < hidden_size:
+                W_z_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                W_in_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                W_for_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                W_out_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+            cuda.syncthreads()
+            R_z_product = zero
+            R_in_product = zero
+            R_for_product = zero
+            R_out_product = zero
+            for number in range(count_y):
+                operand = shared_y[u64((t & 1) * room_y + lane + number * lanes)]
+                R_z_product += weights_of_R_z_product[u32(number)] * operand
+                R_in_product += weights_of_R_in_product[u32(number)] * operand
+                R_for_product += weights_of_R_for_product[u32(number)] * operand
+                R_out_product += weights_of_R_out_product[u32(number)] * operand
+            for halving in range(halvings):
+                R_z_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_z_product, 1 << halving)
+                R_in_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_in_product, 1 << halving)
+                R_for_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_for_product, 1 << halving)
+                R_out_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_out_product, 1 << halving)
+            R_ii_product = zero
+            R_if_product = zero
+            R_io_product = zero
+            for number in range(count_i):
+                operand = shared_i[u64((t & 1) * room_i + lane + number * lanes)]
+                R_ii_product += weights_of_R_ii_product[u32(number)] * operand
+                R_if_product += weights_of_R_if_product[u32(number)] * operand
+                R_io_product += weights_of_R_io_product[u32(number)] * operand
+            for halving in range(halvings):
+                R_ii_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_ii_product, 1 << halving)
+                R_if_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_if_product, 1 << halving)
+                R_io_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_io_product, 1 << halving)
+            R_fi_product = zero
+            R_ff_product = zero
+            R_fo_product = zero
+            for number in range(count_f):
+                operand = shared_f[u64((t & 1) * room_f + lane + number * lanes)]
+                R_fi_product += weights_of_R_fi_product[u32(number)] * operand
+                R_ff_product += weights_of_R_ff_product[u32(number)] * operand
+                R_fo_product += weights_of_R_fo_product[u32(number)] * operand
+            for halving in range(halvings):
+                R_fi_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_fi_product, 1 << halving)
+                R_ff_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_ff_product, 1 << halving)
+                R_fo_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_fo_product, 1 << halving)
+            R_oi_product = zero
+            R_of_product = zero
+            R_oo_product = zero
+            for number in range(count_o):
+                operand = shared_o[u64((t & 1) * room_o + lane + number * lanes)]
+                R_oi_product += weights_of_R_oi_product[u32(number)] * operand
+                R_of_product += weights_of_R_of_product[u32(number)] * operand
+                R_oo_product += weights_of_R_oo_product[u32(number)] * operand
+            for halving in range(halvings):
+                R_oi_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_oi_product, 1 << halving)
+                R_of_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_of_product, 1 << halving)
+                R_oo_product += cuda.shfl_xor_sync(0xFFFFFFFF, R_oo_product, 1 << halving)
+            if unit < hidden_size:
+                z_bar = W_z_product + R_z_product + own_b_z  # (F.1)
+                i_bar = W_in_product + R_in_product + own_p_in * c_before + own_b_in + R_ii_product + R_fi_product + R_oi_product  # (F.2)
+                f_bar = W_for_product + R_for_product + own_p_for * c_before + own_b_for + R_if_product + R_ff_product + R_of_product  # (F.3)
+                z = math.tanh(z_bar)  # (F.4)
+                i = one / (one + math.exp(-i_bar))  # (F.5)
+                f = one / (one + math.exp(-f_bar))  # (F.6)
+                c = z * i + c_before * f  # (F.7)
+                o_bar = W_out_product + R_out_product + own_p_out * c + own_b_out + R_io_product + R_fo_product + R_oo_product  # (F.8)
+                o = one / (one + math.exp(-o_bar))  # (F.9)
+                function_1 = math.tanh(c)
+                y = o * function_1  # (F.10)
+                if lane == 0:
+                    kept_z[u32((here * batch + item) * hidden_size + unit)] = z
+                    kept_i[u32((now * batch + item) * hidden_size + unit)] = i
+                    shared_i[u32(((t + 1) & 1) * room_i + unit)] = i
+                    kept_f[u32((now * batch + item) * hidden_size + unit)] = f
+                    shared_f[u32(((t + 1) & 1) * room_f + unit)] = f
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = c
+                    kept_o[u32((now * batch + item) * hidden_size + unit)] = o
+                    shared_o[u32(((t + 1) & 1) * room_o + unit)] = o
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                    shared_y[u32(((t + 1) & 1) * room_y + unit)] = y
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = y
+            if unit < hidden_size:
+                c_before = c
+        # A sequence without steps: the other lanes may still read the row that the first one writes to.
+        cuda.syncthreads()
+        for t in range(lengths[u32(item)], steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            if unit < hidden_size:
+                if lane == 0:
+                    kept_i[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_i[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_f[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_f[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_c[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_o[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_o[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_y[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_loop,)
+
+
+def backward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    one = real(1)
+    zero = real(0)
+    count_y_before = -(-(4 * hidden_size) // lanes)
+    room_y_before = count_y_before * lanes
+    rooms_y_before = 2 * room_y_before
+    count_i_before = -(-(3 * hidden_size) // lanes)
+    room_i_before = count_i_before * lanes
+    rooms_i_before = 2 * room_i_before
+    count_f_before = -(-(3 * hidden_size) // lanes)
+    room_f_before = count_f_before * lanes
+    rooms_f_before = 2 * room_f_before
+    count_o_before = -(-(3 * hidden_size) // lanes)
+    room_o_before = count_o_before * lanes
+    rooms_o_before = 2 * room_o_before
+
+    def backward_loop(
+        batch: Count, steps: Count, lengths: Counts, packed_y_before: Reals, packed_i_before: Reals, packed_f_before:
+        Reals, packed_o_before: Reals, last_error_y: Reals, error_y: Reals, kept_function_1: Reals, last_error_o: Reals,
+        kept_o: Reals, last_error_c: Reals, p_out: Reals, kept_c: Reals, last_error_f: Reals, kept_z: Reals,
+        last_error_i: Reals, kept_i: Reals, kept_f: Reals, p_for: Reals, p_in: Reals, sums: Reals, adjoints_x: Reals,
+        carry_y: Reals, carry_o: Reals, carry_c: Reals, carry_f: Reals, carry_i: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_y_before = cuda.shared.array(rooms_y_before, real)
+        for index in range(cuda.threadIdx.x, rooms_y_before, cuda.blockDim.x):
+            shared_y_before[u32(index)] = zero
+        shared_i_before = cuda.shared.array(rooms_i_before, real)
+        for index in range(cuda.threadIdx.x, rooms_i_before, cuda.blockDim.x):
+            shared_i_before[u32(index)] = zero
+        shared_f_before = cuda.shared.array(rooms_f_before, real)
+        for index in range(cuda.threadIdx.x, rooms_f_before, cuda.blockDim.x):
+            shared_f_before[u32(index)] = zero
+        shared_o_before = cuda.shared.array(rooms_o_before, real)
+        for index in range(cuda.threadIdx.x, rooms_o_before, cuda.blockDim.x):
+            shared_o_before[u32(index)] = zero
+        weights_of_pulled_product_2 = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before):
+            column = number * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_y_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size
+                else zero
+            )
+        weights_of_pulled_product_5 = cuda.local.array(count_i_before, real)
+        for number in range(count_i_before):
+            column = number * lanes + lane
+            weights_of_pulled_product_5[u32(number)] = (
+                packed_i_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size
+                else zero
+            )
+        weights_of_pulled_product_6 = cuda.local.array(count_f_before, real)
+        for number in range(count_f_before):
+            column = number * lanes + lane
+            weights_of_pulled_product_6[u32(number)] = (
+                packed_f_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size
+                else zero
+            )
+        weights_of_pulled_product_7 = cuda.local.array(count_o_before, real)
+        for number in range(count_o_before):
+            column = number * lanes + lane
+            weights_of_pulled_product_7[u32(number)] = (
+                packed_o_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size
+                else zero
+            )
+        if unit < hidden_size:
+            own_p_out_ = p_out[u32(unit)]
+            own_p_for_ = p_for[u32(unit)]
+            own_p_in_ = p_in[u32(unit)]
+        sum_b_z = zero
+        sum_p_in = zero
+        sum_b_in = zero
+        sum_p_for = zero
+        sum_b_for = zero
+        sum_p_out = zero
+        sum_b_out = zero
+        cuda.syncthreads()
+        next_y_before_from_loop = zero
+        next_o_before_from_loop = zero
+        next_c_before_from_loop = zero
+        next_f_before_from_loop = zero
+        next_i_before_from_loop = zero
+        for t in range(lengths[u32(item)], steps):
+            if unit < hidden_size:
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+        for t in range(lengths[u32(item)] - 1, -1, -1):
+            if unit < hidden_size:
+                last_error_y_ = last_error_y[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                error_y_ = error_y[u32((t * batch + item) * hidden_size + unit)]
+                function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                last_error_o_ = last_error_o[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                o = kept_o[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                last_error_c_ = last_error_c[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                c_before = kept_c[u32((t * batch + item) * hidden_size + unit)]
+                last_error_f_ = last_error_f[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                last_error_i_ = last_error_i[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                i = kept_i[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                f = kept_f[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                c = kept_c[u32(((t + 1) * batch + item) * hidden_size + unit)]
+            if unit < hidden_size:
+                d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                d_o = next_o_before_from_loop + function_1 * d_y + last_error_o_  # (B.2)
+                d_o_bar = o * d_o * (one - o)  # (B.3)
+                d_c = next_c_before_from_loop + own_p_out_ * d_o_bar + o * d_y * (one - function_1 * function_1) + last_error_c_  # (B.4)
+                d_f = c_before * d_c + next_f_before_from_loop + last_error_f_  # (B.5)
+                d_i = z * d_c + next_i_before_from_loop + last_error_i_  # (B.6)
+                d_z = i * d_c  # (B.7)
+                d_f_bar = f * d_f * (one - f)  # (B.8)
+                d_i_bar = i * d_i * (one - i)  # (B.9)
+                d_c_before_from_loop = f * d_c + own_p_for_ * d_f_bar + own_p_in_ * d_i_bar
+                d_z_bar = d_z * (one - z * z)  # (B.10)
+                sum_b_z += d_z_bar  # (B.14)
+                sum_p_in += c_before * d_i_bar  # (B.17)
+                sum_b_in += d_i_bar  # (B.18)
+                sum_p_for += c_before * d_f_bar  # (B.24)
+                sum_b_for += d_f_bar  # (B.25)
+                sum_p_out += c * d_o_bar  # (B.31)
+                sum_b_out += d_o_bar  # (B.32)
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_z_bar
+                    shared_y_before[u32((t & 1) * room_y_before + unit)] = d_z_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_i_bar
+                    shared_y_before[u32((t & 1) * room_y_before + hidden_size + unit)] = d_i_bar
+                    shared_i_before[u32((t & 1) * room_i_before + unit)] = d_i_bar
+                    shared_f_before[u32((t & 1) * room_f_before + unit)] = d_i_bar
+                    shared_o_before[u32((t & 1) * room_o_before + unit)] = d_i_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_f_bar
+                    shared_y_before[u32((t & 1) * room_y_before + 2 * hidden_size + unit)] = d_f_bar
+                    shared_i_before[u32((t & 1) * room_i_before + hidden_size + unit)] = d_f_bar
+                    shared_f_before[u32((t & 1) * room_f_before + hidden_size + unit)] = d_f_bar
+                    shared_o_before[u32((t & 1) * room_o_before + hidden_size + unit)] = d_f_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_o_bar
+                    shared_y_before[u32((t & 1) * room_y_before + 3 * hidden_size + unit)] = d_o_bar
+                    shared_i_before[u32((t & 1) * room_i_before + 2 * hidden_size + unit)] = d_o_bar
+                    shared_f_before[u32((t & 1) * room_f_before + 2 * hidden_size + unit)] = d_o_bar
+                    shared_o_before[u32((t & 1) * room_o_before + 2 * hidden_size + unit)] = d_o_bar
+            cuda.syncthreads()
+            pulled_product_2 = zero
+            for number in range(count_y_before):
+                operand = shared_y_before[u64((t & 1) * room_y_before + lane + number * lanes)]
+                pulled_product_2 += weights_of_pulled_product_2[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_2 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_2, 1 << halving)
+            pulled_product_5 = zero
+            for number in range(count_i_before):
+                operand = shared_i_before[u64((t & 1) * room_i_before + lane + number * lanes)]
+                pulled_product_5 += weights_of_pulled_product_5[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_5 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_5, 1 << halving)
+            pulled_product_6 = zero
+            for number in range(count_f_before):
+                operand = shared_f_before[u64((t & 1) * room_f_before + lane + number * lanes)]
+                pulled_product_6 += weights_of_pulled_product_6[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_6 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_6, 1 << halving)
+            pulled_product_7 = zero
+            for number in range(count_o_before):
+                operand = shared_o_before[u64((t & 1) * room_o_before + lane + number * lanes)]
+                pulled_product_7 += weights_of_pulled_product_7[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_7 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_7, 1 << halving)
+            if unit < hidden_size:
+                next_y_before_from_loop = pulled_product_2
+                next_o_before_from_loop = pulled_product_7
+                next_c_before_from_loop = d_c_before_from_loop
+                next_f_before_from_loop = pulled_product_6
+                next_i_before_from_loop = pulled_product_5
+        if unit < hidden_size:
+            if lane == 0:
+                carry_y[u32(item * hidden_size + unit)] = next_y_before_from_loop
+                carry_o[u32(item * hidden_size + unit)] = next_o_before_from_loop
+                carry_c[u32(item * hidden_size + unit)] = next_c_before_from_loop
+                carry_f[u32(item * hidden_size + unit)] = next_f_before_from_loop
+                carry_i[u32(item * hidden_size + unit)] = next_i_before_from_loop
+                sums[u32(item * (7 * hidden_size) + unit)] += sum_b_z
+                sums[u32(item * (7 * hidden_size) + hidden_size + unit)] += sum_p_in
+                sums[u32(item * (7 * hidden_size) + 2 * hidden_size + unit)] += sum_b_in
+                sums[u32(item * (7 * hidden_size) + 3 * hidden_size + unit)] += sum_p_for
+                sums[u32(item * (7 * hidden_size) + 4 * hidden_size + unit)] += sum_b_for
+                sums[u32(item * (7 * hidden_size) + 5 * hidden_size + unit)] += sum_p_out
+                sums[u32(item * (7 * hidden_size) + 6 * hidden_size + unit)] += sum_b_out
+
+    return (backward_loop,)
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    device = devices.current()
+    with device.running(params):
+        return _packed(device, *calls.parameters(device, SIGNATURE, params, Params, "pack"))
+
+
+def _packed(device, params, sizes, dtype):
+    """Checked parameters as both passes read them."""
+    packed_x = device.stacked((params.W_z, params.W_in, params.W_for, params.W_out,))
+    packed_y_before = device.stacked((params.R_z, params.R_in, params.R_for, params.R_out,))
+    packed_i_before = device.stacked((params.R_ii, params.R_if, params.R_io,))
+    packed_f_before = device.stacked((params.R_fi, params.R_ff, params.R_fo,))
+    packed_o_before = device.stacked((params.R_oi, params.R_of, params.R_oo,))
+    b_z = params.b_z
+    p_in = params.p_in
+    b_in = params.b_in
+    p_for = params.p_for
+    b_for = params.b_for
+    p_out = params.p_out
+    b_out = params.b_out
+    return Packed(
+        params, packed_x, packed_y_before, packed_i_before, packed_f_before, packed_o_before, b_z, p_in, b_in, p_for,
+        b_for, p_out, b_out
+    )
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True, regime="auto"):
+    """Run whole sequences on the device: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
+    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
+    device, and for a regime that cannot run these sizes.
+    """
+    device = devices.current()
+    with device.running(x):
+        call, packed = calls.begin(device, SIGNATURE, LOOP, params, Packed, _packed, x, state, lengths, regime)
+        y, state, tape = _run(packed, call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    device = devices.current()
+    with device.running(x_t):
+        call, packed = calls.begin_step(device, SIGNATURE, params, Packed, _packed, x_t, state)
+        y, state, _ = _run(packed, call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (
+        _, packed_x, packed_y_before, packed_i_before, packed_f_before, packed_o_before, b_z, p_in, b_in, p_for, b_for,
+        p_out, b_out,
+    ) = packed
+    kept_x = call.inputs[0]
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    kept_z = device.empty((rows, batch, hidden_size), dtype)
+    kept_i = device.empty((carried_rows, batch, hidden_size), dtype)
+    kept_f = device.empty((carried_rows, batch, hidden_size), dtype)
+    kept_c = device.empty((carried_rows, batch, hidden_size), dtype)
+    kept_o = device.empty((carried_rows, batch, hidden_size), dtype)
+    kept_function_1 = device.empty((rows, batch, hidden_size), dtype)
+    kept_y = device.empty((carried_rows, batch, hidden_size), dtype)
+    products_x = device.empty((steps, batch, 4 * hidden_size), dtype)
+    products_y_before = device.empty((batch, 4 * hidden_size), dtype)
+    products_i_before = device.empty((batch, 3 * hidden_size), dtype)
+    products_f_before = device.empty((batch, 3 * hidden_size), dtype)
+    products_o_before = device.empty((batch, 3 * hidden_size), dtype)
+    out_y = device.empty((steps, batch, hidden_size), dtype)
+    kept_i[0] = call.state[0]
+    kept_f[0] = call.state[1]
+    kept_c[0] = call.state[2]
+    kept_o[0] = call.state[3]
+    kept_y[0] = call.state[4]
+    kernels = device.kernels(sweeps, dtype)
+    device.product(
+        kept_x.reshape(steps * batch, input_size), packed_x.T, products_x.reshape(steps * batch, 4 * hidden_size)
+    )
+    keep = int(keep_tape)
+    if call.plan.regime == "block":
+        launches.block(
+            device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
+            packed_y_before, packed_i_before, packed_f_before, packed_o_before, products_x, b_z, p_in, b_in, p_for,
+            b_for, kept_z, kept_i, kept_f, kept_c, p_out, b_out, kept_o, kept_function_1, out_y, kept_y, )
+        )
+    else:
+        for t in range(steps):
+            now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
+            device.product(kept_y[before], packed_y_before.T, products_y_before)
+            device.product(kept_i[before], packed_i_before.T, products_i_before)
+            device.product(kept_f[before], packed_f_before.T, products_f_before)
+            device.product(kept_o[before], packed_o_before.T, products_o_before)
+            launches.sweep(
+                device, kernels.forward_1, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
+                products_y_before, b_z, products_i_before, products_f_before, products_o_before, kept_c, before, p_in,
+                b_in, p_for, b_for, kept_z, here, kept_i, now, kept_f, p_out, b_out, kept_o, kept_function_1, out_y,
+                kept_y)
+            )
+    y = out_y
+    state = State(
+        calls.last_rows(kept_i, call), calls.last_rows(kept_f, call), calls.last_rows(kept_c, call),
+        calls.last_rows(kept_o, call), calls.last_rows(kept_y, call)
+    )
+    return y, state, Tape(
+        call, packed, kept_x, kept_z, kept_i, kept_f, kept_c, kept_o, kept_function_1, kept_y
+    ) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
+    """
+    call = calls.begin_backward(SIGNATURE, params, Packed, tape, Tape)
+    with call.device.running(dy, dstate):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        grads = _gradients(tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    (call, packed, kept_x, kept_z, kept_i, kept_f, kept_c, kept_o, kept_function_1, kept_y,) = tape
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (
+        _, packed_x, packed_y_before, packed_i_before, packed_f_before, packed_o_before, b_z, p_in, b_in, p_for, b_for,
+        p_out, b_out,
+    ) = packed
+    (error_y,) = errors
+    (last_error_i, last_error_f, last_error_c, last_error_o, last_error_y,) = ends
+    carry_c = device.zeros((2, batch, hidden_size), dtype)
+    carry_y = device.zeros((2, batch, hidden_size), dtype)
+    carry_i = device.zeros((2, batch, hidden_size), dtype)
+    carry_f = device.zeros((2, batch, hidden_size), dtype)
+    carry_o = device.zeros((2, batch, hidden_size), dtype)
+    adjoints_x = device.empty((steps, batch, 4 * hidden_size), dtype)
+    pulled_x = device.empty((steps, batch, input_size), dtype)
+    pulled_y_before = device.empty((batch, hidden_size), dtype)
+    pulled_i_before = device.empty((batch, hidden_size), dtype)
+    pulled_f_before = device.empty((batch, hidden_size), dtype)
+    pulled_o_before = device.empty((batch, hidden_size), dtype)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 7 * hidden_size), dtype)
+    kernels = device.kernels(sweeps, dtype)
+    if call.plan.regime == "block":
+        launches.block(
+            device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_y_before,
+            packed_i_before, packed_f_before, packed_o_before, last_error_y, error_y, kept_function_1, last_error_o,
+            kept_o, last_error_c, p_out, kept_c, last_error_f, kept_z, last_error_i, kept_i, kept_f, p_for, p_in, sums,
+            adjoints_x, carry_y, carry_o, carry_c, carry_f, carry_i, )
+        )
+    else:
+        for t in range(steps - 1, -1, -1):
+            launches.sweep(
+                device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_y, hidden_size, batch, last_error_y,
+                error_y, kept_function_1, carry_o, last_error_o, kept_o, carry_c, last_error_c, p_out, kept_c, carry_f,
+                last_error_f, kept_z, carry_i, last_error_i, kept_i, kept_f, p_for, p_in, sums, adjoints_x),
+                summing=True
+            )
+            device.product(adjoints_x[t], packed_y_before, pulled_y_before)
+            device.product(adjoints_x[t][:, hidden_size : 4 * hidden_size], packed_i_before, pulled_i_before)
+            device.product(adjoints_x[t][:, hidden_size : 4 * hidden_size], packed_f_before, pulled_f_before)
+            device.product(adjoints_x[t][:, hidden_size : 4 * hidden_size], packed_o_before, pulled_o_before)
+            launches.sweep(
+                device, kernels.backward_2, hidden_size, batch, (t, lengths, pulled_y_before, hidden_size, carry_y,
+                batch, pulled_i_before, carry_i, pulled_f_before, carry_f, pulled_o_before, carry_o)
+            )
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
+    )
+    sums = calls.total(
+        device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size,
+        hidden_size), (hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size, hidden_size), )
+    )
+    sums = sums[0]
+    weights_x = device.empty((4 * hidden_size, input_size), dtype)
+    weights_y_before = device.empty((4 * hidden_size, hidden_size), dtype)
+    weights_i_before = device.empty((3 * hidden_size, hidden_size), dtype)
+    weights_f_before = device.empty((3 * hidden_size, hidden_size), dtype)
+    weights_o_before = device.empty((3 * hidden_size, hidden_size), dtype)
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size).T, kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size).T, kept_y[:-1].reshape(steps * batch, hidden_size),
+        weights_y_before
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size)[:, hidden_size : 4 * hidden_size].T,
+        kept_i[:-1].reshape(steps * batch, hidden_size), weights_i_before
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size)[:, hidden_size : 4 * hidden_size].T,
+        kept_f[:-1].reshape(steps * batch, hidden_size), weights_f_before
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size)[:, hidden_size : 4 * hidden_size].T,
+        kept_o[:-1].reshape(steps * batch, hidden_size), weights_o_before
+    )
+    return Grads(
+        params=Params(
+            weights_x[0 : hidden_size],
+            weights_y_before[0 : hidden_size],
+            sums[0 : hidden_size],
+            weights_x[hidden_size : 2 * hidden_size],
+            weights_y_before[hidden_size : 2 * hidden_size],
+            sums[hidden_size : 2 * hidden_size],
+            sums[2 * hidden_size : 3 * hidden_size],
+            weights_i_before[0 : hidden_size],
+            weights_f_before[0 : hidden_size],
+            weights_o_before[0 : hidden_size],
+            weights_x[2 * hidden_size : 3 * hidden_size],
+            weights_y_before[2 * hidden_size : 3 * hidden_size],
+            sums[3 * hidden_size : 4 * hidden_size],
+            sums[4 * hidden_size : 5 * hidden_size],
+            weights_i_before[hidden_size : 2 * hidden_size],
+            weights_f_before[hidden_size : 2 * hidden_size],
+            weights_o_before[hidden_size : 2 * hidden_size],
+            weights_x[3 * hidden_size : 4 * hidden_size],
+            weights_y_before[3 * hidden_size : 4 * hidden_size],
+            sums[5 * hidden_size : 6 * hidden_size],
+            sums[6 * hidden_size : 7 * hidden_size],
+            weights_i_before[2 * hidden_size : 3 * hidden_size],
+            weights_f_before[2 * hidden_size : 3 * hidden_size],
+            weights_o_before[2 * hidden_size : 3 * hidden_size],
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_i, carry_i),
+            calls.initial_gradient(call, last_error_f, carry_f),
+            calls.initial_gradient(call, last_error_c, carry_c),
+            calls.initial_gradient(call, last_error_o, carry_o),
+            calls.initial_gradient(call, last_error_y, carry_y),
+        ),
+    )

@@ -1,0 +1,812 @@
+"""LSTM with a softmax readout: cuda kernels.
+
+Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the readout of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.10 and 10.11
+Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support dc3ae23f8313a21b. Do not edit: derive writes this file.
+
+    i_bar = W_i @ x + U_i @ h[t-1] + b_i
+    f_bar = W_f @ x + U_f @ h[t-1] + b_f
+    g_bar = W_g @ x + U_g @ h[t-1] + b_g
+    o_bar = W_o @ x + U_o @ h[t-1] + b_o
+    i = sigmoid(i_bar)
+    f = sigmoid(f_bar)
+    g = tanh(g_bar)
+    o = sigmoid(o_bar)
+    c = f * c[t-1] + i * g
+    h = o * tanh(c)
+    y = V @ h + b_y
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+import math
+
+from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support.cuda import init as parameters
+from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W_i: np.ndarray  # (hidden_size, input_size)
+    U_i: np.ndarray  # (hidden_size, hidden_size)
+    b_i: np.ndarray  # (hidden_size,)
+    W_f: np.ndarray  # (hidden_size, input_size)
+    U_f: np.ndarray  # (hidden_size, hidden_size)
+    b_f: np.ndarray  # (hidden_size,)
+    W_g: np.ndarray  # (hidden_size, input_size)
+    U_g: np.ndarray  # (hidden_size, hidden_size)
+    b_g: np.ndarray  # (hidden_size,)
+    W_o: np.ndarray  # (hidden_size, input_size)
+    U_o: np.ndarray  # (hidden_size, hidden_size)
+    b_o: np.ndarray  # (hidden_size,)
+    V: np.ndarray  # (output_size, hidden_size)
+    b_y: np.ndarray  # (output_size,)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    c: np.ndarray  # (B, hidden_size)
+    h: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """What both passes read of the parameters, on the device: stacks of matrices, and what comes from these alone."""
+
+    params: Params
+    packed_x: devices.Array
+    packed_h_before: devices.Array
+    packed_h_after: devices.Array
+    b_i: devices.Array
+    b_f: devices.Array
+    b_g: devices.Array
+    b_o: devices.Array
+    b_y: devices.Array
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    packed: Packed
+    kept_x: devices.Array
+    kept_i: devices.Array
+    kept_f: devices.Array
+    kept_g: devices.Array
+    kept_o: devices.Array
+    kept_c: devices.Array
+    kept_function_1: devices.Array
+    kept_h: devices.Array
+    kept_y: devices.Array
+
+
+SIGNATURE = Signature(
+    cell="lstm_readout",
+    sizes=(("input_size",), ("hidden_size",), ("output_size",)),
+    params=(
+        ("W_i", ("hidden_size", "input_size")),
+        ("U_i", ("hidden_size", "hidden_size")),
+        ("b_i", ("hidden_size",)),
+        ("W_f", ("hidden_size", "input_size")),
+        ("U_f", ("hidden_size", "hidden_size")),
+        ("b_f", ("hidden_size",)),
+        ("W_g", ("hidden_size", "input_size")),
+        ("U_g", ("hidden_size", "hidden_size")),
+        ("b_g", ("hidden_size",)),
+        ("W_o", ("hidden_size", "input_size")),
+        ("U_o", ("hidden_size", "hidden_size")),
+        ("b_o", ("hidden_size",)),
+        ("V", ("output_size", "hidden_size")),
+        ("b_y", ("output_size",)),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("y", "output_size"),),
+    states=(("c", "hidden_size"), ("h", "hidden_size")),
+    init=(
+        ("W_i", "fan_in", 0.0),
+        ("U_i", "fan_in", 0.0),
+        ("b_i", "number", 0.0),
+        ("W_f", "fan_in", 0.0),
+        ("U_f", "fan_in", 0.0),
+        ("b_f", "number", 1.0),
+        ("W_g", "fan_in", 0.0),
+        ("U_g", "fan_in", 0.0),
+        ("b_g", "number", 0.0),
+        ("W_o", "fan_in", 0.0),
+        ("U_o", "fan_in", 0.0),
+        ("b_o", "number", 0.0),
+        ("V", "fan_in", 0.0),
+        ("b_y", "number", 0.0),
+    ),
+    initial=(0.0, 0.0),
+    loss="softmax_cross_entropy",
+)
+
+
+def init(input_size, hidden_size, output_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size, "output_size": output_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+LOOP = regimes.Loop(
+    forward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), ),
+    backward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), ),
+    dimensions=("hidden_size", ),
+    obstacle="",
+    widest=4,
+)
+
+
+def sweeps(cuda, real):
+    """The element-wise kernels, for the module `cuda` of a device or a simulator, computing in `real`."""
+    u32 = np.uint32
+    one = real(1)
+    zero = real(0)
+
+    def forward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
+        products_h_before: Reals, b_i: Reals, b_f: Reals, b_g: Reals, b_o: Reals, kept_i: Reals, here: Count, kept_f:
+        Reals, kept_g: Reals, kept_o: Reals, kept_c: Reals, before: Count, now: Count, kept_function_1: Reals, kept_h:
+        Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                kept_c[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_c[u32((before * batch + item) * hidden_size + unit)]
+                )
+                kept_h[u32(((t + 1) * batch + item) * hidden_size + unit)] = (
+                    kept_h[u32((t * batch + item) * hidden_size + unit)]
+                )
+            else:
+                W_i_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                U_i_product = products_h_before[u32(item * (4 * hidden_size) + unit)]
+                W_f_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                U_f_product = products_h_before[u32(item * (4 * hidden_size) + hidden_size + unit)]
+                W_g_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                U_g_product = products_h_before[u32(item * (4 * hidden_size) + 2 * hidden_size + unit)]
+                W_o_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+                U_o_product = products_h_before[u32(item * (4 * hidden_size) + 3 * hidden_size + unit)]
+                c_before = kept_c[u32((before * batch + item) * hidden_size + unit)]
+                i_bar = W_i_product + U_i_product + b_i[u32(unit)]  # (F.1)
+                f_bar = W_f_product + U_f_product + b_f[u32(unit)]  # (F.2)
+                g_bar = W_g_product + U_g_product + b_g[u32(unit)]  # (F.3)
+                o_bar = W_o_product + U_o_product + b_o[u32(unit)]  # (F.4)
+                i = one / (one + math.exp(-i_bar))  # (F.5)
+                kept_i[u32((here * batch + item) * hidden_size + unit)] = i
+                f = one / (one + math.exp(-f_bar))  # (F.6)
+                kept_f[u32((here * batch + item) * hidden_size + unit)] = f
+                g = math.tanh(g_bar)  # (F.7)
+                kept_g[u32((here * batch + item) * hidden_size + unit)] = g
+                o = one / (one + math.exp(-o_bar))  # (F.8)
+                kept_o[u32((here * batch + item) * hidden_size + unit)] = o
+                c = f * c_before + i * g  # (F.9)
+                kept_c[u32((now * batch + item) * hidden_size + unit)] = c
+                function_1 = math.tanh(c)
+                kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                h = o * function_1  # (F.10)
+                kept_h[u32(((t + 1) * batch + item) * hidden_size + unit)] = h
+
+
+    def forward_2(
+        rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, products_h_after: Reals, output_size:
+        Count, b_y: Reals, out_y: Reals, kept_y: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // output_size
+        unit = index - part * output_size
+        first = part * share
+        stop = min(first + share, rows)
+        for row in range(first, stop):
+            t = row // batch
+            item = row - t * batch
+            if t >= lengths[u32(item)]:
+                kept_y[u32((t * batch + item) * output_size + unit)] = zero
+                out_y[u32((t * batch + item) * output_size + unit)] = zero
+            else:
+                V_product = products_h_after[u32((t * batch + item) * output_size + unit)]
+                y = V_product + b_y[u32(unit)]  # (F.11)
+                kept_y[u32((t * batch + item) * output_size + unit)] = y
+                out_y[u32((t * batch + item) * output_size + unit)] = y
+
+
+    def backward_1(
+        rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, error_y: Reals, output_size: Count,
+        sums: Reals, hidden_size: Count, adjoints_h_after: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // output_size
+        unit = index - part * output_size
+        first = part * share
+        stop = min(first + share, rows)
+        sum_b_y = zero
+        for row in range(first, stop):
+            t = row // batch
+            item = row - t * batch
+            if t >= lengths[u32(item)]:
+                adjoints_h_after[u32((t * batch + item) * output_size + unit)] = zero
+            else:
+                error_y_ = error_y[u32((t * batch + item) * output_size + unit)]
+                d_y = error_y_  # (B.1)
+                sum_b_y += d_y  # (B.26)
+                adjoints_h_after[u32((t * batch + item) * output_size + unit)] = d_y
+
+        if first < rows:
+            sums[u32(part * (output_size + 4 * hidden_size) + unit)] += sum_b_y
+
+
+    def backward_2(
+        rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, pulled_h_after: Reals, hidden_size:
+        Count, d_h_from_suffix: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for row in range(first, stop):
+            t = row // batch
+            item = row - t * batch
+            if t >= lengths[u32(item)]:
+                d_h_from_suffix[u32((t * batch + item) * hidden_size + unit)] = zero
+            else:
+                pulled_product_9 = pulled_h_after[u32((t * batch + item) * hidden_size + unit)]
+                d_h_from_suffix[u32((t * batch + item) * hidden_size + unit)] = pulled_product_9
+
+
+    def backward_3(
+        rows: Count, share: Count, t: Count, lengths: Counts, d_h_from_suffix: Reals, hidden_size: Count, batch: Count,
+        carry_h: Reals, last_error_h: Reals, kept_function_1: Reals, kept_o: Reals, carry_c: Reals, last_error_c: Reals,
+        kept_f: Reals, kept_i: Reals, kept_c: Reals, kept_g: Reals, sums: Reals, output_size: Count, adjoints_x: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        sum_b_i = zero
+        sum_b_f = zero
+        sum_b_g = zero
+        sum_b_o = zero
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+            else:
+                d_h_from_suffix_ = d_h_from_suffix[u32((t * batch + item) * hidden_size + unit)]
+                next_h_before_from_loop = carry_h[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                o = kept_o[u32((t * batch + item) * hidden_size + unit)]
+                next_c_before_from_loop = carry_c[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                last_error_c_ = last_error_c[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                i = kept_i[u32((t * batch + item) * hidden_size + unit)]
+                c_before = kept_c[u32((t * batch + item) * hidden_size + unit)]
+                g = kept_g[u32((t * batch + item) * hidden_size + unit)]
+                d_h = d_h_from_suffix_ + next_h_before_from_loop + last_error_h_  # (B.2)
+                d_c = next_c_before_from_loop + o * d_h * (one - function_1 * function_1) + last_error_c_  # (B.3)
+                d_c_before_from_loop = f * d_c
+                carry_c[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_c_before_from_loop
+                d_o = function_1 * d_h  # (B.4)
+                d_g = i * d_c  # (B.5)
+                d_f = c_before * d_c  # (B.6)
+                d_i = g * d_c  # (B.7)
+                d_o_bar = o * d_o * (one - o)  # (B.8)
+                d_g_bar = d_g * (one - g * g)  # (B.9)
+                d_f_bar = f * d_f * (one - f)  # (B.10)
+                d_i_bar = i * d_i * (one - i)  # (B.11)
+                sum_b_i += d_i_bar  # (B.15)
+                sum_b_f += d_f_bar  # (B.18)
+                sum_b_g += d_g_bar  # (B.21)
+                sum_b_o += d_o_bar  # (B.24)
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_i_bar
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_f_bar
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_g_bar
+                adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_o_bar
+
+        if first < rows:
+            sums[u32(part * (output_size + 4 * hidden_size) + output_size + unit)] += sum_b_i
+            sums[u32(part * (output_size + 4 * hidden_size) + output_size + hidden_size + unit)] += sum_b_f
+            sums[u32(part * (output_size + 4 * hidden_size) + output_size + 2 * hidden_size + unit)] += sum_b_g
+            sums[u32(part * (output_size + 4 * hidden_size) + output_size + 3 * hidden_size + unit)] += sum_b_o
+
+
+    def backward_4(
+        rows: Count, share: Count, t: Count, lengths: Counts, pulled_h_before: Reals, hidden_size: Count, carry_h:
+        Reals, batch: Count
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t < lengths[u32(item)]:
+                pulled_product_2 = pulled_h_before[u32(item * hidden_size + unit)]
+                carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_2
+
+
+    return (forward_1, forward_2, backward_1, backward_2, backward_3, backward_4, )
+
+
+def forward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    one = real(1)
+    zero = real(0)
+    count_h = -(-(hidden_size) // lanes)
+    room_h = count_h * lanes
+    rooms_h = 2 * room_h
+
+    def forward_loop(
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Reals, products_x: Reals, b_i: Reals,
+        b_f: Reals, b_g: Reals, b_o: Reals, kept_i: Reals, kept_f: Reals, kept_g: Reals, kept_o: Reals, kept_c: Reals,
+        kept_function_1: Reals, kept_h: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_h = cuda.shared.array(rooms_h, real)
+        for index in range(cuda.threadIdx.x, rooms_h, cuda.blockDim.x):
+            shared_h[u32(index)] = zero
+        weights_of_U_i_product = cuda.local.array(count_h, real)
+        for number in range(count_h):
+            column = number * lanes + lane
+            weights_of_U_i_product[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        weights_of_U_f_product = cuda.local.array(count_h, real)
+        for number in range(count_h):
+            column = number * lanes + lane
+            weights_of_U_f_product[u32(number)] = (
+                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_U_g_product = cuda.local.array(count_h, real)
+        for number in range(count_h):
+            column = number * lanes + lane
+            weights_of_U_g_product[u32(number)] = (
+                packed_h_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        weights_of_U_o_product = cuda.local.array(count_h, real)
+        for number in range(count_h):
+            column = number * lanes + lane
+            weights_of_U_o_product[u32(number)] = (
+                packed_h_before[u64((3 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+                hidden_size else zero
+            )
+        if unit < hidden_size:
+            own_b_i = b_i[u32(unit)]
+            own_b_f = b_f[u32(unit)]
+            own_b_g = b_g[u32(unit)]
+            own_b_o = b_o[u32(unit)]
+        cuda.syncthreads()
+        c_before = zero
+        if unit < hidden_size:
+            c_before = kept_c[u32(item * hidden_size + unit)]
+            if lane == 0:
+                shared_h[u32(unit)] = kept_h[u32(item * hidden_size + unit)]
+        for t in range(lengths[u32(item)]):
+            now = t + 1 if keep else (t + 1) & 1
+            here = t if keep else 0
+            if unit < hidden_size:
+                W_i_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                W_f_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                W_g_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                W_o_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+            cuda.syncthreads()
+            U_i_product = zero
+            U_f_product = zero
+            U_g_product = zero
+            U_o_product = zero
+            for number in range(count_h):
+                operand = shared_h[u64((t & 1) * room_h + lane + number * lanes)]
+                U_i_product += weights_of_U_i_product[u32(number)] * operand
+                U_f_product += weights_of_U_f_product[u32(number)] * operand
+                U_g_product += weights_of_U_g_product[u32(number)] * operand
+                U_o_product += weights_of_U_o_product[u32(number)] * operand
+            for halving in range(halvings):
+                U_i_product += cuda.shfl_xor_sync(0xFFFFFFFF, U_i_product, 1 << halving)
+                U_f_product += cuda.shfl_xor_sync(0xFFFFFFFF, U_f_product, 1 << halving)
+                U_g_product += cuda.shfl_xor_sync(0xFFFFFFFF, U_g_product, 1 << halving)
+                U_o_product += cuda.shfl_xor_sync(0xFFFFFFFF, U_o_product, 1 << halving)
+            if unit < hidden_size:
+                i_bar = W_i_product + U_i_product + own_b_i  # (F.1)
+                f_bar = W_f_product + U_f_product + own_b_f  # (F.2)
+                g_bar = W_g_product + U_g_product + own_b_g  # (F.3)
+                o_bar = W_o_product + U_o_product + own_b_o  # (F.4)
+                i = one / (one + math.exp(-i_bar))  # (F.5)
+                f = one / (one + math.exp(-f_bar))  # (F.6)
+                g = math.tanh(g_bar)  # (F.7)
+                o = one / (one + math.exp(-o_bar))  # (F.8)
+                c = f * c_before + i * g  # (F.9)
+                function_1 = math.tanh(c)
+                h = o * function_1  # (F.10)
+                if lane == 0:
+                    kept_i[u32((here * batch + item) * hidden_size + unit)] = i
+                    kept_f[u32((here * batch + item) * hidden_size + unit)] = f
+                    kept_g[u32((here * batch + item) * hidden_size + unit)] = g
+                    kept_o[u32((here * batch + item) * hidden_size + unit)] = o
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = c
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    kept_h[u32(((t + 1) * batch + item) * hidden_size + unit)] = h
+                    shared_h[u32(((t + 1) & 1) * room_h + unit)] = h
+            if unit < hidden_size:
+                c_before = c
+        # A sequence without steps: the other lanes may still read the row that the first one writes to.
+        cuda.syncthreads()
+        for t in range(lengths[u32(item)], steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            if unit < hidden_size:
+                if lane == 0:
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_c[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_h[u32(((t + 1) * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((t * batch + item) * hidden_size + unit)]
+                    )
+
+    return (forward_loop,)
+
+
+def backward_block(cuda, real, lanes, hidden_size, output_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    one = real(1)
+    zero = real(0)
+    count_h_before = -(-(4 * hidden_size) // lanes)
+    room_h_before = count_h_before * lanes
+    rooms_h_before = 2 * room_h_before
+
+    def backward_loop(
+        batch: Count, steps: Count, lengths: Counts, packed_h_before: Reals, d_h_from_suffix: Reals, last_error_h:
+        Reals, kept_function_1: Reals, kept_o: Reals, last_error_c: Reals, kept_f: Reals, kept_i: Reals, kept_c: Reals,
+        kept_g: Reals, sums: Reals, adjoints_x: Reals, carry_h: Reals, carry_c: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_h_before = cuda.shared.array(rooms_h_before, real)
+        for index in range(cuda.threadIdx.x, rooms_h_before, cuda.blockDim.x):
+            shared_h_before[u32(index)] = zero
+        weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before):
+            column = number * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size
+                else zero
+            )
+        sum_b_i = zero
+        sum_b_f = zero
+        sum_b_g = zero
+        sum_b_o = zero
+        cuda.syncthreads()
+        next_h_before_from_loop = zero
+        next_c_before_from_loop = zero
+        for t in range(lengths[u32(item)], steps):
+            if unit < hidden_size:
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+        for t in range(lengths[u32(item)] - 1, -1, -1):
+            if unit < hidden_size:
+                d_h_from_suffix_ = d_h_from_suffix[u32((t * batch + item) * hidden_size + unit)]
+                last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                o = kept_o[u32((t * batch + item) * hidden_size + unit)]
+                last_error_c_ = last_error_c[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                i = kept_i[u32((t * batch + item) * hidden_size + unit)]
+                c_before = kept_c[u32((t * batch + item) * hidden_size + unit)]
+                g = kept_g[u32((t * batch + item) * hidden_size + unit)]
+            if unit < hidden_size:
+                d_h = d_h_from_suffix_ + next_h_before_from_loop + last_error_h_  # (B.2)
+                d_c = next_c_before_from_loop + o * d_h * (one - function_1 * function_1) + last_error_c_  # (B.3)
+                d_c_before_from_loop = f * d_c
+                d_o = function_1 * d_h  # (B.4)
+                d_g = i * d_c  # (B.5)
+                d_f = c_before * d_c  # (B.6)
+                d_i = g * d_c  # (B.7)
+                d_o_bar = o * d_o * (one - o)  # (B.8)
+                d_g_bar = d_g * (one - g * g)  # (B.9)
+                d_f_bar = f * d_f * (one - f)  # (B.10)
+                d_i_bar = i * d_i * (one - i)  # (B.11)
+                sum_b_i += d_i_bar  # (B.15)
+                sum_b_f += d_f_bar  # (B.18)
+                sum_b_g += d_g_bar  # (B.21)
+                sum_b_o += d_o_bar  # (B.24)
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_i_bar
+                    shared_h_before[u32((t & 1) * room_h_before + unit)] = d_i_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_f_bar
+                    shared_h_before[u32((t & 1) * room_h_before + hidden_size + unit)] = d_f_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_g_bar
+                    shared_h_before[u32((t & 1) * room_h_before + 2 * hidden_size + unit)] = d_g_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_o_bar
+                    shared_h_before[u32((t & 1) * room_h_before + 3 * hidden_size + unit)] = d_o_bar
+            cuda.syncthreads()
+            pulled_product_2 = zero
+            for number in range(count_h_before):
+                operand = shared_h_before[u64((t & 1) * room_h_before + lane + number * lanes)]
+                pulled_product_2 += weights_of_pulled_product_2[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_2 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_2, 1 << halving)
+            if unit < hidden_size:
+                next_h_before_from_loop = pulled_product_2
+                next_c_before_from_loop = d_c_before_from_loop
+        if unit < hidden_size:
+            if lane == 0:
+                carry_h[u32(item * hidden_size + unit)] = next_h_before_from_loop
+                carry_c[u32(item * hidden_size + unit)] = next_c_before_from_loop
+                sums[u32(item * (output_size + 4 * hidden_size) + output_size + unit)] += sum_b_i
+                sums[u32(item * (output_size + 4 * hidden_size) + output_size + hidden_size + unit)] += sum_b_f
+                sums[u32(item * (output_size + 4 * hidden_size) + output_size + 2 * hidden_size + unit)] += sum_b_g
+                sums[u32(item * (output_size + 4 * hidden_size) + output_size + 3 * hidden_size + unit)] += sum_b_o
+
+    return (backward_loop,)
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    device = devices.current()
+    with device.running(params):
+        return _packed(device, *calls.parameters(device, SIGNATURE, params, Params, "pack"))
+
+
+def _packed(device, params, sizes, dtype):
+    """Checked parameters as both passes read them."""
+    packed_x = device.stacked((params.W_i, params.W_f, params.W_g, params.W_o,))
+    packed_h_before = device.stacked((params.U_i, params.U_f, params.U_g, params.U_o,))
+    packed_h_after = device.stacked((params.V,))
+    b_i = params.b_i
+    b_f = params.b_f
+    b_g = params.b_g
+    b_o = params.b_o
+    b_y = params.b_y
+    return Packed(params, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y)
+
+
+def forward(params, x, target, weight=None, state=None, lengths=None, *, keep_tape=True, regime="auto"):
+    """Run whole sequences on the device: x (T, B, input_size).
+
+    `params` may be packed. Returns the loss, the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
+    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
+    device, and for a regime that cannot run these sizes.
+    """
+    device = devices.current()
+    with device.running(x):
+        call, packed = calls.begin(
+            device, SIGNATURE, LOOP, params, Packed, _packed, x, state, lengths, regime, target, weight
+        )
+        y, state, tape = _run(packed, call, keep_tape)
+        loss = losses.VALUE["softmax_cross_entropy"](device, y, call.target, call.weight)
+    return loss, y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    device = devices.current()
+    with device.running(x_t):
+        call, packed = calls.begin_step(device, SIGNATURE, params, Packed, _packed, x_t, state)
+        y, state, _ = _run(packed, call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    output_size = call.sizes["output_size"]
+    (_, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = packed
+    kept_x = call.inputs[0]
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    kept_i = device.empty((rows, batch, hidden_size), dtype)
+    kept_f = device.empty((rows, batch, hidden_size), dtype)
+    kept_g = device.empty((rows, batch, hidden_size), dtype)
+    kept_o = device.empty((rows, batch, hidden_size), dtype)
+    kept_c = device.empty((carried_rows, batch, hidden_size), dtype)
+    kept_function_1 = device.empty((rows, batch, hidden_size), dtype)
+    kept_h = device.empty((steps + 1, batch, hidden_size), dtype)
+    kept_y = device.empty((steps, batch, output_size), dtype)
+    products_x = device.empty((steps, batch, 4 * hidden_size), dtype)
+    products_h_before = device.empty((batch, 4 * hidden_size), dtype)
+    products_h_after = device.empty((steps, batch, output_size), dtype)
+    out_y = device.empty((steps, batch, output_size), dtype)
+    kept_c[0] = call.state[0]
+    kept_h[0] = call.state[1]
+    kernels = device.kernels(sweeps, dtype)
+    device.product(
+        kept_x.reshape(steps * batch, input_size), packed_x.T, products_x.reshape(steps * batch, 4 * hidden_size)
+    )
+    keep = int(keep_tape)
+    if call.plan.regime == "block":
+        launches.block(
+            device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
+            packed_h_before, products_x, b_i, b_f, b_g, b_o, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1,
+            kept_h, )
+        )
+    else:
+        for t in range(steps):
+            now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
+            device.product(kept_h[t], packed_h_before.T, products_h_before)
+            launches.sweep(
+                device, kernels.forward_1, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
+                products_h_before, b_i, b_f, b_g, b_o, kept_i, here, kept_f, kept_g, kept_o, kept_c, before, now,
+                kept_function_1, kept_h)
+            )
+    device.product(
+        kept_h[1:].reshape(steps * batch, hidden_size), packed_h_after.T, products_h_after.reshape(steps * batch,
+        output_size)
+    )
+    launches.sweep(
+        device, kernels.forward_2, output_size, steps * batch, (steps, batch, lengths, products_h_after, output_size,
+        b_y, out_y, kept_y)
+    )
+    y = out_y
+    state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_h, call))
+    return y, state, Tape(
+        call, packed, kept_x, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h, kept_y
+    ) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    The error of the loss itself is always counted; dy adds to it.
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
+    """
+    call = calls.begin_backward(SIGNATURE, params, Packed, tape, Tape)
+    with call.device.running(dy, dstate):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        errors = (
+            losses.errors("softmax_cross_entropy", call.device, tape.kept_y, call.target, call.weight, errors[0]),
+        )
+        grads = _gradients(tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    (call, packed, kept_x, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h, kept_y,) = tape
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    output_size = call.sizes["output_size"]
+    (_, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = packed
+    (error_y,) = errors
+    (last_error_c, last_error_h,) = ends
+    carry_c = device.zeros((2, batch, hidden_size), dtype)
+    carry_h = device.zeros((2, batch, hidden_size), dtype)
+    d_h_from_suffix = device.empty((steps, batch, hidden_size), dtype)
+    adjoints_x = device.empty((steps, batch, 4 * hidden_size), dtype)
+    adjoints_h_after = device.empty((steps, batch, output_size), dtype)
+    pulled_x = device.empty((steps, batch, input_size), dtype)
+    pulled_h_before = device.empty((batch, hidden_size), dtype)
+    pulled_h_after = device.empty((steps, batch, hidden_size), dtype)
+    sums = device.zeros(
+        (max(max(launches.parts(steps * batch, output_size), launches.parts(batch, hidden_size)), batch, 1), output_size
+        + 4 * hidden_size), dtype
+    )
+    kernels = device.kernels(sweeps, dtype)
+    launches.sweep(
+        device, kernels.backward_1, output_size, steps * batch, (steps, batch, lengths, error_y, output_size, sums,
+        hidden_size, adjoints_h_after), summing=True
+    )
+    device.product(
+        adjoints_h_after.reshape(steps * batch, output_size), packed_h_after, pulled_h_after.reshape(steps * batch,
+        hidden_size)
+    )
+    launches.sweep(
+        device, kernels.backward_2, hidden_size, steps * batch, (steps, batch, lengths, pulled_h_after, hidden_size,
+        d_h_from_suffix)
+    )
+    if call.plan.regime == "block":
+        launches.block(
+            device, backward_block, call, call.plan.backward, (hidden_size, output_size, ), (batch, steps, lengths,
+            packed_h_before, d_h_from_suffix, last_error_h, kept_function_1, kept_o, last_error_c, kept_f, kept_i,
+            kept_c, kept_g, sums, adjoints_x, carry_h, carry_c, )
+        )
+    else:
+        for t in range(steps - 1, -1, -1):
+            launches.sweep(
+                device, kernels.backward_3, hidden_size, batch, (t, lengths, d_h_from_suffix, hidden_size, batch,
+                carry_h, last_error_h, kept_function_1, kept_o, carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g,
+                sums, output_size, adjoints_x), summing=True
+            )
+            device.product(adjoints_x[t], packed_h_before, pulled_h_before)
+            launches.sweep(
+                device, kernels.backward_4, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size, carry_h,
+                batch)
+            )
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
+    )
+    sums = calls.total(
+        device, sums, ((output_size, output_size), (hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size,
+        hidden_size), (hidden_size, hidden_size), )
+    )
+    sums = sums[0]
+    weights_x = device.empty((4 * hidden_size, input_size), dtype)
+    weights_h_before = device.empty((4 * hidden_size, hidden_size), dtype)
+    weights_h_after = device.empty((output_size, hidden_size), dtype)
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size).T, kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 4 * hidden_size).T, kept_h[:-1].reshape(steps * batch, hidden_size),
+        weights_h_before
+    )
+    device.product(
+        adjoints_h_after.reshape(steps * batch, output_size).T, kept_h[1:].reshape(steps * batch, hidden_size),
+        weights_h_after
+    )
+    return Grads(
+        params=Params(
+            weights_x[0 : hidden_size],
+            weights_h_before[0 : hidden_size],
+            sums[output_size : output_size + hidden_size],
+            weights_x[hidden_size : 2 * hidden_size],
+            weights_h_before[hidden_size : 2 * hidden_size],
+            sums[output_size + hidden_size : output_size + 2 * hidden_size],
+            weights_x[2 * hidden_size : 3 * hidden_size],
+            weights_h_before[2 * hidden_size : 3 * hidden_size],
+            sums[output_size + 2 * hidden_size : output_size + 3 * hidden_size],
+            weights_x[3 * hidden_size : 4 * hidden_size],
+            weights_h_before[3 * hidden_size : 4 * hidden_size],
+            sums[output_size + 3 * hidden_size : output_size + 4 * hidden_size],
+            weights_h_after[0 : output_size],
+            sums[0 : output_size],
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_c, carry_c),
+            calls.initial_gradient(call, last_error_h, carry_h),
+        ),
+    )

@@ -1,0 +1,642 @@
+"""Minimal gated unit: cuda kernels.
+
+Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support dc3ae23f8313a21b. Do not edit: derive writes this file.
+
+    f_bar = W_f @ x + U_f @ h[t-1] + b_f
+    f = sigmoid(f_bar)
+    n_bar = W_h @ x + U_h @ (f * h[t-1]) + b_h
+    n = tanh(n_bar)
+    h = (1 - f) * h[t-1] + f * n
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+import math
+
+from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support.cuda import init as parameters
+from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    W_f: np.ndarray  # (hidden_size, input_size)
+    U_f: np.ndarray  # (hidden_size, hidden_size)
+    b_f: np.ndarray  # (hidden_size,)
+    W_h: np.ndarray  # (hidden_size, input_size)
+    U_h: np.ndarray  # (hidden_size, hidden_size)
+    b_h: np.ndarray  # (hidden_size,)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    h: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """What both passes read of the parameters, on the device: stacks of matrices, and what comes from these alone."""
+
+    params: Params
+    packed_x: devices.Array
+    packed_h_before: devices.Array
+    packed_operand_4: devices.Array
+    b_f: devices.Array
+    b_h: devices.Array
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    packed: Packed
+    kept_x: devices.Array
+    kept_f: devices.Array
+    kept_operand_4: devices.Array
+    kept_n: devices.Array
+    kept_h: devices.Array
+
+
+SIGNATURE = Signature(
+    cell="mgu",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("W_f", ("hidden_size", "input_size")),
+        ("U_f", ("hidden_size", "hidden_size")),
+        ("b_f", ("hidden_size",)),
+        ("W_h", ("hidden_size", "input_size")),
+        ("U_h", ("hidden_size", "hidden_size")),
+        ("b_h", ("hidden_size",)),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("h", "hidden_size"),),
+    states=(("h", "hidden_size"),),
+    init=(
+        ("W_f", "fan_in", 0.0),
+        ("U_f", "fan_in", 0.0),
+        ("b_f", "number", 0.0),
+        ("W_h", "fan_in", 0.0),
+        ("U_h", "fan_in", 0.0),
+        ("b_h", "number", 0.0),
+    ),
+    initial=(0.0,),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+LOOP = regimes.Loop(
+    forward=(regimes.Product(("hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", ), "hidden_size"), ),
+    backward=(regimes.Product(("hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", ), "hidden_size"), ),
+    dimensions=("hidden_size", ),
+    obstacle="",
+    widest=2,
+)
+
+
+def sweeps(cuda, real):
+    """The element-wise kernels, for the module `cuda` of a device or a simulator, computing in `real`."""
+    u32 = np.uint32
+    one = real(1)
+    zero = real(0)
+
+    def forward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
+        products_h_before: Reals, b_f: Reals, kept_f: Reals, here: Count, kept_h: Reals, before: Count, kept_operand_4:
+        Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                kept_operand_4[u32((here * batch + item) * hidden_size + unit)] = zero
+            else:
+                W_f_product = products_x[u32((t * batch + item) * (2 * hidden_size) + unit)]
+                U_f_product = products_h_before[u32(item * hidden_size + unit)]
+                h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                f_bar = W_f_product + U_f_product + b_f[u32(unit)]  # (F.1)
+                f = one / (one + math.exp(-f_bar))  # (F.2)
+                kept_f[u32((here * batch + item) * hidden_size + unit)] = f
+                operand_4 = f * h_before
+                kept_operand_4[u32((here * batch + item) * hidden_size + unit)] = operand_4
+
+
+    def forward_2(
+        rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
+        products_operand_4: Reals, b_h: Reals, kept_n: Reals, here: Count, kept_f: Reals, kept_h: Reals, before: Count,
+        out_h: Reals, now: Count
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_h[u32((before * batch + item) * hidden_size + unit)]
+                )
+                out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+            else:
+                W_h_product = products_x[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)]
+                U_h_product = products_operand_4[u32(item * hidden_size + unit)]
+                f = kept_f[u32((here * batch + item) * hidden_size + unit)]
+                h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                n_bar = W_h_product + U_h_product + b_h[u32(unit)]  # (F.3)
+                n = math.tanh(n_bar)  # (F.4)
+                kept_n[u32((here * batch + item) * hidden_size + unit)] = n
+                h = f * n + (one - f) * h_before  # (F.5)
+                kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                out_h[u32((t * batch + item) * hidden_size + unit)] = h
+
+
+    def backward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, carry_h: Reals, hidden_size: Count, batch: Count, error_h:
+        Reals, last_error_h: Reals, d_h: Reals, kept_f: Reals, kept_n: Reals, sums: Reals, adjoints_x: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        sum_b_h = zero
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                adjoints_x[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)] = zero
+            else:
+                next_h_before_from_loop = carry_h[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                n = kept_n[u32((t * batch + item) * hidden_size + unit)]
+                d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                d_h[u32(item * hidden_size + unit)] = d_h_
+                d_n = f * d_h_  # (B.2)
+                d_n_bar = d_n * (one - n * n)  # (B.3)
+                sum_b_h += d_n_bar  # (B.12)
+                adjoints_x[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)] = d_n_bar
+
+        if first < rows:
+            sums[u32(part * (2 * hidden_size) + unit)] += sum_b_h
+
+
+    def backward_2(
+        rows: Count, share: Count, t: Count, lengths: Counts, pulled_operand_4: Reals, hidden_size: Count, kept_h:
+        Reals, batch: Count, kept_n: Reals, d_h: Reals, kept_f: Reals, sums: Reals, adjoints_x: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        sum_b_f = zero
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                adjoints_x[u32((t * batch + item) * (2 * hidden_size) + unit)] = zero
+            else:
+                pulled_product_4 = pulled_operand_4[u32(item * hidden_size + unit)]
+                h_before = kept_h[u32((t * batch + item) * hidden_size + unit)]
+                n = kept_n[u32((t * batch + item) * hidden_size + unit)]
+                d_h_ = d_h[u32(item * hidden_size + unit)]
+                f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                d_f = -h_before * d_h_ + pulled_product_4 * h_before + n * d_h_  # (B.4)
+                d_f_bar = f * d_f * (one - f)  # (B.5)
+                sum_b_f += d_f_bar  # (B.9)
+                adjoints_x[u32((t * batch + item) * (2 * hidden_size) + unit)] = d_f_bar
+
+        if first < rows:
+            sums[u32(part * (2 * hidden_size) + hidden_size + unit)] += sum_b_f
+
+
+    def backward_3(
+        rows: Count, share: Count, t: Count, lengths: Counts, pulled_h_before: Reals, hidden_size: Count,
+        pulled_operand_4: Reals, kept_f: Reals, batch: Count, d_h: Reals, carry_h: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t < lengths[u32(item)]:
+                pulled_product_2 = pulled_h_before[u32(item * hidden_size + unit)]
+                pulled_product_4 = pulled_operand_4[u32(item * hidden_size + unit)]
+                f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                d_h_ = d_h[u32(item * hidden_size + unit)]
+                d_h_before_from_loop = pulled_product_2 + pulled_product_4 * f + d_h_ * (one - f)
+                carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_h_before_from_loop
+
+
+    return (forward_1, forward_2, backward_1, backward_2, backward_3, )
+
+
+def forward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    one = real(1)
+    zero = real(0)
+    count_h = -(-(hidden_size) // lanes)
+    room_h = count_h * lanes
+    rooms_h = 2 * room_h
+    count_operand_4 = -(-(hidden_size) // lanes)
+    room_operand_4 = count_operand_4 * lanes
+    rooms_operand_4 = 2 * room_operand_4
+
+    def forward_loop(
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Reals, packed_operand_4: Reals,
+        products_x: Reals, b_f: Reals, kept_f: Reals, kept_operand_4: Reals, b_h: Reals, kept_n: Reals, out_h: Reals,
+        kept_h: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_h = cuda.shared.array(rooms_h, real)
+        for index in range(cuda.threadIdx.x, rooms_h, cuda.blockDim.x):
+            shared_h[u32(index)] = zero
+        shared_operand_4 = cuda.shared.array(rooms_operand_4, real)
+        for index in range(cuda.threadIdx.x, rooms_operand_4, cuda.blockDim.x):
+            shared_operand_4[u32(index)] = zero
+        weights_of_U_f_product = cuda.local.array(count_h, real)
+        for number in range(count_h):
+            column = number * lanes + lane
+            weights_of_U_f_product[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        weights_of_U_h_product = cuda.local.array(count_operand_4, real)
+        for number in range(count_operand_4):
+            column = number * lanes + lane
+            weights_of_U_h_product[u32(number)] = (
+                packed_operand_4[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        if unit < hidden_size:
+            own_b_f = b_f[u32(unit)]
+            own_b_h = b_h[u32(unit)]
+        cuda.syncthreads()
+        h_before = zero
+        if unit < hidden_size:
+            h_before = kept_h[u32(item * hidden_size + unit)]
+            if lane == 0:
+                shared_h[u32(unit)] = kept_h[u32(item * hidden_size + unit)]
+        for t in range(lengths[u32(item)]):
+            now = t + 1 if keep else (t + 1) & 1
+            here = t if keep else 0
+            if unit < hidden_size:
+                W_f_product = products_x[u32((t * batch + item) * (2 * hidden_size) + unit)]
+                W_h_product = products_x[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)]
+            cuda.syncthreads()
+            U_f_product = zero
+            for number in range(count_h):
+                operand = shared_h[u64((t & 1) * room_h + lane + number * lanes)]
+                U_f_product += weights_of_U_f_product[u32(number)] * operand
+            for halving in range(halvings):
+                U_f_product += cuda.shfl_xor_sync(0xFFFFFFFF, U_f_product, 1 << halving)
+            if unit < hidden_size:
+                f_bar = W_f_product + U_f_product + own_b_f  # (F.1)
+                f = one / (one + math.exp(-f_bar))  # (F.2)
+                operand_4 = f * h_before
+                if lane == 0:
+                    kept_f[u32((here * batch + item) * hidden_size + unit)] = f
+                    kept_operand_4[u32((here * batch + item) * hidden_size + unit)] = operand_4
+                    shared_operand_4[u32(((t + 1) & 1) * room_operand_4 + unit)] = operand_4
+            cuda.syncthreads()
+            U_h_product = zero
+            for number in range(count_operand_4):
+                operand = shared_operand_4[u64(((t + 1) & 1) * room_operand_4 + lane + number * lanes)]
+                U_h_product += weights_of_U_h_product[u32(number)] * operand
+            for halving in range(halvings):
+                U_h_product += cuda.shfl_xor_sync(0xFFFFFFFF, U_h_product, 1 << halving)
+            if unit < hidden_size:
+                n_bar = W_h_product + U_h_product + own_b_h  # (F.3)
+                n = math.tanh(n_bar)  # (F.4)
+                h = f * n + (one - f) * h_before  # (F.5)
+                if lane == 0:
+                    kept_n[u32((here * batch + item) * hidden_size + unit)] = n
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                    shared_h[u32(((t + 1) & 1) * room_h + unit)] = h
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = h
+            if unit < hidden_size:
+                h_before = h
+        # A sequence without steps: the other lanes may still read the row that the first one writes to.
+        cuda.syncthreads()
+        for t in range(lengths[u32(item)], steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            if unit < hidden_size:
+                if lane == 0:
+                    kept_operand_4[u32((here * batch + item) * hidden_size + unit)] = zero
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_loop,)
+
+
+def backward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    one = real(1)
+    zero = real(0)
+    count_operand_4_ = -(-(hidden_size) // lanes)
+    room_operand_4_ = count_operand_4_ * lanes
+    rooms_operand_4_ = 2 * room_operand_4_
+    count_h_before = -(-(hidden_size) // lanes)
+    room_h_before = count_h_before * lanes
+    rooms_h_before = 2 * room_h_before
+
+    def backward_loop(
+        batch: Count, steps: Count, lengths: Counts, packed_operand_4: Reals, packed_h_before: Reals, error_h: Reals,
+        last_error_h: Reals, kept_f: Reals, kept_n: Reals, sums: Reals, adjoints_x: Reals, kept_h: Reals, carry_h: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_operand_4_ = cuda.shared.array(rooms_operand_4_, real)
+        for index in range(cuda.threadIdx.x, rooms_operand_4_, cuda.blockDim.x):
+            shared_operand_4_[u32(index)] = zero
+        shared_h_before = cuda.shared.array(rooms_h_before, real)
+        for index in range(cuda.threadIdx.x, rooms_h_before, cuda.blockDim.x):
+            shared_h_before[u32(index)] = zero
+        weights_of_pulled_product_4 = cuda.local.array(count_operand_4_, real)
+        for number in range(count_operand_4_):
+            column = number * lanes + lane
+            weights_of_pulled_product_4[u32(number)] = (
+                packed_operand_4[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before):
+            column = number * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        sum_b_h = zero
+        sum_b_f = zero
+        cuda.syncthreads()
+        next_h_before_from_loop = zero
+        for t in range(lengths[u32(item)], steps):
+            if unit < hidden_size:
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (2 * hidden_size) + unit)] = zero
+        for t in range(lengths[u32(item)] - 1, -1, -1):
+            if unit < hidden_size:
+                error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                n = kept_n[u32((t * batch + item) * hidden_size + unit)]
+                h_before = kept_h[u32((t * batch + item) * hidden_size + unit)]
+            if unit < hidden_size:
+                d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                d_n = f * d_h_  # (B.2)
+                d_n_bar = d_n * (one - n * n)  # (B.3)
+                sum_b_h += d_n_bar  # (B.12)
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)] = d_n_bar
+                    shared_operand_4_[u32((t & 1) * room_operand_4_ + unit)] = d_n_bar
+            cuda.syncthreads()
+            pulled_product_4 = zero
+            for number in range(count_operand_4_):
+                operand = shared_operand_4_[u64((t & 1) * room_operand_4_ + lane + number * lanes)]
+                pulled_product_4 += weights_of_pulled_product_4[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_4 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_4, 1 << halving)
+            if unit < hidden_size:
+                d_f = -h_before * d_h_ + pulled_product_4 * h_before + n * d_h_  # (B.4)
+                d_f_bar = f * d_f * (one - f)  # (B.5)
+                sum_b_f += d_f_bar  # (B.9)
+                if lane == 0:
+                    adjoints_x[u32((t * batch + item) * (2 * hidden_size) + unit)] = d_f_bar
+                    shared_h_before[u32((t & 1) * room_h_before + unit)] = d_f_bar
+            cuda.syncthreads()
+            pulled_product_2 = zero
+            for number in range(count_h_before):
+                operand = shared_h_before[u64((t & 1) * room_h_before + lane + number * lanes)]
+                pulled_product_2 += weights_of_pulled_product_2[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_2 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_2, 1 << halving)
+            if unit < hidden_size:
+                d_h_before_from_loop = pulled_product_2 + pulled_product_4 * f + d_h_ * (one - f)
+            if unit < hidden_size:
+                next_h_before_from_loop = d_h_before_from_loop
+        if unit < hidden_size:
+            if lane == 0:
+                carry_h[u32(item * hidden_size + unit)] = next_h_before_from_loop
+                sums[u32(item * (2 * hidden_size) + unit)] += sum_b_h
+                sums[u32(item * (2 * hidden_size) + hidden_size + unit)] += sum_b_f
+
+    return (backward_loop,)
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    device = devices.current()
+    with device.running(params):
+        return _packed(device, *calls.parameters(device, SIGNATURE, params, Params, "pack"))
+
+
+def _packed(device, params, sizes, dtype):
+    """Checked parameters as both passes read them."""
+    packed_x = device.stacked((params.W_f, params.W_h,))
+    packed_h_before = device.stacked((params.U_f,))
+    packed_operand_4 = device.stacked((params.U_h,))
+    b_f = params.b_f
+    b_h = params.b_h
+    return Packed(params, packed_x, packed_h_before, packed_operand_4, b_f, b_h)
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True, regime="auto"):
+    """Run whole sequences on the device: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
+    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
+    device, and for a regime that cannot run these sizes.
+    """
+    device = devices.current()
+    with device.running(x):
+        call, packed = calls.begin(device, SIGNATURE, LOOP, params, Packed, _packed, x, state, lengths, regime)
+        y, state, tape = _run(packed, call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    device = devices.current()
+    with device.running(x_t):
+        call, packed = calls.begin_step(device, SIGNATURE, params, Packed, _packed, x_t, state)
+        y, state, _ = _run(packed, call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (_, packed_x, packed_h_before, packed_operand_4, b_f, b_h,) = packed
+    kept_x = call.inputs[0]
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    kept_f = device.empty((rows, batch, hidden_size), dtype)
+    kept_operand_4 = device.empty((rows, batch, hidden_size), dtype)
+    kept_n = device.empty((rows, batch, hidden_size), dtype)
+    kept_h = device.empty((carried_rows, batch, hidden_size), dtype)
+    products_x = device.empty((steps, batch, 2 * hidden_size), dtype)
+    products_h_before = device.empty((batch, hidden_size), dtype)
+    products_operand_4 = device.empty((batch, hidden_size), dtype)
+    out_h = device.empty((steps, batch, hidden_size), dtype)
+    kept_h[0] = call.state[0]
+    kernels = device.kernels(sweeps, dtype)
+    device.product(
+        kept_x.reshape(steps * batch, input_size), packed_x.T, products_x.reshape(steps * batch, 2 * hidden_size)
+    )
+    keep = int(keep_tape)
+    if call.plan.regime == "block":
+        launches.block(
+            device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
+            packed_h_before, packed_operand_4, products_x, b_f, kept_f, kept_operand_4, b_h, kept_n, out_h, kept_h, )
+        )
+    else:
+        for t in range(steps):
+            now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
+            device.product(kept_h[before], packed_h_before.T, products_h_before)
+            launches.sweep(
+                device, kernels.forward_1, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
+                products_h_before, b_f, kept_f, here, kept_h, before, kept_operand_4)
+            )
+            device.product(kept_operand_4[here], packed_operand_4.T, products_operand_4)
+            launches.sweep(
+                device, kernels.forward_2, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
+                products_operand_4, b_h, kept_n, here, kept_f, kept_h, before, out_h, now)
+            )
+    y = out_h
+    state = State(calls.last_rows(kept_h, call))
+    return y, state, Tape(call, packed, kept_x, kept_f, kept_operand_4, kept_n, kept_h) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
+    """
+    call = calls.begin_backward(SIGNATURE, params, Packed, tape, Tape)
+    with call.device.running(dy, dstate):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        grads = _gradients(tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    (call, packed, kept_x, kept_f, kept_operand_4, kept_n, kept_h,) = tape
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (_, packed_x, packed_h_before, packed_operand_4, b_f, b_h,) = packed
+    (error_h,) = errors
+    (last_error_h,) = ends
+    carry_h = device.zeros((2, batch, hidden_size), dtype)
+    d_h = device.empty((batch, hidden_size), dtype)
+    adjoints_x = device.empty((steps, batch, 2 * hidden_size), dtype)
+    pulled_x = device.empty((steps, batch, input_size), dtype)
+    pulled_h_before = device.empty((batch, hidden_size), dtype)
+    pulled_operand_4 = device.empty((batch, hidden_size), dtype)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 2 * hidden_size), dtype)
+    kernels = device.kernels(sweeps, dtype)
+    if call.plan.regime == "block":
+        launches.block(
+            device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_operand_4,
+            packed_h_before, error_h, last_error_h, kept_f, kept_n, sums, adjoints_x, kept_h, carry_h, )
+        )
+    else:
+        for t in range(steps - 1, -1, -1):
+            launches.sweep(
+                device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_h, hidden_size, batch, error_h,
+                last_error_h, d_h, kept_f, kept_n, sums, adjoints_x), summing=True
+            )
+            device.product(adjoints_x[t][:, hidden_size : 2 * hidden_size], packed_operand_4, pulled_operand_4)
+            launches.sweep(
+                device, kernels.backward_2, hidden_size, batch, (t, lengths, pulled_operand_4, hidden_size, kept_h,
+                batch, kept_n, d_h, kept_f, sums, adjoints_x), summing=True
+            )
+            device.product(adjoints_x[t][:, 0 : hidden_size], packed_h_before, pulled_h_before)
+            launches.sweep(
+                device, kernels.backward_3, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size,
+                pulled_operand_4, kept_f, batch, d_h, carry_h)
+            )
+    device.product(
+        adjoints_x.reshape(steps * batch, 2 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
+    )
+    sums = calls.total(device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), ))
+    sums = sums[0]
+    weights_x = device.empty((2 * hidden_size, input_size), dtype)
+    weights_h_before = device.empty((hidden_size, hidden_size), dtype)
+    weights_operand_4 = device.empty((hidden_size, hidden_size), dtype)
+    device.product(
+        adjoints_x.reshape(steps * batch, 2 * hidden_size).T, kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 2 * hidden_size)[:, 0 : hidden_size].T, kept_h[:-1].reshape(steps * batch,
+        hidden_size), weights_h_before
+    )
+    device.product(
+        adjoints_x.reshape(steps * batch, 2 * hidden_size)[:, hidden_size : 2 * hidden_size].T,
+        kept_operand_4.reshape(steps * batch, hidden_size), weights_operand_4
+    )
+    return Grads(
+        params=Params(
+            weights_x[0 : hidden_size],
+            weights_h_before[0 : hidden_size],
+            sums[hidden_size : 2 * hidden_size],
+            weights_x[hidden_size : 2 * hidden_size],
+            weights_operand_4[0 : hidden_size],
+            sums[0 : hidden_size],
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_h, carry_h),
+        ),
+    )

@@ -1,0 +1,459 @@
+"""Simple recurrent network: cuda kernels.
+
+Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support dc3ae23f8313a21b. Do not edit: derive writes this file.
+
+    a = b + W @ h[t-1] + U @ x
+    h = tanh(a)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+import math
+
+from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support.cuda import init as parameters
+from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.signature import Signature
+
+
+class Params(NamedTuple):
+    """The parameters, plain arrays of one dtype."""
+
+    b: np.ndarray  # (hidden_size,)
+    W: np.ndarray  # (hidden_size, hidden_size)
+    U: np.ndarray  # (hidden_size, input_size)
+
+
+class State(NamedTuple):
+    """What one step hands to the next."""
+
+    h: np.ndarray  # (B, hidden_size)
+
+
+class Grads(NamedTuple):
+    """The gradients of the parameters, the input and the initial state."""
+
+    params: Params
+    x: np.ndarray
+    state: State
+
+
+class Packed(NamedTuple):
+    """What both passes read of the parameters, on the device: stacks of matrices, and what comes from these alone."""
+
+    params: Params
+    packed_h_before: devices.Array
+    packed_x: devices.Array
+    b: devices.Array
+
+
+class Tape(NamedTuple):
+    """What the backward pass reads."""
+
+    call: calls.Call
+    packed: Packed
+    kept_x: devices.Array
+    kept_h: devices.Array
+
+
+SIGNATURE = Signature(
+    cell="rnn",
+    sizes=(("input_size",), ("hidden_size",)),
+    params=(
+        ("b", ("hidden_size",)),
+        ("W", ("hidden_size", "hidden_size")),
+        ("U", ("hidden_size", "input_size")),
+    ),
+    inputs=(("x", "input_size"),),
+    outputs=(("h", "hidden_size"),),
+    states=(("h", "hidden_size"),),
+    init=(
+        ("b", "number", 0.0),
+        ("W", "fan_in", 0.0),
+        ("U", "fan_in", 0.0),
+    ),
+    initial=(0.0,),
+    loss="",
+)
+
+
+def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
+    """Draw parameters of the given sizes; the same seed gives the same numbers.
+
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
+    and float64.
+    """
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
+
+
+def init_state(params, batch, **sizes):
+    """The state before the first step, for `batch` sequences; `sizes` gives those that no parameter states."""
+    return State(*calls.init_state(SIGNATURE, params, batch, sizes))
+
+
+LOOP = regimes.Loop(
+    forward=(regimes.Product(("hidden_size", ), "hidden_size"), ),
+    backward=(regimes.Product(("hidden_size", ), "hidden_size"), ),
+    dimensions=("hidden_size", ),
+    obstacle="",
+    widest=1,
+)
+
+
+def sweeps(cuda, real):
+    """The element-wise kernels, for the module `cuda` of a device or a simulator, computing in `real`."""
+    u32 = np.uint32
+    one = real(1)
+    zero = real(0)
+
+    def forward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, products_h_before: Reals, hidden_size: Count, products_x:
+        Reals, batch: Count, b: Reals, out_h: Reals, kept_h: Reals, now: Count, before: Count
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                    kept_h[u32((before * batch + item) * hidden_size + unit)]
+                )
+                out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+            else:
+                W_product = products_h_before[u32(item * hidden_size + unit)]
+                U_product = products_x[u32((t * batch + item) * hidden_size + unit)]
+                a = b[u32(unit)] + W_product + U_product  # (F.1)
+                h = math.tanh(a)  # (F.2)
+                kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                out_h[u32((t * batch + item) * hidden_size + unit)] = h
+
+
+    def backward_1(
+        rows: Count, share: Count, t: Count, lengths: Counts, carry_h: Reals, hidden_size: Count, batch: Count, error_h:
+        Reals, last_error_h: Reals, kept_h: Reals, sums: Reals, adjoints_h_before: Reals
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        sum_b = zero
+        for item in range(first, stop):
+            if t >= lengths[u32(item)]:
+                adjoints_h_before[u32((t * batch + item) * hidden_size + unit)] = zero
+            else:
+                next_h_before_from_loop = carry_h[u32(
+                    (((t + 1) & 1) * batch + item) * hidden_size + unit
+                )] if t + 1 < lengths[item] else zero
+                error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                h = kept_h[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                d_h = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                d_a = d_h * (one - h * h)  # (B.2)
+                sum_b += d_a  # (B.4)
+                adjoints_h_before[u32((t * batch + item) * hidden_size + unit)] = d_a
+
+        if first < rows:
+            sums[u32(part * (hidden_size) + unit)] += sum_b
+
+
+    def backward_2(
+        rows: Count, share: Count, t: Count, lengths: Counts, pulled_h_before: Reals, hidden_size: Count, carry_h:
+        Reals, batch: Count
+    ):
+        index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        part = index // hidden_size
+        unit = index - part * hidden_size
+        first = part * share
+        stop = min(first + share, rows)
+        for item in range(first, stop):
+            if t < lengths[u32(item)]:
+                pulled_product_1 = pulled_h_before[u32(item * hidden_size + unit)]
+                carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_1
+
+
+    return (forward_1, backward_1, backward_2, )
+
+
+def forward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    zero = real(0)
+    count_h = -(-(hidden_size) // lanes)
+    room_h = count_h * lanes
+    rooms_h = 2 * room_h
+
+    def forward_loop(
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Reals, products_x: Reals, b: Reals,
+        out_h: Reals, kept_h: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_h = cuda.shared.array(rooms_h, real)
+        for index in range(cuda.threadIdx.x, rooms_h, cuda.blockDim.x):
+            shared_h[u32(index)] = zero
+        weights_of_W_product = cuda.local.array(count_h, real)
+        for number in range(count_h):
+            column = number * lanes + lane
+            weights_of_W_product[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        if unit < hidden_size:
+            own_b = b[u32(unit)]
+        cuda.syncthreads()
+        if unit < hidden_size:
+            if lane == 0:
+                shared_h[u32(unit)] = kept_h[u32(item * hidden_size + unit)]
+        for t in range(lengths[u32(item)]):
+            now = t + 1 if keep else (t + 1) & 1
+            if unit < hidden_size:
+                U_product = products_x[u32((t * batch + item) * hidden_size + unit)]
+            cuda.syncthreads()
+            W_product = zero
+            for number in range(count_h):
+                operand = shared_h[u64((t & 1) * room_h + lane + number * lanes)]
+                W_product += weights_of_W_product[u32(number)] * operand
+            for halving in range(halvings):
+                W_product += cuda.shfl_xor_sync(0xFFFFFFFF, W_product, 1 << halving)
+            if unit < hidden_size:
+                a = own_b + W_product + U_product  # (F.1)
+                h = math.tanh(a)  # (F.2)
+                if lane == 0:
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                    shared_h[u32(((t + 1) & 1) * room_h + unit)] = h
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = h
+        # A sequence without steps: the other lanes may still read the row that the first one writes to.
+        cuda.syncthreads()
+        for t in range(lengths[u32(item)], steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            if unit < hidden_size:
+                if lane == 0:
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_loop,)
+
+
+def backward_block(cuda, real, lanes, hidden_size):
+    """The loop over time as one kernel, of which a block runs a sequence: `lanes` neighbouring threads share a unit."""
+    u32, u64 = np.uint32, np.uint64
+    halvings = lanes.bit_length() - 1
+    one = real(1)
+    zero = real(0)
+    count_h_before = -(-(hidden_size) // lanes)
+    room_h_before = count_h_before * lanes
+    rooms_h_before = 2 * room_h_before
+
+    def backward_loop(
+        batch: Count, steps: Count, lengths: Counts, packed_h_before: Reals, error_h: Reals, last_error_h: Reals,
+        kept_h: Reals, sums: Reals, adjoints_h_before: Reals, carry_h: Reals
+    ):
+        item = cuda.blockIdx.x
+        unit = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared_h_before = cuda.shared.array(rooms_h_before, real)
+        for index in range(cuda.threadIdx.x, rooms_h_before, cuda.blockDim.x):
+            shared_h_before[u32(index)] = zero
+        weights_of_pulled_product_1 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before):
+            column = number * lanes + lane
+            weights_of_pulled_product_1[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else
+                zero
+            )
+        sum_b = zero
+        cuda.syncthreads()
+        next_h_before_from_loop = zero
+        for t in range(lengths[u32(item)], steps):
+            if unit < hidden_size:
+                if lane == 0:
+                    adjoints_h_before[u32((t * batch + item) * hidden_size + unit)] = zero
+        for t in range(lengths[u32(item)] - 1, -1, -1):
+            if unit < hidden_size:
+                error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                h = kept_h[u32(((t + 1) * batch + item) * hidden_size + unit)]
+            if unit < hidden_size:
+                d_h = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                d_a = d_h * (one - h * h)  # (B.2)
+                sum_b += d_a  # (B.4)
+                if lane == 0:
+                    adjoints_h_before[u32((t * batch + item) * hidden_size + unit)] = d_a
+                    shared_h_before[u32((t & 1) * room_h_before + unit)] = d_a
+            cuda.syncthreads()
+            pulled_product_1 = zero
+            for number in range(count_h_before):
+                operand = shared_h_before[u64((t & 1) * room_h_before + lane + number * lanes)]
+                pulled_product_1 += weights_of_pulled_product_1[u32(number)] * operand
+            for halving in range(halvings):
+                pulled_product_1 += cuda.shfl_xor_sync(0xFFFFFFFF, pulled_product_1, 1 << halving)
+            if unit < hidden_size:
+                next_h_before_from_loop = pulled_product_1
+        if unit < hidden_size:
+            if lane == 0:
+                carry_h[u32(item * hidden_size + unit)] = next_h_before_from_loop
+                sums[u32(item * (hidden_size) + unit)] += sum_b
+
+    return (backward_loop,)
+
+
+def pack(params):
+    """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
+    device = devices.current()
+    with device.running(params):
+        return _packed(device, *calls.parameters(device, SIGNATURE, params, Params, "pack"))
+
+
+def _packed(device, params, sizes, dtype):
+    """Checked parameters as both passes read them."""
+    packed_h_before = device.stacked((params.W,))
+    packed_x = device.stacked((params.U,))
+    b = params.b
+    return Packed(params, packed_h_before, packed_x, b)
+
+
+def forward(params, x, state=None, lengths=None, *, keep_tape=True, regime="auto"):
+    """Run whole sequences on the device: x (T, B, input_size).
+
+    `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
+    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
+    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
+    device, and for a regime that cannot run these sizes.
+    """
+    device = devices.current()
+    with device.running(x):
+        call, packed = calls.begin(device, SIGNATURE, LOOP, params, Packed, _packed, x, state, lengths, regime)
+        y, state, tape = _run(packed, call, keep_tape)
+    return y, state, tape
+
+
+def step(params, x_t, state=None):
+    """One step: x_t (B, size); `params` may be packed. Returns the output (B, size) and the new state."""
+    device = devices.current()
+    with device.running(x_t):
+        call, packed = calls.begin_step(device, SIGNATURE, params, Packed, _packed, x_t, state)
+        y, state, _ = _run(packed, call, False)
+    return y[0], state
+
+
+def _run(packed, call, keep_tape):
+    """The forward pass: batched before and behind the loop over time."""
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (_, packed_h_before, packed_x, b,) = packed
+    kept_x = call.inputs[0]
+    # Without a tape two rows of a state and one of any other value are enough.
+    rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
+    kept_h = device.empty((carried_rows, batch, hidden_size), dtype)
+    products_h_before = device.empty((batch, hidden_size), dtype)
+    products_x = device.empty((steps, batch, hidden_size), dtype)
+    out_h = device.empty((steps, batch, hidden_size), dtype)
+    kept_h[0] = call.state[0]
+    kernels = device.kernels(sweeps, dtype)
+    device.product(
+        kept_x.reshape(steps * batch, input_size), packed_x.T, products_x.reshape(steps * batch, hidden_size)
+    )
+    keep = int(keep_tape)
+    if call.plan.regime == "block":
+        launches.block(
+            device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
+            packed_h_before, products_x, b, out_h, kept_h, )
+        )
+    else:
+        for t in range(steps):
+            now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
+            device.product(kept_h[before], packed_h_before.T, products_h_before)
+            launches.sweep(
+                device, kernels.forward_1, hidden_size, batch, (t, lengths, products_h_before, hidden_size, products_x,
+                batch, b, out_h, kept_h, now, before)
+            )
+    y = out_h
+    state = State(calls.last_rows(kept_h, call))
+    return y, state, Tape(call, packed, kept_x, kept_h) if keep_tape else None
+
+
+def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
+    """The gradients, from the errors dy (T, B, size) on the output and dstate on the last state.
+
+    Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
+    The tape is left whole, unless `consume_tape` gives it up.
+    """
+    call = calls.begin_backward(SIGNATURE, params, Packed, tape, Tape)
+    with call.device.running(dy, dstate):
+        errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
+        grads = _gradients(tape, errors, ends)
+    call.lease.consumed = consume_tape
+    return grads
+
+
+def _gradients(tape, errors, ends):
+    """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
+    (call, packed, kept_x, kept_h,) = tape
+    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    input_size = call.sizes["input_size"]
+    hidden_size = call.sizes["hidden_size"]
+    (_, packed_h_before, packed_x, b,) = packed
+    (error_h,) = errors
+    (last_error_h,) = ends
+    carry_h = device.zeros((2, batch, hidden_size), dtype)
+    adjoints_h_before = device.empty((steps, batch, hidden_size), dtype)
+    pulled_h_before = device.empty((batch, hidden_size), dtype)
+    pulled_x = device.empty((steps, batch, input_size), dtype)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), hidden_size), dtype)
+    kernels = device.kernels(sweeps, dtype)
+    if call.plan.regime == "block":
+        launches.block(
+            device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_h_before,
+            error_h, last_error_h, kept_h, sums, adjoints_h_before, carry_h, )
+        )
+    else:
+        for t in range(steps - 1, -1, -1):
+            launches.sweep(
+                device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_h, hidden_size, batch, error_h,
+                last_error_h, kept_h, sums, adjoints_h_before), summing=True
+            )
+            device.product(adjoints_h_before[t], packed_h_before, pulled_h_before)
+            launches.sweep(
+                device, kernels.backward_2, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size, carry_h,
+                batch)
+            )
+    device.product(
+        adjoints_h_before.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
+    )
+    sums = calls.total(device, sums, ((hidden_size, hidden_size), ))
+    sums = sums[0]
+    weights_h_before = device.empty((hidden_size, hidden_size), dtype)
+    weights_x = device.empty((hidden_size, input_size), dtype)
+    device.product(
+        adjoints_h_before.reshape(steps * batch, hidden_size).T, kept_h[:-1].reshape(steps * batch, hidden_size),
+        weights_h_before
+    )
+    device.product(
+        adjoints_h_before.reshape(steps * batch, hidden_size).T, kept_x.reshape(steps * batch, input_size), weights_x
+    )
+    return Grads(
+        params=Params(
+            sums[0 : hidden_size],
+            weights_h_before[0 : hidden_size],
+            weights_x[0 : hidden_size],
+        ),
+        x=pulled_x,
+        state=State(
+            calls.initial_gradient(call, last_error_h, carry_h),
+        ),
+    )
