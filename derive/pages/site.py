@@ -31,6 +31,8 @@ DOCUMENTS = (
     ("Notation", "notation.md"),
     ("Kernels", "kernels.md"),
     ("Vectors", "vectors.md"),
+    ("CUDA", "cuda.md"),
+    ("Simulator", "simulator.md"),
     ("Checks", "checks.md"),
     ("Measurements", "measurements/README.md"),
     ("Examples", "examples/README.md"),

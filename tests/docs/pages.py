@@ -19,6 +19,7 @@ PAGES = (
     "docs/kernels.md",
     "docs/vectors.md",
     "docs/checks.md",
+    "docs/cuda.md",
     "docs/simulator.md",
     "docs/examples/README.md",
 )

@@ -85,7 +85,8 @@ async function looksRight(browser, file) {
     for (const theme of ["light", "dark"]) {
       const what = `${name}, ${kind}, ${theme}`;
       const { page, noted } = await open(browser, file, { view, theme });
-      await accessible(page, what);
+      // The colours of a phone are those of a wide screen: there it is what is in sight that may differ.
+      if (kind === "wide" || theme === "light") await accessible(page, what);
       const { paper, beyond, letters } = await page.evaluate(measured);
       papers[`${kind} ${theme}`] = paper;
       expect(beyond <= 0, `${what}: ${beyond} px wider than the screen`);
