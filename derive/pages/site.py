@@ -31,8 +31,6 @@ DOCUMENTS = (
     ("Notation", "notation.md"),
     ("Kernels", "kernels.md"),
     ("Vectors", "vectors.md"),
-    ("CUDA", "cuda.md"),
-    ("Simulator", "simulator.md"),
     ("Checks", "checks.md"),
     ("Measurements", "measurements/README.md"),
     ("Examples", "examples/README.md"),
