@@ -66,7 +66,7 @@ def check_panels(made_for):
 @lru_cache(maxsize=256)
 def gradient_scratch(rows: int, columns: int, itemsize: int) -> int:
     """How many elements of `itemsize` bytes a share of `weight_gradient` needs for operands (rows, columns)."""
-    depth = min(rows, _DEPTH)
+    depth = max(min(rows, _DEPTH), 1)  # What parameters alone make has one row, also where there are no steps.
     return extent(itemsize, [panel_shape(depth, columns, itemsize), panel_shape(depth, 1, itemsize)])
 
 

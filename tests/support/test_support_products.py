@@ -47,6 +47,11 @@ def gradient(adjoints: Any, operands: Any, shares: int = 1) -> Any:
     return out
 
 
+def test_the_scratch_of_no_steps_is_enough_for_what_has_one_row() -> None:
+    """A product of parameters alone has a gradient of one row, and shares the scratch of those that have none."""
+    assert gradient_scratch(0, 40, 4) == gradient_scratch(1, 40, 4) > 0
+
+
 def whole(rows: int, columns: int, dtype: Any, seed: int) -> Any:
     """A matrix of small integers, whose products are exact in either dtype and in any order of summation."""
     return np.random.default_rng(seed).integers(-8, 9, (rows, columns)).astype(dtype)
