@@ -26,8 +26,8 @@ def made(clone, checks):
     return clone
 
 
-def test_the_first_run_writes_four_files_a_cell_and_the_pictures(made):
-    assert len(written(made)) == 12
+def test_the_first_run_writes_five_files_a_cell_and_the_pictures(made):
+    assert len(written(made)) == 15
     assert all(path.is_file() for path in (*written(made), *pictures.paths(made)))
     assert (made / "generated/cpu/rnn.py").read_text(encoding="utf-8").startswith('"""Simple recurrent network')
 
