@@ -6,7 +6,7 @@ import sympy
 
 from derive.elementary import Value, value
 from derive.equations.model import Kind
-from derive.plan.model import Array, Kept, Plan, Stack
+from derive.plan.model import Array, Kept, Place, Plan, Stack
 from derive.plan.symbols import adjoint, last_error, total
 from derive.printers.compiled.model import Allocation
 from derive.printers.compiled.naming import Naming, columns
@@ -51,9 +51,9 @@ class Driver:
         """The line that puts a state before the first step into its array."""
         return f"{array.name}[0] = call.state[{self.equations.states.index(array.holds)}]"
 
-    def adjoints(self, stack: Stack) -> Array:
-        """The array of the adjoints of a stack."""
-        return self.plan.places[adjoint(str(stack.products[0]))].array
+    def adjoints(self, stack: Stack) -> Place:
+        """Where the adjoints of the products of a stack lie: as many columns as it has rows, from this place on."""
+        return self.plan.places[adjoint(str(stack.products[0]))]
 
     def rows(self, array: Array, lag: int = 0) -> str:
         """An array as rows for a batched product."""

@@ -113,7 +113,7 @@ class _Driver(Driver):
             if isinstance(item, Kernel):
                 yield f"{item.name}({', '.join(item.arguments)})"
             elif backward:
-                yield f"product({self.adjoints(item).name}, packed_{item.name}, {places[item.pulled].array.name})"
+                yield f"product({self.adjoints(item).array.name}, packed_{item.name}, {places[item.pulled].array.name})"
             else:
                 products = places[item.products[0]].array.name
                 yield f"product({self.operand(item)}, packed_{item.name}, {products})"
@@ -123,7 +123,7 @@ class _Driver(Driver):
         arguments = dict.fromkeys(("steps", "batch", *dimensions, "scratch"))
         made, widths, products = [], [], []
         for stack in (item.stack for item in self.plan.weight_gradients):
-            place = self.plan.places[adjoint(str(stack.products[0]))]
+            place = self.adjoints(stack)
             adjoints, operand = place.array.name, self.operand(stack)
             name = f"weights_{stack.name}"
             widths.append(stack.columns or "1")

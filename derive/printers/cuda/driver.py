@@ -173,7 +173,8 @@ class _Driver(Driver):
         """A product: in the loop of the running step's rows, elsewhere of those of all steps."""
         places, packed = self.plan.places, f"packed_{stack.name}"
         if direction == "backward":
-            left, factor, result = self._adjoint_rows(stack), packed, places[stack.pulled].array
+            in_loop = stack.region is Region.LOOP
+            left, factor, result = self._adjoint_rows(stack, running=in_loop), packed, places[stack.pulled].array
         elif stack.region is Region.LOOP:
             lag = stack.operand.lag if isinstance(stack.operand, Value) else 0
             left = self._step_rows(self.naming.place(stack.operand).array, lag)
@@ -183,10 +184,10 @@ class _Driver(Driver):
         into = self._step_rows(result) if stack.region is Region.LOOP else self.rows(result)
         return f"device.product({left}, {factor}, {into})"
 
-    def _adjoint_rows(self, stack: Stack) -> str:
+    def _adjoint_rows(self, stack: Stack, *, running: bool) -> str:
         """The adjoints of the products of a stack, one row a sequence, of the running step or of all."""
-        place = self.plan.places[adjoint(str(stack.products[0]))]
-        rows = self._step_rows(place.array) if stack.region is Region.LOOP else self.rows(place.array)
+        place = self.adjoints(stack)
+        rows = self._step_rows(place.array) if running else self.rows(place.array)
         if place.array.columns == stack.rows:
             return rows
         return f"{rows}[:, {columns(place.before) or '0'} : {columns((*place.before, *stack.rows))}]"
@@ -206,8 +207,5 @@ class _Driver(Driver):
 
     def _weight_product(self, stack: Stack) -> str:
         """The deferred product of a stack: adjoints transposed times right-hand vectors, over all rows."""
-        place = self.plan.places[adjoint(str(stack.products[0]))]
-        adjoints = self.rows(place.array)
-        if place.array.columns != stack.rows:
-            adjoints += f"[:, {columns(place.before) or '0'} : {columns((*place.before, *stack.rows))}]"
+        adjoints = self._adjoint_rows(stack, running=False)
         return f"device.product({adjoints}.T, {self.operand(stack)}, weights_{stack.name})"

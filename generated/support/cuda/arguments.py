@@ -12,7 +12,7 @@ import numpy as np
 
 from generated.support.arrays import Sizes
 from generated.support.cuda.devices import Array, Device
-from generated.support.expected import INTEGER, REAL, Dtype, Expected, Shape, axes, describe, shape_text
+from generated.support.expected import INTEGER, REAL, Dtype, Expected, Shape, axes, shape_text
 from generated.support.fields import Fields, named, paths, several
 from generated.support.signature import Signature
 
@@ -179,8 +179,3 @@ def weight(
     if array.size and not bool(((array >= 0) & (array < np.inf)).all()):
         raise ValueError(f"{expected.place}: expected finite weights of at least 0")
     return array
-
-
-def unknown(value: object, place: str, remedy: str) -> TypeError:
-    """The error for what is no array of the device."""
-    return TypeError(f"{place}: expected an array on the device, received {describe(value)}: {remedy}")
