@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
-import importlib.util
 import platform
 import re
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ from generated.support.cuda.hardware import kernel_types, launch_bounds
 from tests.cuda.gate.launched import Kernel
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
+NUMBA_CUDA = "0.30.4"
+"""The version of numba-cuda that `_library` is written for, that of the extra `gate`."""
 INSTALL = "pip install 'derive[gate]'"
 _PTXAS = ("--verbose", "--warn-on-spills", "--warn-on-local-memory-usage")
 _FRAME = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
@@ -36,9 +38,10 @@ class Resources:
 
 
 def missing() -> str:
-    """Which package the gate lacks, "" where it lacks none."""
-    if importlib.util.find_spec("numba_cuda") is None:
-        return f"numba-cuda is not installed: {INSTALL}"
+    """Which package the gate lacks, in one line that says how to install it; "" where it lacks none."""
+    found = _version("numba-cuda")
+    if found != NUMBA_CUDA:
+        return f"numba-cuda {NUMBA_CUDA} is needed, {found or 'none'} is installed: {INSTALL}"
     return "" if ptxas() else f"ptxas is not installed: {INSTALL}"
 
 
@@ -46,17 +49,24 @@ def missing() -> str:
 def ptxas() -> str | None:
     """The path of the assembler, from its package or from a CUDA toolkit; None where there is none."""
     finders: Any = importlib.import_module("cuda.pathfinder")
-    path: str | None = finders.find_nvidia_binary_utility("ptxas")
-    return path
+    return finders.find_nvidia_binary_utility("ptxas") or shutil.which("ptxas")
 
 
 def versions() -> str:
     """What the figures depend on, Python among it, whose byte code the compiler starts from."""
     python = ".".join(platform.python_version_tuple()[:2])
-    packages = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "numba-cuda", "nvidia-nvvm")]
+    packages = [f"{name} {_version(name) or 'of the system'}" for name in ("numba", "numba-cuda", "nvidia-nvvm")]
     told = subprocess.run([str(ptxas()), "--version"], capture_output=True, text=True, check=True).stdout
     release = re.search(r"\bV([\d.]+)", told)
     return ", ".join([f"Python {python}", *packages, f"ptxas {release[1] if release else told.strip()}"])
+
+
+def _version(package: str) -> str:
+    """Of an installed package, "" where it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def resources(kernel: Kernel, architecture: str) -> Resources:
@@ -121,7 +131,10 @@ def faults(kernel: Kernel, ptx: str, report: str) -> list[str]:
     doubles = re.findall(r"^.*\.f64.*$", ptx, re.MULTILINE)
     if kernel.dtype.itemsize == 4 and doubles:
         found.append(f"float64 in {len(doubles)} instructions, the first `{doubles[0].strip()}`")
-    for stack, stores, loads in _FRAME.findall(report):
+    frames = _FRAME.findall(report)
+    if not frames:
+        found.append(f"ptxas does not say what is spilled: {report.strip()}")
+    for stack, stores, loads in frames:
         if int(stores) or int(loads):
             found.append(f"{stores} bytes of registers spilled, {loads} bytes loaded again")
         if int(stack):

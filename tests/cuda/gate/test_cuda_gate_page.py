@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
+import tomllib
 
 import numpy as np
 import pytest
@@ -80,15 +79,37 @@ def test_a_kernel_is_named_with_all_that_it_was_compiled_for():
     ],
 )
 def test_a_report_with_spills_local_memory_or_a_warning_is_a_fault(report, expected):
-    kernel = Kernel("gru", test_a_cell_has_its_sweeps_and_the_blocks_of_sizes_that_fit, np.dtype(np.float32), 0, 256)
+    kernel = Kernel("gru", print, np.dtype(np.float32), 0, 256)
     found = compiling.faults(kernel, "add.f32 %f1, %f2, %f3;", REPORT.format(*report))
     assert len(found) == len(expected)
     assert all(text in line for text, line in zip(expected, found, strict=True))
 
 
+def test_a_report_that_does_not_say_what_is_spilled_is_a_fault():
+    kernel = Kernel("gru", print, np.dtype(np.float32), 0, 256)
+    assert compiling.faults(kernel, "", "ptxas info    : Used 64 registers") == [
+        "ptxas does not say what is spilled: ptxas info    : Used 64 registers"
+    ]
+
+
+def test_float64_is_a_fault_of_float32_alone():
+    ptx = "add.f32 %f1, %f2, %f3;\n  cvt.f64.f32 %fd1, %f1;\n  mul.f64 %fd2, %fd1, %fd1;\n"
+    report = REPORT.format(0, 0, 0, "")
+    found = [compiling.faults(Kernel("gru", print, np.dtype(dtype), 0, 256), ptx, report) for dtype in DTYPES]
+    assert found == [["float64 in 2 instructions, the first `cvt.f64.f32 %fd1, %f1;`"], []]
+
+
 def test_what_is_missing_is_said_with_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "numba_cuda", None)
-    assert compiling.missing() == "numba-cuda is not installed: pip install 'derive[gate]'"
-    monkeypatch.setitem(sys.modules, "numba_cuda", SimpleNamespace(__spec__="found"))
+    install = "pip install 'derive[gate]'"
+    for found in ("", "0.22.0"):
+        monkeypatch.setattr(compiling, "_version", lambda package, found=found: found)
+        needed = f"numba-cuda {compiling.NUMBA_CUDA} is needed, {found or 'none'} is installed: {install}"
+        assert compiling.missing() == needed
+    monkeypatch.setattr(compiling, "_version", lambda package: compiling.NUMBA_CUDA)
     monkeypatch.setattr(compiling, "ptxas", lambda: None)
-    assert compiling.missing() == "ptxas is not installed: pip install 'derive[gate]'"
+    assert compiling.missing() == f"ptxas is not installed: {install}"
+
+
+def test_the_gate_is_written_for_the_version_that_its_extra_installs():
+    project = tomllib.loads((PAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"numba-cuda[cu13]=={compiling.NUMBA_CUDA}" in project["optional-dependencies"]["gate"]
