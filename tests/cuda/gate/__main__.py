@@ -30,11 +30,9 @@ def main() -> int:
         running = [pool.submit(passed, cell, dtype, ARCHITECTURES) for dtype, cell in cases]
         for (dtype, cell), result in zip(cases, running, strict=True):
             taken, refused = result.result()
-            print(f"{cell} {dtype}: {len(taken)} pass, {len(refused)} do not", flush=True)
+            print("\n".join([f"{cell} {dtype}: {len(taken)} pass, {len(refused)} do not", *refused]), flush=True)
             entries += taken
             refusals += refused
-    for line in refusals:
-        print(line, file=sys.stderr)
     if refusals:
         print(f"{len(refusals)} refused: {PAGE.name} is left as it is", file=sys.stderr)
         return 1
