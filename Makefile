@@ -16,7 +16,7 @@ GENERATE = $(BIN)/python -m derive.generate $(if $(CELL),--cells $(CELL))
 LOCK := $(if $(shell command -v flock 2>/dev/null),flock Makefile)
 
 .DEFAULT_GOAL := all
-.PHONY: all help test check lint latex book docs browser bench clean distclean
+.PHONY: all help test check lint latex book docs browser bench gate clean distclean
 .DELETE_ON_ERROR:
 
 all: $(VENV)/.installed
@@ -33,6 +33,7 @@ help:
 	@echo 'make docs       the site, into build/site; with CELL the pages of these cells alone'
 	@echo 'make browser    look at its pages in Chromium, parse their formulas by KaTeX; needs Node and Chromium'
 	@echo 'make bench      the speed of the kernels beside other libraries, into build; QUICK=1 measures less'
+	@echo 'make gate       compile all CUDA kernels, which needs no GPU; writes docs/cuda-registers.md'
 	@echo 'make clean      remove what make wrote; make distclean: .venv too'
 
 # PyTorch is the oracle of the tests. On Linux its default package brings CUDA: where that is not wanted, install the CPU
@@ -76,6 +77,10 @@ build/browser/.installed: tests/pages/browser/package.json
 bench: $(VENV)/.benched
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
+# Half a gigabyte of compilers, without CuPy. ARGS="--jobs 1" leaves the other cores alone.
+gate: $(VENV)/.gated
+	@$(BIN)/python -m tests.cuda.gate $(ARGS)
+
 clean:
 	rm -rf build dist docs/cells docs/appendices .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	rm -f $(patsubst %,docs/images/%.svg,one_chain two_routes n_routes)
@@ -113,6 +118,9 @@ $(VENV)/.browsed: pyproject.toml $(VENV)/.installed
 
 $(VENV)/.tested: pyproject.toml $(VENV)/.installed
 	$(call install,test$(comma)docs$(comma)examples$(comma)oracle)
+
+$(VENV)/.gated: pyproject.toml $(VENV)/.installed
+	$(call install,gate)
 
 $(VENV)/.benched: pyproject.toml $(VENV)/.installed
 	$(call install,bench$(comma)oracle)

@@ -20,6 +20,7 @@ PAGES = (
     "docs/vectors.md",
     "docs/checks.md",
     "docs/cuda.md",
+    "docs/cuda-registers.md",
     "docs/simulator.md",
     "docs/examples/README.md",
 )

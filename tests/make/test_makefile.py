@@ -94,6 +94,14 @@ def test_a_short_benchmark_and_its_options_reach_the_benchmark(folder):
     assert called == ".venv/bin/python -m tests.bench --quick --rounds 3\n"
 
 
+@needs_make
+def test_options_reach_the_gate_of_cuda_kernels(folder):
+    for stamp in (".venv/.created", ".venv/.installed", ".venv/.gated"):
+        (folder / stamp).parent.mkdir(exist_ok=True)
+        (folder / stamp).touch()
+    assert run(folder, "-n", "gate", "ARGS=--jobs 1").stdout == ".venv/bin/python -m tests.cuda.gate --jobs 1\n"
+
+
 @pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="this is not a clone")
 def test_the_top_level_holds_the_customary_files_and_nothing_else():
     tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=REPOSITORY, text=True)

@@ -119,8 +119,9 @@ class Hardware(Device):
     def compiled(self, function: Any, dtype: Dtype, threads: int) -> Any:
         """A kernel compiled for blocks of so many threads."""
         signature = self._types.void(*kernel_types(self._types, function, dtype))
-        # One block a multiprocessor is enough: else ptxas saves registers for a second one, and spills.
-        return self._cuda.jit(signature, launch_bounds=(threads, 1))(function)
+        # A kernel is all of its program, so that optimising at link time gives nothing but other registers than those
+        # that the offline gate has seen.
+        return self._cuda.jit(signature, launch_bounds=launch_bounds(threads), lto=False)(function)
 
     def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
         """Run a kernel on the current stream of CuPy; arrays go to it by their address."""
@@ -144,6 +145,14 @@ class _Kernel:
         """What numba-cuda launches."""
         device, *rest = self._arguments
         return device.compiled(*rest)
+
+
+def launch_bounds(threads: int) -> tuple[int, int]:
+    """The most threads of a block, and how many blocks a multiprocessor shall hold at least.
+
+    One is enough: else ptxas saves registers for a second one, and spills.
+    """
+    return threads, 1
 
 
 def kernel_types(types: Any, function: Any, dtype: Dtype) -> list[Any]:

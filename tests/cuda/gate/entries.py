@@ -1,0 +1,34 @@
+"""The kernels of a cell through the gate: what those take that pass, and why the others do not."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from collections.abc import Iterable
+
+import numpy as np
+
+from tests.cuda.gate.compiling import RefusedError, resources
+from tests.cuda.gate.launched import SIZES, kernels
+from tests.cuda.gate.page import Entry
+
+DTYPES = ("float32", "float64")
+
+
+def passed(
+    cell: str, dtype: str, architectures: Iterable[str], sizes: tuple[int, ...] = SIZES
+) -> tuple[list[Entry], list[str]]:
+    """The entries of all kernels of a cell on these architectures, and the messages of those that are refused."""
+    entries, refused = [], []
+    made = kernels(cell, importlib.import_module("numba.cuda"), np.dtype(dtype), sizes)
+    for kernel, architecture in itertools.product(made, architectures):
+        try:
+            found = resources(kernel, architecture)
+        except RefusedError as error:
+            refused.append(str(error))
+            continue
+        name = kernel.function.__name__
+        entries.append(
+            Entry(dtype, cell, kernel.size, name, kernel.threads, found.shared, architecture, found.registers)
+        )
+    return entries, refused

@@ -1,0 +1,62 @@
+"""The kernels that a generated module launches, and the threads of the blocks that it launches them with."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import generated.cuda
+from generated.support.cuda import regimes
+from generated.support.cuda.devices import Device
+from generated.support.expected import Dtype
+
+CELLS = tuple(sorted(path.stem for path in Path(generated.cuda.__path__[0]).glob("[a-z]*.py")))
+SIZES = (32, 64, 96)
+"""Numbers of units for which block kernels are compiled, where a block can run them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A kernel of a cell: `size` is the number of units that it is made for, 0 where it serves any."""
+
+    cell: str
+    function: Callable[..., None]
+    dtype: Dtype
+    size: int
+    threads: int
+
+    def __str__(self) -> str:
+        size = f"{self.size} units" if self.size else "any size"
+        return f"{self.cell}: {self.function.__name__} in {self.dtype}, {size}, {self.threads} threads"
+
+
+def kernels(cell: str, cuda: Any, dtype: Dtype, sizes: tuple[int, ...] = SIZES) -> Iterator[Kernel]:
+    """All kernels of a cell, in the shapes that a device launches them in.
+
+    `cuda` is the module that they are written for. Every size of the cell is the same, each of `sizes` in turn; a cell
+    has block kernels for those that `regimes.choose` gives to a block.
+    """
+    module = importlib.import_module(f"generated.cuda.{cell}")
+    for function in module.sweeps(cuda, dtype.type):
+        yield Kernel(cell, function, dtype, 0, Device.threads)
+    for size in sizes:
+        for factory, shape in blocks(module, dtype, size):
+            names = tuple(inspect.signature(factory).parameters)
+            for function in factory(cuda, dtype.type, shape.lanes, *(size for _ in names[3:])):
+                yield Kernel(cell, function, dtype, size, shape.threads)
+
+
+def blocks(module: ModuleType, dtype: Dtype, size: int) -> tuple[tuple[Callable[..., Any], regimes.Block], ...]:
+    """The factories of both passes with the shapes of their blocks; none where the library runs this size."""
+    sizes = {name: size for names in module.SIGNATURE.sizes for name in names}
+    plan = regimes.choose(module.SIGNATURE.cell, module.LOOP, "auto", sizes, np.dtype(dtype))
+    if plan.regime != "block":
+        return ()
+    return (module.forward_block, plan.forward), (module.backward_block, plan.backward)
