@@ -1,7 +1,7 @@
 """LSTM with a softmax readout: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the readout of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.10 and 10.11
-Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 2447f9ba721b7254. Do not edit: derive writes this file.
+Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 4ed1697149f82b47. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -33,7 +33,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -402,26 +402,6 @@ def _backward_part(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, output_size, scratch, adjoints_x, kept_x,
-    weights_x, kept_h, weights_h_before, adjoints_h_after, weights_h_after
-):
-    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size],
-        kept_x.reshape(steps * batch, input_size), scratch, weights_x
-    )
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size],
-        kept_h[:-1].reshape(steps * batch, hidden_size), scratch, weights_h_before
-    )
-    weight_gradient(
-        part, shares, adjoints_h_after.reshape(steps * batch, adjoints_h_after.shape[2])[:, 0 : output_size],
-        kept_h[1:].reshape(steps * batch, hidden_size), scratch, weights_h_after
-    )
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
 def _step(block, input_size, hidden_size, output_size, given_x, before_c, before_h, y_y, after_c, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -661,8 +641,10 @@ def _gradients(block, tape, errors, ends):
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
     (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, output_size, scratch, adjoints_x,
-        kept_x, weights_x, kept_h, weights_h_before, adjoints_h_after, weights_h_after
+        weight_gradients, parts, len(parts), scratch,
+        (adjoints_x, 0, kept_x, weights_x),
+        (adjoints_x, 0, kept_h[:-1], weights_h_before),
+        (adjoints_h_after, 0, kept_h[1:], weights_h_after),
     )
     return Grads(
         params=Params(

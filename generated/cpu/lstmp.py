@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 2447f9ba721b7254. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 4ed1697149f82b47. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -33,7 +33,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -408,26 +408,6 @@ def _backward_part(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, cell_size, scratch, adjoints_x, kept_x, weights_x,
-    kept_r, weights_r_before, adjoints_m, kept_m, weights_m
-):
-    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size], kept_x.reshape(steps
-        * batch, input_size), scratch, weights_x
-    )
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size],
-        kept_r[:-1].reshape(steps * batch, hidden_size), scratch, weights_r_before
-    )
-    weight_gradient(
-        part, shares, adjoints_m.reshape(steps * batch, adjoints_m.shape[2])[:, 0 : hidden_size], kept_m.reshape(steps *
-        batch, cell_size), scratch, weights_m
-    )
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
 def _step(block, input_size, hidden_size, cell_size, given_x, before_c, before_r, y_r, after_c, after_r):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -663,8 +643,10 @@ def _gradients(block, tape, errors, ends):
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size, cell_size), dtype.itemsize)
     (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, cell_size, scratch, adjoints_x, kept_x,
-        weights_x, kept_r, weights_r_before, adjoints_m, kept_m, weights_m
+        weight_gradients, parts, len(parts), scratch,
+        (adjoints_x, 0, kept_x, weights_x),
+        (adjoints_x, 0, kept_r[:-1], weights_r_before),
+        (adjoints_m, 0, kept_m, weights_m),
     )
     return Grads(
         params=Params(

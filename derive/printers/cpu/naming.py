@@ -13,6 +13,6 @@ RESERVED = (
     "parts", "plain", "product", "product_of_steps", "range", "real", "register_jitable", "room", "rows", "scratch",
     "seed", "shares", "Signature", "SIGNATURE", "sizes", "start", "state", "State", "step", "steps", "stop", "sums",
     "t", "tape", "Tape", "target", "threads", "total", "tuple", "type", "unit", "units", "weight",
-    "weight_gradient", "widest", "width", "workspace", "Workspace", "workspaces", "x_t",
+    "weight_gradients", "widest", "width", "workspace", "Workspace", "workspaces", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
