@@ -52,7 +52,7 @@ class SimulatedDevice(Device):
     def empty(self, shape: Sequence[int], dtype: Dtype) -> Array:
         """An array of NaN, also in a workspace."""
         array = super().empty(shape, dtype)
-        array.fill(np.nan if dtype.kind == "f" else -1)
+        array.fill(np.nan if array.dtype.kind == "f" else -1)
         return array
 
     def product(self, a: Array, b: Array, out: Array) -> None:
