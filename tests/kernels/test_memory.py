@@ -177,7 +177,12 @@ def test_arguments_in_the_workspace_are_refused(target):
     message = "rnn_readout.backward: dstate: it lies in the workspace"
     _refused(ValueError, message, module.backward, params, tape, dy, grads.state)
     module.backward(params, tape, consume_tape=True)
-    for place, x, extra in (("x", y, {}), ("weight", dy, {"weight": y[:, :, 0]}), ("x", y[:, :1], {})):
+    for place, x, extra in (
+        ("x", y, {}),
+        ("weight", dy, {"weight": y[:, :, 0]}),
+        ("x", y[:, :1], {}),
+        ("x", y[2:], {}),
+    ):
         message = f"rnn_readout.forward: {place}: it lies in the workspace, where this call overwrites it: give a copy"
         _refused(ValueError, message, module.forward, params, x, **judged, **extra)
     message = "rnn_readout.forward: params: it lies in the workspace"
