@@ -97,9 +97,9 @@ def within(workspace: object, cell: str, kind: type[Workspace] = Workspace) -> A
     """
     if workspace is None:
         return _NOWHERE
-    if type(workspace) is not kind:
+    if not isinstance(workspace, Workspace) or type(workspace) is not kind:
         raise TypeError(f"{cell}.forward: workspace: expected a Workspace, received {describe(workspace)}")
-    return workspace.forward(f"{cell}.forward")  # type: ignore[attr-defined, no-any-return]
+    return workspace.forward(f"{cell}.forward")
 
 
 def behind(lease: Lease, cell: str) -> AbstractContextManager[None]:
