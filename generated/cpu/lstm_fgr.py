@@ -1,7 +1,7 @@
 """LSTM with full gate recurrence: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant FGR (full gate recurrence)
-Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support 4ed1697149f82b47. Do not edit: derive writes this file.
+Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support 0769885c26b7c1b2. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in + R_ii @ i[t-1] + R_fi @ f[t-1] + R_oi @ o[t-1]
@@ -20,6 +20,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+
+from functools import partial
 
 from numba import njit
 from numba.extending import register_jitable
@@ -561,7 +563,7 @@ def forward(
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
-            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            y, state, kept = checkpoints.forward(SIGNATURE, memory, _run, packed, call, every)
             tape = Checkpoints(call, kept)
         memory.keep(call.lease)
     return y, state, tape
@@ -674,7 +676,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
             packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
-            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
+            grads = checkpoints.backward(
+                memory, _run, partial(_gradients, block), packed, call, tape.kept, errors, ends
+            )
         else:
             grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape

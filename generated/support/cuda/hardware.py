@@ -65,6 +65,10 @@ class Hardware(Device):
         remedy = "tensor.cuda()" if torch else "cupy.asarray(array)"
         raise TypeError(f"{place}: expected an array on the device, received {describe(value)}: move it, {remedy}")
 
+    def address(self, array: Array) -> int:
+        """Where the first element of an array lies."""
+        return int(array.data.ptr)
+
     def running(self, *values: object) -> AbstractContextManager[object]:
         """The current stream of torch where tensors are given, else CuPy's own."""
         torch = sys.modules.get("torch")
