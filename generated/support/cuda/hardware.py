@@ -1,4 +1,4 @@
-"""The device there is: CuPy holds arrays and multiplies by cuBLAS, numba-cuda compiles and launches kernels.
+"""The device there is: CuPy holds arrays, multiplies by cuBLAS and launches the kernels that numba-cuda compiles.
 
 Both are imported when a call needs them, so that a machine without a device can import every generated module.
 """
@@ -8,14 +8,16 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from generated.support.cuda.cubins import Source
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.kernels import Kernel
 from generated.support.expected import Dtype, describe
 
 INSTALL = "pip install 'derive[cuda]', or the CuPy and numba-cuda of your CUDA version"
@@ -113,38 +115,28 @@ class Hardware(Device):
 
     @functools.lru_cache(maxsize=256)  # noqa: B019 - there is one device a process
     def _made(self, factory: Factory, dtype: Dtype, sizes: tuple[int, ...], threads: int) -> SimpleNamespace:
-        made = factory(self._cuda, dtype.type, *sizes)
-        return SimpleNamespace(**{item.__name__: _Kernel(self, item, dtype, threads) for item in made})
+        def kernel(function: Callable[..., None]) -> Kernel:
+            types = tuple(kernel_types(self._types, function, dtype))
+            return Kernel(self._cupy, Source(function, types, launch_bounds(threads), factory, dtype, sizes))
 
-    def compiled(self, function: Any, dtype: Dtype, threads: int) -> Any:
-        """A kernel compiled for blocks of so many threads."""
-        signature = self._types.void(*kernel_types(self._types, function, dtype))
-        # A kernel is all of its program, so that optimising at link time gives nothing but other registers than those
-        # that the offline gate has seen.
-        return self._cuda.jit(signature, launch_bounds=launch_bounds(threads), lto=False)(function)
+        return SimpleNamespace(**{each.__name__: kernel(each) for each in factory(self._cuda, dtype.type, *sizes)})
 
-    def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
-        """Run a kernel on the current stream of CuPy; arrays go to it by their address."""
-        given = [item.data.ptr if isinstance(item, self._cupy.ndarray) else item for item in arguments]
-        kernel.compiled[blocks, threads, self._stream(self._cupy.cuda.get_current_stream().ptr)](*given)
+    def launch(
+        self,
+        kernel: Any,
+        blocks: int,
+        threads: int,
+        arguments: Sequence[Any],
+        *,
+        shared: int = 0,
+        cooperative: bool = False,
+    ) -> None:
+        """Run a kernel on the current stream of CuPy."""
+        kernel.launch(blocks, threads, arguments, shared, cooperative)
 
-    @functools.lru_cache(maxsize=64)  # noqa: B019 - there is one device a process
-    def _stream(self, address: int) -> Any:
-        """A stream of CuPy as one of numba-cuda; 0 is the default stream of both."""
-        return self._cuda.external_stream(address) if address else 0
-
-
-class _Kernel:
-    """A kernel that is compiled when it is launched first."""
-
-    def __init__(self, device: Hardware, function: Any, dtype: Dtype, threads: int) -> None:
-        self._arguments = device, function, dtype, threads
-
-    @functools.cached_property
-    def compiled(self) -> Any:
-        """What numba-cuda launches."""
-        device, *rest = self._arguments
-        return device.compiled(*rest)
+    def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:
+        """By the occupancy of the current device."""
+        return int(kernel.resident(threads, shared))
 
 
 def launch_bounds(threads: int) -> tuple[int, int]:
