@@ -1,9 +1,8 @@
 """Machine code of kernels: compiled by numba-cuda, assembled for a device, and kept on disk.
 
-The dispatcher of numba-cuda is not used: a launch with thirty arguments costs it more time than most kernels take, and
-it cannot give a block more than 48 KB of shared memory. Its compiler alone needs no device, so that what runs is what
-the offline gate has seen. PTX is assembled here and not by the driver, which may be older than the compiler and refuse
-it.
+The dispatcher of numba-cuda is not used: every argument of a launch costs it time, and it cannot give a block more than
+48 KB of shared memory. Its compiler alone needs no device, so that what runs is what the offline gate has seen. PTX is
+assembled here and not by the driver, which may be older than the compiler and refuse it.
 """
 
 from __future__ import annotations
@@ -96,12 +95,12 @@ def assembled(text: str, capability: tuple[int, int]) -> bytes:
 def _path(source: Source, capability: tuple[int, int]) -> Path | None:
     """Where the machine code is kept, with the key in the name. None for what is not from a file, and without a folder.
 
-    The key holds the text of the generated module and of this one, and the versions of the compiler.
+    The key holds the texts of the generated module and of this package, and the versions of the compiler.
     """
     caching: Any = importlib.import_module("numba.core.caching")
     file = Path(inspect.getfile(source.factory))
     try:
-        texts = [file.read_bytes(), Path(__file__).read_bytes()]
+        texts = [file.read_bytes(), _support()]
         folder = caching.FunctionCache(source.factory).cache_path
     except (OSError, RuntimeError):  # the latter is what Numba raises where it can write to no folder
         return None
@@ -110,6 +109,14 @@ def _path(source: Source, capability: tuple[int, int]) -> Path | None:
     texts.append(repr([_versions(), made_by, made_for]).encode())
     key = hashlib.sha256(b"".join(hashlib.sha256(text).digest() for text in texts)).hexdigest()
     return Path(folder, f"{file.stem}.{source.name}-{key[:32]}.cubin")
+
+
+@functools.cache
+def _support() -> bytes:
+    """The sources of this package; its own file alone where that holds all of them, exported."""
+    own = Path(__file__)
+    files = sorted(own.parent.glob("*.py")) if __package__ == "generated.support.cuda" else [own]
+    return b"\0".join(path.read_bytes() for path in files)
 
 
 @functools.cache

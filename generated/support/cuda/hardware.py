@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from generated.support.cuda.cubins import Source
+from generated.support.cuda.cublas import Cublas, load
 from generated.support.cuda.devices import Array, Device, Factory
 from generated.support.cuda.kernels import Kernel
 from generated.support.expected import Dtype, describe
@@ -49,7 +50,7 @@ class Hardware(Device):
         except Exception as error:
             raise UnavailableError(f"CUDA kernels need a device and its driver, and CuPy says: {error}") from error
         self._types = importlib.import_module("numba").types
-        self._cublas = importlib.import_module("cupy_backends.cuda.libs.cublas")
+        self._cublas = Cublas(self._cupy, _cublas())
 
     def array(self, value: object, place: str) -> Array:
         """A view of what lies on the device: an array of CuPy, or by its array interface or DLPack."""
@@ -80,34 +81,13 @@ class Hardware(Device):
         return self._cupy.asnumpy(array)  # type: ignore[no-any-return]
 
     def product(self, a: Array, b: Array, out: Array) -> None:
-        """out = a @ b by cuBLAS, in the dtype of the arrays and no other, TF32 included."""
+        """out = a @ b by cuBLAS."""
         if not out.size:
             return
-        if not a.shape[1]:
+        if a.shape[1]:
+            self._cublas.product(a, b, out)
+        else:
             out.fill(0)
-            return
-        gemm = {4: self._cublas.sgemm, 8: self._cublas.dgemm}[out.dtype.itemsize]
-        factors = np.array([1, 0], out.dtype)
-        one, zero = factors.ctypes.data, factors.ctypes.data + out.dtype.itemsize
-        (flip_b, flip_a, n, m, k), (step_b, step_a, step_out) = gemm_arguments(a, b, out)
-        handle = self._cupy.cuda.device.get_cublas_handle()
-        addresses = b.data.ptr, a.data.ptr, out.data.ptr
-        gemm(
-            handle,
-            flip_b,
-            flip_a,
-            n,
-            m,
-            k,
-            one,
-            addresses[0],
-            step_b,
-            addresses[1],
-            step_a,
-            zero,
-            addresses[2],
-            step_out,
-        )
 
     def kernels(self, factory: Factory, dtype: Dtype, *sizes: int, threads: int = 0) -> SimpleNamespace:
         """The kernels of a factory, each compiled when it is launched first."""
@@ -154,35 +134,22 @@ def kernel_types(types: Any, function: Any, dtype: Dtype) -> list[Any]:
     return [kinds[kind] for kind in function.__annotations__.values()]
 
 
-def gemm_arguments(a: Array, b: Array, out: Array) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """What gemm is told for out = a @ b: which operands it transposes, n, m, k; and the steps from row to row.
-
-    cuBLAS counts down columns, so it computes the transpose of `out`, that of b times that of a. Matrices here have
-    their rows in one piece, which are columns to it, or are such matrices transposed.
-    """
-    (flip_b, step_b), (flip_a, step_a), (flip_out, step_out) = map(_layout, (b, a, out))
-    if flip_out:
-        raise ValueError(f"the result of a product must have rows in one piece, received strides {out.strides}")
-    return (flip_b, flip_a, b.shape[1], a.shape[0], a.shape[1]), (step_b, step_a, step_out)
-
-
-def _layout(matrix: Array) -> tuple[int, int]:
-    """Whether a matrix is to be transposed as cuBLAS sees it, and the elements from one of its columns to the next."""
-    rows, columns = matrix.shape
-    down, along = (stride // matrix.dtype.itemsize for stride in matrix.strides)
-    if (along == 1 or columns == 1) and (down >= columns or rows == 1):
-        return 0, down if rows > 1 else columns
-    if (down == 1 or rows == 1) and (along >= rows or columns == 1):
-        return 1, along if columns > 1 else rows
-    raise ValueError(f"a factor must have its rows or its columns in one piece, received strides {matrix.strides}")
-
-
 def _imported(name: str, title: str) -> Any:
     """A module, or UnavailableError with what to install."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
         raise UnavailableError(f"CUDA kernels need {title}, which cannot be imported ({error}): {INSTALL}") from error
+
+
+def _cublas() -> Any:
+    """The cuBLAS of CuPy, or UnavailableError with what to install."""
+    _imported("cupy_backends.cuda.libs.cublas", "the cuBLAS of CuPy")
+    try:
+        return load()
+    except (OSError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UnavailableError(f"CUDA kernels need cuBLAS, which cannot be loaded ({reason}): {INSTALL}") from error
 
 
 def _leaves(value: object) -> list[object]:
