@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,14 @@ SUMS = {68: np.float32, 70: np.float64, 77: np.float32}
 
 
 class Cublas:
-    """A library. `calls` are the names of functions with their arguments; `status` is what they return from now on."""
+    """A library. `calls` are the names of functions with their arguments; `status` is what they return from now on.
 
-    def __init__(self) -> None:
+    `do` does the work of a product, or has it done later.
+    """
+
+    def __init__(self, do: Callable[[tuple[Any, ...], Callable[[], Any]], Any] = lambda call, work: work()) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self._do = do
         self.status = 0
         self.created = 0
         functions = {
@@ -54,7 +58,12 @@ class Cublas:
         left = matrix(a, DTYPES[dtype_a], *((k, m) if flip_a else (m, k)), step_a)
         right = matrix(b, DTYPES[dtype_b], *((n, k) if flip_b else (k, n)), step_b)
         left, right = left.T if flip_a else left, right.T if flip_b else right
-        matrix(c, DTYPES[dtype_c], m, n, step_c)[...] = left.astype(sums) @ right.astype(sums)
+        result = matrix(c, DTYPES[dtype_c], m, n, step_c)
+
+        def work():
+            result[...] = left.astype(sums) @ right.astype(sums)
+
+        self._do(("gemm", a, b, c, m, n, k), work)
         return self.status
 
 
@@ -69,20 +78,3 @@ def matrix(address: int, dtype: Any, rows: int, columns: int, step: int) -> np.n
     assert step >= max(1, rows)
     found = memory(address, (columns - 1) * step + rows, dtype)
     return np.lib.stride_tricks.as_strided(found, (rows, columns), (found.itemsize, step * found.itemsize))
-
-
-def cupy(number: int = 0, capability: str = "90") -> Any:
-    """As much of CuPy as `generated.support.cuda.cublas` needs; `number` and `stream` may be changed."""
-    made = SimpleNamespace(number=number, stream=0, allocated=[])
-
-    def alloc(size):
-        made.allocated.append(size)
-        return SimpleNamespace(ptr=4096 * len(made.allocated))
-
-    made.cuda = SimpleNamespace(
-        Device=lambda: SimpleNamespace(compute_capability=capability),
-        alloc=alloc,
-        get_current_stream=lambda: SimpleNamespace(ptr=made.stream),
-        runtime=SimpleNamespace(getDevice=lambda: made.number),
-    )
-    return made

@@ -12,7 +12,7 @@ import pytest
 
 from generated.support.cuda import cublas
 from tests.cuda import cublas_double
-from tests.cuda.cupy_double import Array
+from tests.cuda.cupy_double import Array, Cupy, Stream
 
 DTYPES = {"float32": 1e-6, "float64": 1e-13, "float16": 2e-3}
 
@@ -24,7 +24,7 @@ def library():
 
 @pytest.fixture
 def cupy():
-    return cublas_double.cupy()
+    return Cupy()
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def squares(dtype=np.float32):
 
 def test_a_stream_has_memory_of_its_own_that_is_set_when_the_stream_is(made, library, cupy):
     for stream in (7, 7, 8, 7):
-        cupy.stream = stream
+        cupy.stream = Stream(cupy, stream)
         made.product(*squares())
     most = 32 << 20
     gemm = ("gemm", 1001, 68, -1)
@@ -95,13 +95,13 @@ def test_a_stream_has_memory_of_its_own_that_is_set_when_the_stream_is(made, lib
         ("stream", 1001, 7), ("workspace", 1001, 4096, most), gemm,
     ]  # fmt: skip
     assert cupy.allocated == [most, most]
-    cupy.stream = 9
+    cupy.stream = Stream(cupy, 9)
     made.prepare()
     assert library.taken() == [("stream", 1001, 9), ("workspace", 1001, 12288, most)]
 
 
 def test_a_device_has_a_handle_of_its_own(library):
-    cupy = cublas_double.cupy(capability="86")
+    cupy = Cupy(capability="86")
     made = cublas.Cublas(cupy, cublas.load(library))
     for number in (0, 1, 0):
         cupy.number = number

@@ -13,10 +13,10 @@ RESERVED = (
     "dstate", "dtype", "dy", "ends", "errors", "first", "forward", "forward_block", "forward_loop", "Grads",
     "grads", "halving", "halvings", "here", "index", "init", "init_state", "Inputs", "int", "isinstance", "item",
     "keep", "keep_tape", "kernels", "lane", "lanes", "launches", "len", "lengths", "LOOP", "loss", "losses", "map",
-    "math", "max", "min", "NamedTuple", "now", "np", "number", "operand", "Outputs", "pack", "Packed", "packed",
-    "parameters", "Params", "params", "part", "plain", "range", "real", "Reals", "regime", "regimes", "row", "rows",
-    "seed", "share", "SIGNATURE", "Signature", "sizes", "State", "state", "step", "steps", "stop", "sums", "sweeps",
-    "t", "Tape", "tape", "target", "tuple", "u32", "u64", "unit", "weight", "weights", "x_t",
+    "math", "max", "min", "NamedTuple", "now", "np", "number", "one_step", "operand", "Outputs", "pack", "Packed",
+    "packed", "parameters", "Params", "params", "part", "plain", "range", "real", "Reals", "regime", "regimes", "row",
+    "rows", "seed", "share", "SIGNATURE", "Signature", "sizes", "State", "state", "step", "steps", "stop", "sums",
+    "sweeps", "t", "Tape", "tape", "target", "tuple", "u32", "u64", "unit", "weight", "weights", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from generated.support.cuda.cubins import Source
-from generated.support.cuda.cublas import Cublas, load
+from generated.support.cuda.cublas import Cublas, allows_tf32, load
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.graphs import Graphs
 from generated.support.cuda.kernels import Kernel
 from generated.support.expected import Dtype, describe
 
@@ -51,6 +52,7 @@ class Hardware(Device):
             raise UnavailableError(f"CUDA kernels need a device and its driver, and CuPy says: {error}") from error
         self._types = importlib.import_module("numba").types
         self._cublas = Cublas(self._cupy, _cublas())
+        self._graphs = Graphs(self._cupy, self._cublas.prepare)
 
     def array(self, value: object, place: str) -> Array:
         """A view of what lies on the device: an array of CuPy, or by its array interface or DLPack."""
@@ -67,6 +69,10 @@ class Hardware(Device):
         torch = type(value).__module__.partition(".")[0] == "torch"
         remedy = "tensor.cuda()" if torch else "cupy.asarray(array)"
         raise TypeError(f"{place}: expected an array on the device, received {describe(value)}: move it, {remedy}")
+
+    def repeated(self, step: Callable[[int], None], times: range) -> None:
+        """As CUDA graphs, from the second time on that the same is asked for."""
+        self._graphs.run(step, times, allows_tf32())
 
     def running(self, *values: object) -> AbstractContextManager[object]:
         """The current stream of torch where tensors are given, else CuPy's own."""
