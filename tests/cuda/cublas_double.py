@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
+from generated.support.cuda import cublas, hardware
+from tests.cuda.cupy_double import Cupy
 
 DTYPES = {0: np.float32, 1: np.float64, 2: np.float16}
 SUMS = {68: np.float32, 70: np.float64, 77: np.float32}
@@ -78,3 +83,14 @@ def matrix(address: int, dtype: Any, rows: int, columns: int, step: int) -> np.n
     assert step >= max(1, rows)
     found = memory(address, (columns - 1) * step + rows, dtype)
     return np.lib.stride_tricks.as_strided(found, (rows, columns), (found.itemsize, step * found.itemsize))
+
+
+def hardware_on(cupy: Cupy, monkeypatch: Any, module: Any) -> hardware.Hardware:
+    """The device for hardware, with doubles of CuPy and cuBLAS; `module` is what kernels are written for."""
+    backend, compiler = SimpleNamespace(), SimpleNamespace()
+    modules = {"cupy": cupy, "cupy_backends.cuda.libs.cublas": backend, "numba_cuda": compiler, "numba.cuda": module}
+    for name, item in modules.items():
+        monkeypatch.setitem(sys.modules, name, item)
+    library = Cublas(cupy.do)
+    monkeypatch.setattr(hardware, "load", lambda: cublas.load(library))
+    return hardware.Hardware()

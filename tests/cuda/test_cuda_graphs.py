@@ -6,16 +6,16 @@ import gc
 import weakref
 from dataclasses import replace
 from functools import cache
-from types import CellType, FunctionType, SimpleNamespace
+from types import CellType, FunctionType
 
 import numpy as np
 import pytest
 
-from generated.support.cuda import cublas, graphs, hardware, kernels
+from generated.support.cuda import graphs, kernels
 from generated.support.cuda.cublas import tf32
 from generated.support.cuda.devices import Device, using
 from generated.support.cuda.graphs import Graphs, key
-from tests.cuda import cublas_double
+from tests.cuda.cublas_double import hardware_on
 from tests.cuda.cupy_double import Cupy, Stream
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.simulator import cuda
@@ -277,22 +277,15 @@ def test_a_fault_of_a_step_is_that_of_the_step_and_ends_the_capture(cupy, run):
 
 @pytest.fixture
 def double(monkeypatch):
-    """The device for hardware, with doubles of CuPy and cuBLAS, and kernels that run in the simulator."""
-    cupy = Cupy()
-    modules = {"cupy": cupy, "numba_cuda": SimpleNamespace(), "numba.cuda": cuda}
-    modules["cupy_backends.cuda.libs.cublas"] = SimpleNamespace()
-    for name, module in modules.items():
-        monkeypatch.setitem(hardware.sys.modules, name, module)
-    library = cublas_double.Cublas(cupy.do)
-    monkeypatch.setattr(hardware, "load", lambda: cublas.load(library))
+    """The device for hardware, with kernels that run in the simulator."""
+    made = hardware_on(Cupy(), monkeypatch, cuda)
 
     def cubin(source, capability):
-        code = f"{source.name} {len(cupy.code)}".encode()
-        cupy.code[code] = source.function
+        code = f"{source.name} {len(made.xp.code)}".encode()
+        made.xp.code[code] = source.function
         return code
 
     monkeypatch.setattr(kernels, "cubin", cubin)
-    made = hardware.Hardware()
     made.threads = 8
     return made
 

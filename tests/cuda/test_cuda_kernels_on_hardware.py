@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from generated.cuda import gru
 from generated.support.cuda import cubins, hardware
 from generated.support.cuda.cubins import Source
+from generated.support.cuda.devices import using
 from generated.support.cuda.kernels import Kernel
 from generated.support.cuda.kinds import Count, Reals
+from tests.cuda.cublas_double import hardware_on
 from tests.cuda.cupy_double import Cupy
 from tests.cuda.gate.compiling import missing
 
@@ -190,3 +195,54 @@ def test_what_is_compiled_is_machine_code_with_an_entry_of_the_kernels_name(fold
     cupy = Cupy()
     Kernel(cupy, made).launch(1, 64, (5, cupy.zeros(5, np.float32)), 0, False)
     assert cupy.taken()[-1][:2] == ("launch", "kernel")
+
+
+@COMPILER
+def test_every_launch_of_a_call_fits_the_entry_of_its_kernel(folder, monkeypatch):
+    entries, compiled = {}, cubins.ptx
+
+    def kept(source, capability):
+        text = compiled(source, capability)
+        head = text[text.index(f".visible .entry {source.name}(") :].partition(")")[0]
+        entries[source.name] = re.findall(r"\.param (\.\w+)", head)
+        return text
+
+    monkeypatch.setattr(cubins, "ptx", kept)
+    made = hardware_on(Cupy(), monkeypatch, importlib.import_module("numba.cuda"))
+    x = made.xp.ones((9, 2, 5), np.float32)
+    with using(made):
+        params = gru.init(5, 3)
+        for regime in ("library", "block"):
+            _, _, tape = gru.forward(params, x, regime=regime)
+            gru.backward(params, tape, tape.kept_h[1:])
+    launched = {call[1]: call[4] for call in made.xp.taken() if call[0] == "launch"}
+    kinds = {name: [".u64" if isinstance(item, tuple) else ".u32" for item in told] for name, told in launched.items()}
+    assert kinds == entries
+    assert {"forward_1", "backward_1", "forward_loop", "backward_loop"} <= kinds.keys()
+
+
+def test_cupy_has_what_is_called_of_its_double():
+    """With the names of arguments, where CuPy is installed; its classes need no device."""
+    cupy = pytest.importorskip("cupy")
+    driver = cupy.cuda.driver
+    assert driver.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES == 1
+    assert driver.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES == 8
+    for name in ("funcGetAttribute", "funcSetAttribute", "occupancyMaxActiveBlocksPerMultiprocessor"):
+        assert callable(getattr(driver, name))
+    kinds = {
+        cupy.cuda.Device: ("attributes", "compute_capability"),
+        cupy.cuda.ExternalStream: ("__enter__", "__exit__", "is_capturing"),
+        cupy.cuda.Graph: ("launch",),
+        cupy.cuda.Stream: ("__enter__", "__exit__", "begin_capture", "end_capture", "is_capturing"),
+        cupy.cuda.function.Function: ("__call__", "ptr"),
+        cupy.cuda.function.Module: ("load", "get_function"),
+        cupy.cuda: ("alloc", "get_current_stream"),
+        cupy.cuda.runtime: ("getDevice", "getDeviceCount"),
+        cupy: ("asarray", "asnumpy", "from_dlpack", "ndarray"),
+    }
+    assert [(kind, name) for kind, names in kinds.items() for name in names if not hasattr(kind, name)] == []
+    assert cupy.cuda.function.Module().ptr == 0
+    assert "non_blocking" in inspect.signature(cupy.cuda.Stream.__init__).parameters
+    function = cupy.cuda.function.Function.__new__(cupy.cuda.function.Function)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
+        function((1,), (1,), [], shared_mem=0, enable_cooperative_groups=True, other=1)
