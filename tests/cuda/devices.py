@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.graphs import key
 from generated.support.expected import Dtype
 from tests.cuda.simulator import FORWARD, Schedule, cuda, launch
 
@@ -52,6 +53,11 @@ class SimulatedDevice(Device):
     def kernels(self, factory: Factory, dtype: Dtype, *sizes: int, threads: int = 0) -> SimpleNamespace:
         """Plain functions."""
         return SimpleNamespace(**{item.__name__: item for item in factory(cuda, dtype.type, *sizes)})
+
+    def repeated(self, step: Callable[[int], None], times: range) -> None:
+        """The steps as they are; what they know from around them could be the key of a graph."""
+        assert key(step, lambda array: int(array.ctypes.data))
+        super().repeated(step, times)
 
     def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:
         """The number that was given."""

@@ -91,7 +91,10 @@ def test_the_kinds_of_arguments_become_types():
 
 
 def test_all_support_can_be_imported_without_a_device():
-    names = sorted(path.stem for path in (ROOT / "generated/support/cuda").glob("[a-z]*.py"))
+    names = (
+        *("arguments", "calls", "cubins", "cublas", "devices", "graphs", "hardware", "init", "kernels", "kinds"),
+        *("launches", "losses", "regimes"),
+    )
     imports = f"import sys, {', '.join(f'generated.support.cuda.{name}' for name in names)}"
     program = f"{imports}; print({{'cupy', 'numba_cuda'}} & sys.modules.keys())"
     finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
