@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cuda kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -449,13 +449,15 @@ def _run(packed, call, keep_tape):
             packed_h_before, products_x, b, kept_function_1, out_h, kept_h, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[before], packed_h_before.T, products_h_before)
             launches.sweep(
                 device, kernels.forward_1, hidden_size, batch, (t, lengths, products_h_before, hidden_size, products_x,
                 batch, kept_h, before, b, kept_function_1, here, out_h, now)
             )
+
+        device.repeated(one_step, range(steps))
     y = out_h
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, packed, kept_x, kept_function_1, kept_h) if keep_tape else None
@@ -502,7 +504,7 @@ def _gradients(tape, errors, ends):
             error_h, last_error_h, kept_function_1, sums, adjoints_h_before, adjoints_x, carry_h, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_h, hidden_size, batch, error_h,
                 last_error_h, d_h, kept_function_1, d_a, sums, adjoints_h_before, adjoints_x), summing=True
@@ -512,6 +514,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_2, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size, d_a, d_h,
                 carry_h, batch)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

@@ -1,7 +1,7 @@
 """GRU, reset before the product: cuda kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -625,7 +625,7 @@ def _run(packed, call, keep_tape):
             kept_h, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[before], packed_h_before.T, products_h_before)
             launches.sweep(
@@ -637,6 +637,8 @@ def _run(packed, call, keep_tape):
                 device, kernels.forward_2, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
                 products_operand_6, b_n, kept_n, here, kept_h, before, kept_z, out_h, now)
             )
+
+        device.repeated(one_step, range(steps))
     y = out_h
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, packed, kept_x, kept_r, kept_z, kept_operand_6, kept_n, kept_h) if keep_tape else None
@@ -682,7 +684,7 @@ def _gradients(tape, errors, ends):
             packed_h_before, error_h, last_error_h, kept_z, kept_n, kept_h, sums, adjoints_x, kept_r, carry_h, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_h, hidden_size, batch, error_h,
                 last_error_h, d_h, kept_z, kept_n, kept_h, sums, adjoints_x), summing=True
@@ -697,6 +699,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_3, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size,
                 pulled_operand_6, kept_r, batch, kept_z, d_h, carry_h)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_x.reshape(steps * batch, 3 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

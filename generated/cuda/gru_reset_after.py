@@ -1,7 +1,7 @@
 """GRU, reset after the product: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -571,7 +571,7 @@ def _run(packed, call, keep_tape):
             packed_h_before, products_x, b_r, b_z, kept_r, kept_z, b_n, b_un, kept_n, out_h, kept_h, kept_product_6, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[before], packed_h_before.T, products_h_before)
             launches.sweep(
@@ -579,6 +579,8 @@ def _run(packed, call, keep_tape):
                 products_h_before, b_r, b_z, kept_r, here, kept_z, b_n, b_un, kept_n, kept_h, before, out_h, now,
                 kept_product_6)
             )
+
+        device.repeated(one_step, range(steps))
     y = out_h
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, packed, kept_x, kept_r, kept_z, kept_n, kept_h, kept_product_6) if keep_tape else None
@@ -625,7 +627,7 @@ def _gradients(tape, errors, ends):
             adjoints_h_before, carry_h, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_h, hidden_size, batch, error_h,
                 last_error_h, d_h, kept_z, kept_n, kept_h, kept_product_6, b_un, kept_r, sums, adjoints_x,
@@ -636,6 +638,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_2, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size, kept_z,
                 batch, d_h, carry_h)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_x.reshape(steps * batch, 3 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

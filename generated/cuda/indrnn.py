@@ -1,7 +1,7 @@
 """Independently recurrent network: cuda kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -356,12 +356,14 @@ def _run(packed, call, keep_tape):
             u, b, out_h, kept_h, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             launches.sweep(
                 device, kernels.forward_1, hidden_size, batch, (t, lengths, products_x, hidden_size, batch, kept_h,
                 before, u, b, out_h, now)
             )
+
+        device.repeated(one_step, range(steps))
     y = out_h
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, packed, kept_x, kept_h) if keep_tape else None
@@ -404,11 +406,13 @@ def _gradients(tape, errors, ends):
             last_error_h, kept_h, u, sums, adjoints_x, carry_h, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_h, hidden_size, batch, error_h,
                 last_error_h, kept_h, u, sums, adjoints_x), summing=True
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

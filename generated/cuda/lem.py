@@ -1,7 +1,7 @@
 """Long expressive memory: cuda kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -705,7 +705,7 @@ def _run(packed, call, keep_tape):
             kept_z, b_y, kept_function_3, out_y, kept_y, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_y[before], packed_y_before.T, products_y_before)
             launches.sweep(
@@ -718,6 +718,8 @@ def _run(packed, call, keep_tape):
                 device, kernels.forward_2, hidden_size, batch, (t, lengths, products_z, hidden_size, products_x, batch,
                 b_y, kept_function_3, here, kept_Delta_2, kept_y, before, out_y, now)
             )
+
+        device.repeated(one_step, range(steps))
     y = out_y
     state = State(calls.last_rows(kept_z, call), calls.last_rows(kept_y, call))
     return y, state, Tape(
@@ -767,7 +769,7 @@ def _gradients(tape, errors, ends):
             kept_function_1, last_error_z, kept_function_4, kept_z, carry_y, carry_z, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_1, hidden_size, batch, (t, lengths, kept_function_2, hidden_size, batch,
                 carry_y, last_error_y, error_y, d_y, kept_function_3, kept_y, sums, adjoints_x), summing=True
@@ -782,6 +784,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_3, hidden_size, batch, (t, lengths, kept_function_2, hidden_size, batch,
                 pulled_y_before, d_y, carry_y)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_x.reshape(steps * batch, 4 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

@@ -1,7 +1,7 @@
 """The first LSTM, without forget gate: cuda kernels.
 
 Source: Hochreiter and Schmidhuber 1997, Long Short-Term Memory, Neural Computation 9(8), section 4 and appendix A.1, memory cell blocks of size 1
-Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: 9652316b691b2cd1, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -573,7 +573,7 @@ def _run(packed, call, keep_tape):
             out_y, kept_y, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_y[before], packed_y_before.T, products_y_before)
             launches.sweep(
@@ -581,6 +581,8 @@ def _run(packed, call, keep_tape):
                 products_y_before, b_z, b_in, b_out, kept_function_2, here, kept_i, kept_o, kept_c, before, now,
                 kept_function_1, out_y, kept_y)
             )
+
+        device.repeated(one_step, range(steps))
     y = out_y
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_y, call))
     return y, state, Tape(
@@ -628,7 +630,7 @@ def _gradients(tape, errors, ends):
             carry_y, carry_c, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_1, hidden_size, batch, (t, lengths, kept_function_2, hidden_size, batch,
                 carry_y, last_error_y, error_y, kept_function_1, kept_o, carry_c, last_error_c, kept_i, sums,
@@ -639,6 +641,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_2, hidden_size, batch, (t, lengths, pulled_y_before, hidden_size, carry_y,
                 batch)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_x.reshape(steps * batch, 3 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

@@ -1,7 +1,7 @@
 """LSTM with full gate recurrence: cuda kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant FGR (full gate recurrence)
-Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in + R_ii @ i[t-1] + R_fi @ f[t-1] + R_oi @ o[t-1]
@@ -971,7 +971,7 @@ def _run(packed, call, keep_tape):
             b_for, kept_z, kept_i, kept_f, kept_c, p_out, b_out, kept_o, kept_function_1, out_y, kept_y, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_y[before], packed_y_before.T, products_y_before)
             device.product(kept_i[before], packed_i_before.T, products_i_before)
@@ -983,6 +983,8 @@ def _run(packed, call, keep_tape):
                 b_in, p_for, b_for, kept_z, here, kept_i, now, kept_f, p_out, b_out, kept_o, kept_function_1, out_y,
                 kept_y)
             )
+
+        device.repeated(one_step, range(steps))
     y = out_y
     state = State(
         calls.last_rows(kept_i, call), calls.last_rows(kept_f, call), calls.last_rows(kept_c, call),
@@ -1043,7 +1045,7 @@ def _gradients(tape, errors, ends):
             adjoints_x, carry_y, carry_o, carry_c, carry_f, carry_i, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_y, hidden_size, batch, last_error_y,
                 error_y, kept_function_1, carry_o, last_error_o, kept_o, carry_c, last_error_c, p_out, kept_c, carry_f,
@@ -1058,6 +1060,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_2, hidden_size, batch, (t, lengths, pulled_y_before, hidden_size, carry_y,
                 batch, pulled_i_before, carry_i, pulled_f_before, carry_f, pulled_o_before, carry_o)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_x.reshape(steps * batch, 4 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

@@ -1,7 +1,7 @@
 """LSTM with a linear readout and squared error: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the linear output units of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.2.2.1
-Equations: c9478d49065cf354, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: c9478d49065cf354, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -696,7 +696,7 @@ def _run(packed, call, keep_tape):
             kept_h, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[t], packed_h_before.T, products_h_before)
             launches.sweep(
@@ -704,6 +704,8 @@ def _run(packed, call, keep_tape):
                 products_h_before, b_i, b_f, b_g, b_o, kept_i, here, kept_f, kept_g, kept_o, kept_c, before, now,
                 kept_function_1, kept_h)
             )
+
+        device.repeated(one_step, range(steps))
     device.product(
         kept_h[1:].reshape(steps * batch, hidden_size), packed_h_after.T, products_h_after.reshape(steps * batch,
         output_size)
@@ -781,7 +783,7 @@ def _gradients(tape, errors, ends):
             kept_c, kept_g, sums, adjoints_x, carry_h, carry_c, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_3, hidden_size, batch, (t, lengths, d_h_from_suffix, hidden_size, batch,
                 carry_h, last_error_h, kept_function_1, kept_o, carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g,
@@ -792,6 +794,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_4, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size, carry_h,
                 batch)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_x.reshape(steps * batch, 4 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cuda kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -771,7 +771,7 @@ def _run(packed, call, keep_tape):
             kept_o, kept_function_1, kept_m, out_r, kept_r, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_r[before], packed_r_before.T, products_r_before)
             launches.sweep(
@@ -784,6 +784,8 @@ def _run(packed, call, keep_tape):
                 device, kernels.forward_2, hidden_size, batch, (t, lengths, products_m, hidden_size, out_r, batch,
                 kept_r, now, before)
             )
+
+        device.repeated(one_step, range(steps))
     y = out_r
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_r, call))
     return y, state, Tape(
@@ -834,7 +836,7 @@ def _gradients(tape, errors, ends):
             kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sums, adjoints_x, carry_r, carry_c, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_r, hidden_size, batch, last_error_r,
                 error_r, adjoints_m)
@@ -850,6 +852,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_3, hidden_size, batch, (t, lengths, pulled_r_before, hidden_size, carry_r,
                 batch)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_x.reshape(steps * batch, 4 * cell_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

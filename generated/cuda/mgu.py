@@ -1,7 +1,7 @@
 """Minimal gated unit: cuda kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -563,7 +563,7 @@ def _run(packed, call, keep_tape):
             packed_h_before, packed_operand_4, products_x, b_f, kept_f, kept_operand_4, b_h, kept_n, out_h, kept_h, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[before], packed_h_before.T, products_h_before)
             launches.sweep(
@@ -575,6 +575,8 @@ def _run(packed, call, keep_tape):
                 device, kernels.forward_2, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
                 products_operand_4, b_h, kept_n, here, kept_f, kept_h, before, out_h, now)
             )
+
+        device.repeated(one_step, range(steps))
     y = out_h
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, packed, kept_x, kept_f, kept_operand_4, kept_n, kept_h) if keep_tape else None
@@ -620,7 +622,7 @@ def _gradients(tape, errors, ends):
             packed_h_before, error_h, last_error_h, kept_f, kept_n, sums, adjoints_x, kept_h, carry_h, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_h, hidden_size, batch, error_h,
                 last_error_h, d_h, kept_f, kept_n, sums, adjoints_x), summing=True
@@ -635,6 +637,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_3, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size,
                 pulled_operand_4, kept_f, batch, d_h, carry_h)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_x.reshape(steps * batch, 2 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

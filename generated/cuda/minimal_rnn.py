@@ -1,7 +1,7 @@
 """MinimalRNN: cuda kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -510,13 +510,15 @@ def _run(packed, call, keep_tape):
             packed_h_before, products_z, b_u, kept_u, kept_z, out_h, kept_h, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[before], packed_h_before.T, products_h_before)
             launches.sweep(
                 device, kernels.forward_2, hidden_size, batch, (t, lengths, products_h_before, hidden_size, products_z,
                 batch, b_u, kept_u, here, kept_h, before, kept_z, out_h, now)
             )
+
+        device.repeated(one_step, range(steps))
     y = out_h
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, packed, kept_x, kept_z, kept_u, kept_h) if keep_tape else None
@@ -567,7 +569,7 @@ def _gradients(tape, errors, ends):
             error_h, last_error_h, kept_h, kept_z, kept_u, d_z_from_loop, sums, adjoints_h_before, carry_h, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_h, hidden_size, batch, error_h,
                 last_error_h, d_h, kept_h, kept_z, kept_u, d_z_from_loop, sums, adjoints_h_before), summing=True
@@ -577,6 +579,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_2, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size, kept_u,
                 batch, d_h, carry_h)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_h_before.reshape(steps * batch, hidden_size), packed_z, pulled_z.reshape(steps * batch, hidden_size)
     )

@@ -1,7 +1,7 @@
 """Simple recurrent network: cuda kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -400,13 +400,15 @@ def _run(packed, call, keep_tape):
             packed_h_before, products_x, b, out_h, kept_h, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[before], packed_h_before.T, products_h_before)
             launches.sweep(
                 device, kernels.forward_1, hidden_size, batch, (t, lengths, products_h_before, hidden_size, products_x,
                 batch, b, out_h, kept_h, now, before)
             )
+
+        device.repeated(one_step, range(steps))
     y = out_h
     state = State(calls.last_rows(kept_h, call))
     return y, state, Tape(call, packed, kept_x, kept_h) if keep_tape else None
@@ -450,7 +452,7 @@ def _gradients(tape, errors, ends):
             error_h, last_error_h, kept_h, sums, adjoints_h_before, carry_h, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_1, hidden_size, batch, (t, lengths, carry_h, hidden_size, batch, error_h,
                 last_error_h, kept_h, sums, adjoints_h_before), summing=True
@@ -460,6 +462,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_2, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size, carry_h,
                 batch)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_h_before.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

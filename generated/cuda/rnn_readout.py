@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: cuda kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support 02d8a3aff6820822. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -476,13 +476,15 @@ def _run(packed, call, keep_tape):
             products_x, b, kept_h, )
         )
     else:
-        for t in range(steps):
+        def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[t], packed_h_before.T, products_h_before)
             launches.sweep(
                 device, kernels.forward_1, hidden_size, batch, (t, lengths, products_h_before, hidden_size, products_x,
                 batch, b, kept_h)
             )
+
+        device.repeated(one_step, range(steps))
     device.product(
         kept_h[1:].reshape(steps * batch, hidden_size), packed_h_after.T, products_h_after.reshape(steps * batch,
         output_size)
@@ -556,7 +558,7 @@ def _gradients(tape, errors, ends):
             packed_h_before, d_h_from_suffix, last_error_h, kept_h, sums, adjoints_h_before, carry_h, )
         )
     else:
-        for t in range(steps - 1, -1, -1):
+        def one_step(t):
             launches.sweep(
                 device, kernels.backward_3, hidden_size, batch, (t, lengths, d_h_from_suffix, hidden_size, batch,
                 carry_h, last_error_h, kept_h, sums, output_size, adjoints_h_before), summing=True
@@ -566,6 +568,8 @@ def _gradients(tape, errors, ends):
                 device, kernels.backward_4, hidden_size, batch, (t, lengths, pulled_h_before, hidden_size, carry_h,
                 batch)
             )
+
+        device.repeated(one_step, range(steps - 1, -1, -1))
     device.product(
         adjoints_h_before.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.graphs import key
 from generated.support.expected import Dtype, describe
 from tests.cuda.simulator import FORWARD, Schedule, cuda, launch
 
@@ -23,14 +24,16 @@ KINDS = {
 class SimulatedDevice(Device):
     """Runs kernels under one schedule; memory that nobody has written holds NaN.
 
-    `launched` are names of kernels, `allocated` is how many arrays did not come from a workspace.
+    `launched` are names of kernels, `allocated` is how many arrays did not come from a workspace. The device holds so
+    many blocks at once, `blocks`, whatever these take.
     """
 
     xp = np
     threads = 8
 
-    def __init__(self, schedule: Schedule = FORWARD) -> None:
+    def __init__(self, schedule: Schedule = FORWARD, blocks: int = 132) -> None:
         self.schedule = schedule
+        self.blocks = blocks
         self.launched: list[str] = []
         self.allocated = 0
 
@@ -64,11 +67,31 @@ class SimulatedDevice(Device):
         """Plain functions."""
         return SimpleNamespace(**{item.__name__: item for item in factory(cuda, dtype.type, *sizes)})
 
-    def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
+    def repeated(self, step: Callable[[int], None], times: range) -> None:
+        """The steps as they are; what they know from around them could be the key of a graph."""
+        assert key(step, lambda array: int(array.ctypes.data))
+        super().repeated(step, times)
+
+    def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:
+        """The number that was given."""
+        return self.blocks
+
+    def launch(
+        self,
+        kernel: Any,
+        blocks: int,
+        threads: int,
+        arguments: Sequence[Any],
+        *,
+        shared: int = 0,
+        cooperative: bool = False,
+    ) -> None:
         """Run a kernel in the simulator, with arrays as rows of elements."""
+        if cooperative and blocks > self.blocks:
+            raise ValueError(f"{kernel.__name__}: {blocks} blocks are not on the device together: {self.blocks} are")
         self.launched.append(kernel.__name__)
         for kind, item in zip(kernel.__annotations__.values(), arguments, strict=True):
             assert KINDS[kind](item), (kernel.__name__, kind)
         flat = [item.reshape(-1) if isinstance(item, np.ndarray) else item for item in arguments]
         assert all(np.shares_memory(a, b) for a, b in zip(flat, arguments, strict=True) if getattr(a, "size", 0))
-        launch(kernel, blocks, threads, flat, self.schedule)
+        launch(kernel, blocks, threads, flat, self.schedule, self.blocks)

@@ -1,4 +1,4 @@
-"""What can be said of the hardware device without one: the arguments of gemm, the kinds of arrays, what is missing."""
+"""What can be said of the hardware device without one: the kinds of arrays, and what is missing."""
 
 from __future__ import annotations
 
@@ -15,58 +15,6 @@ from generated.support.cuda.devices import current
 from tests.cuda.test_cuda_kernels import case
 
 ROOT = Path(__file__).parents[2]
-
-
-def gemm(flip_a, flip_b, m, n, k, a, step_a, b, step_b, c, step_c):
-    """cuBLAS's product, in columns: `a`, `b` and `c` are all memory from the first element on."""
-
-    def matrix(memory, rows, columns, step):
-        assert step >= max(1, rows)
-        return np.array([[memory[row + column * step] for column in range(columns)] for row in range(rows)])
-
-    left = matrix(a, k, m, step_a).T if flip_a else matrix(a, m, k, step_a)
-    right = matrix(b, n, k, step_b).T if flip_b else matrix(b, k, n, step_b)
-    product = left @ right
-    assert step_c >= m
-    for row in range(m):
-        for column in range(n):
-            c[row + column * step_c] = product[row, column]
-
-
-def memory_of(array):
-    """All elements of the array that `array` is a view of, from its first one on."""
-    base = array if array.base is None else array.base
-    start = (array.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // array.itemsize
-    return base.reshape(-1, order="A")[start:]
-
-
-@pytest.mark.parametrize("rows", [1, 2, 5])
-@pytest.mark.parametrize("depth", [1, 3])
-@pytest.mark.parametrize("columns", [1, 4])
-@pytest.mark.parametrize("form", ["plain", "transposed", "slice"])
-def test_gemm_is_told_what_gives_the_product(rows, depth, columns, form):
-    stream = np.random.default_rng(rows)
-
-    def drawn(*shape):
-        if form == "transposed":
-            return stream.normal(size=shape[::-1]).T
-        if form == "slice":
-            return stream.normal(size=(shape[0], shape[1] + 3))[:, 2 : 2 + shape[1]]
-        return stream.normal(size=shape)
-
-    a, b = drawn(rows, depth), drawn(depth, columns)
-    out = np.zeros((rows, columns))
-    (flip_b, flip_a, n, m, k), (step_b, step_a, step_out) = hardware.gemm_arguments(a, b, out)
-    gemm(flip_b, flip_a, n, m, k, memory_of(b), step_b, memory_of(a), step_a, out.reshape(-1), step_out)
-    np.testing.assert_allclose(out, a @ b, rtol=1e-13)
-
-
-def test_a_product_refuses_what_gemm_cannot_read():
-    wide = np.zeros((6, 6))
-    with pytest.raises(ValueError, match="rows or its columns in one piece"):
-        hardware.gemm_arguments(wide[::2, ::2], np.zeros((3, 2)), np.zeros((3, 2)))
-    with pytest.raises(ValueError, match="result of a product"):
-        hardware.gemm_arguments(np.zeros((3, 3)), np.zeros((3, 2)), np.zeros((2, 3)).T)
 
 
 def test_what_is_not_installed_is_said_in_one_line(monkeypatch):
@@ -142,17 +90,11 @@ def test_the_kinds_of_arguments_become_types():
     assert hardware.kernel_types(types, kernel, np.dtype(np.float64)) == ["i", "i*", "d*"]
 
 
-def test_a_kernel_is_compiled_for_its_block_by_what_the_offline_gate_sees(device):
-    def kernel(t: Count): ...  # noqa: F821
-
-    device._types = SimpleNamespace(int32="i", float32="f", float64="d", CPointer=str, void=lambda *of: of)
-    device._cuda = SimpleNamespace(jit=lambda signature, **options: lambda function: (function, signature, options))
-    compiled = device.compiled(kernel, np.dtype(np.float32), 384)
-    assert compiled == (kernel, ("i",), {"launch_bounds": (384, 1), "lto": False})
-
-
 def test_all_support_can_be_imported_without_a_device():
-    names = ("arguments", "calls", "devices", "hardware", "init", "kinds", "launches", "losses", "regimes")
+    names = (
+        *("arguments", "calls", "cubins", "cublas", "devices", "graphs", "hardware", "init", "kernels", "kinds"),
+        *("launches", "losses", "regimes"),
+    )
     imports = f"import sys, {', '.join(f'generated.support.cuda.{name}' for name in names)}"
     program = f"{imports}; print({{'cupy', 'numba_cuda'}} & sys.modules.keys())"
     finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -51,8 +51,35 @@ class Device(ABC):
         """
 
     @abstractmethod
-    def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
-        """Run a kernel of `kernels` with numbers and arrays, in the order of its arguments."""
+    def launch(
+        self,
+        kernel: Any,
+        blocks: int,
+        threads: int,
+        arguments: Sequence[Any],
+        *,
+        shared: int = 0,
+        cooperative: bool = False,
+    ) -> None:
+        """Run a kernel of `kernels` with numbers and arrays, in the order of its arguments.
+
+        Each block gets `shared` bytes of dynamic shared memory, more than 48 KB too. Blocks of a cooperative launch are
+        all on the device at once, so that they may wait for each other; ValueError where there are more than
+        `resident`.
+        """
+
+    @abstractmethod
+    def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:
+        """How many blocks of so many threads, each with `shared` bytes of dynamic memory, can be there at once."""
+
+    def repeated(self, step: Callable[[int], None], times: range) -> None:
+        """step(t) for all t of `times` in order.
+
+        A step launches kernels and products and does nothing else; it takes what it needs from the function around it,
+        arrays, `kernels`, sizes and this device. So that a device may launch again what it has launched before.
+        """
+        for t in times:
+            step(t)
 
     def running(self, *values: object) -> AbstractContextManager[object]:
         """The stream on which the caller of these arrays works is the current one inside this context."""

@@ -1,4 +1,4 @@
-"""The device there is: CuPy holds arrays and multiplies by cuBLAS, numba-cuda compiles and launches kernels.
+"""The device there is: CuPy holds arrays, multiplies by cuBLAS and launches the kernels that numba-cuda compiles.
 
 Both are imported when a call needs them, so that a machine without a device can import every generated module.
 """
@@ -8,14 +8,18 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from generated.support.cuda.cubins import Source
+from generated.support.cuda.cublas import Cublas, allows_tf32, load
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.graphs import Graphs
+from generated.support.cuda.kernels import Kernel
 from generated.support.expected import Dtype, describe
 
 INSTALL = "pip install 'derive[cuda]', or the CuPy and numba-cuda of your CUDA version"
@@ -47,7 +51,8 @@ class Hardware(Device):
         except Exception as error:
             raise UnavailableError(f"CUDA kernels need a device and its driver, and CuPy says: {error}") from error
         self._types = importlib.import_module("numba").types
-        self._cublas = importlib.import_module("cupy_backends.cuda.libs.cublas")
+        self._cublas = Cublas(self._cupy, _cublas())
+        self._graphs = Graphs(self._cupy, self._cublas.prepare)
 
     def array(self, value: object, place: str) -> Array:
         """A view of what lies on the device: an array of CuPy, or by its array interface or DLPack."""
@@ -69,6 +74,10 @@ class Hardware(Device):
         """Where the first element of an array lies."""
         return int(array.data.ptr)
 
+    def repeated(self, step: Callable[[int], None], times: range) -> None:
+        """As CUDA graphs, from the second time on that the same is asked for."""
+        self._graphs.run(step, times, allows_tf32())
+
     def running(self, *values: object) -> AbstractContextManager[object]:
         """The current stream of torch where tensors are given, else CuPy's own."""
         torch = sys.modules.get("torch")
@@ -82,34 +91,13 @@ class Hardware(Device):
         return self._cupy.asnumpy(array)  # type: ignore[no-any-return]
 
     def product(self, a: Array, b: Array, out: Array) -> None:
-        """out = a @ b by cuBLAS, in the dtype of the arrays and no other, TF32 included."""
+        """out = a @ b by cuBLAS."""
         if not out.size:
             return
-        if not a.shape[1]:
+        if a.shape[1]:
+            self._cublas.product(a, b, out)
+        else:
             out.fill(0)
-            return
-        gemm = {4: self._cublas.sgemm, 8: self._cublas.dgemm}[out.dtype.itemsize]
-        factors = np.array([1, 0], out.dtype)
-        one, zero = factors.ctypes.data, factors.ctypes.data + out.dtype.itemsize
-        (flip_b, flip_a, n, m, k), (step_b, step_a, step_out) = gemm_arguments(a, b, out)
-        handle = self._cupy.cuda.device.get_cublas_handle()
-        addresses = b.data.ptr, a.data.ptr, out.data.ptr
-        gemm(
-            handle,
-            flip_b,
-            flip_a,
-            n,
-            m,
-            k,
-            one,
-            addresses[0],
-            step_b,
-            addresses[1],
-            step_a,
-            zero,
-            addresses[2],
-            step_out,
-        )
 
     def kernels(self, factory: Factory, dtype: Dtype, *sizes: int, threads: int = 0) -> SimpleNamespace:
         """The kernels of a factory, each compiled when it is launched first."""
@@ -117,38 +105,28 @@ class Hardware(Device):
 
     @functools.lru_cache(maxsize=256)  # noqa: B019 - there is one device a process
     def _made(self, factory: Factory, dtype: Dtype, sizes: tuple[int, ...], threads: int) -> SimpleNamespace:
-        made = factory(self._cuda, dtype.type, *sizes)
-        return SimpleNamespace(**{item.__name__: _Kernel(self, item, dtype, threads) for item in made})
+        def kernel(function: Callable[..., None]) -> Kernel:
+            types = tuple(kernel_types(self._types, function, dtype))
+            return Kernel(self._cupy, Source(function, types, launch_bounds(threads), factory, dtype, sizes))
 
-    def compiled(self, function: Any, dtype: Dtype, threads: int) -> Any:
-        """A kernel compiled for blocks of so many threads."""
-        signature = self._types.void(*kernel_types(self._types, function, dtype))
-        # A kernel is all of its program, so that optimising at link time gives nothing but other registers than those
-        # that the offline gate has seen.
-        return self._cuda.jit(signature, launch_bounds=launch_bounds(threads), lto=False)(function)
+        return SimpleNamespace(**{each.__name__: kernel(each) for each in factory(self._cuda, dtype.type, *sizes)})
 
-    def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
-        """Run a kernel on the current stream of CuPy; arrays go to it by their address."""
-        given = [item.data.ptr if isinstance(item, self._cupy.ndarray) else item for item in arguments]
-        kernel.compiled[blocks, threads, self._stream(self._cupy.cuda.get_current_stream().ptr)](*given)
+    def launch(
+        self,
+        kernel: Any,
+        blocks: int,
+        threads: int,
+        arguments: Sequence[Any],
+        *,
+        shared: int = 0,
+        cooperative: bool = False,
+    ) -> None:
+        """Run a kernel on the current stream of CuPy."""
+        kernel.launch(blocks, threads, arguments, shared, cooperative)
 
-    @functools.lru_cache(maxsize=64)  # noqa: B019 - there is one device a process
-    def _stream(self, address: int) -> Any:
-        """A stream of CuPy as one of numba-cuda; 0 is the default stream of both."""
-        return self._cuda.external_stream(address) if address else 0
-
-
-class _Kernel:
-    """A kernel that is compiled when it is launched first."""
-
-    def __init__(self, device: Hardware, function: Any, dtype: Dtype, threads: int) -> None:
-        self._arguments = device, function, dtype, threads
-
-    @functools.cached_property
-    def compiled(self) -> Any:
-        """What numba-cuda launches."""
-        device, *rest = self._arguments
-        return device.compiled(*rest)
+    def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:
+        """By the occupancy of the current device."""
+        return int(kernel.resident(threads, shared))
 
 
 def launch_bounds(threads: int) -> tuple[int, int]:
@@ -166,35 +144,22 @@ def kernel_types(types: Any, function: Any, dtype: Dtype) -> list[Any]:
     return [kinds[kind] for kind in function.__annotations__.values()]
 
 
-def gemm_arguments(a: Array, b: Array, out: Array) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """What gemm is told for out = a @ b: which operands it transposes, n, m, k; and the steps from row to row.
-
-    cuBLAS counts down columns, so it computes the transpose of `out`, that of b times that of a. Matrices here have
-    their rows in one piece, which are columns to it, or are such matrices transposed.
-    """
-    (flip_b, step_b), (flip_a, step_a), (flip_out, step_out) = map(_layout, (b, a, out))
-    if flip_out:
-        raise ValueError(f"the result of a product must have rows in one piece, received strides {out.strides}")
-    return (flip_b, flip_a, b.shape[1], a.shape[0], a.shape[1]), (step_b, step_a, step_out)
-
-
-def _layout(matrix: Array) -> tuple[int, int]:
-    """Whether a matrix is to be transposed as cuBLAS sees it, and the elements from one of its columns to the next."""
-    rows, columns = matrix.shape
-    down, along = (stride // matrix.dtype.itemsize for stride in matrix.strides)
-    if (along == 1 or columns == 1) and (down >= columns or rows == 1):
-        return 0, down if rows > 1 else columns
-    if (down == 1 or rows == 1) and (along >= rows or columns == 1):
-        return 1, along if columns > 1 else rows
-    raise ValueError(f"a factor must have its rows or its columns in one piece, received strides {matrix.strides}")
-
-
 def _imported(name: str, title: str) -> Any:
     """A module, or UnavailableError with what to install."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
         raise UnavailableError(f"CUDA kernels need {title}, which cannot be imported ({error}): {INSTALL}") from error
+
+
+def _cublas() -> Any:
+    """The cuBLAS of CuPy, or UnavailableError with what to install."""
+    _imported("cupy_backends.cuda.libs.cublas", "the cuBLAS of CuPy")
+    try:
+        return load()
+    except (OSError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UnavailableError(f"CUDA kernels need cuBLAS, which cannot be loaded ({reason}): {INSTALL}") from error
 
 
 def _leaves(value: object) -> list[object]:
