@@ -58,9 +58,9 @@ def kernels(cell: str, cuda: Any, dtype: Dtype, sizes: Iterable[int] | None = No
 def tightest(cell: str, dtype: Dtype) -> tuple[int, ...]:
     """The numbers of units for which a block has the fewest registers to spare, smallest first.
 
-    With the same threads to a unit, more units need more registers for weights and leave fewer to a thread: so these are
-    the largest sizes before the threads to a unit change, the largest of all among them. Where blocks are so small that
-    each thread can have all registers that there are for one, none are scarce, and none of these sizes.
+    With the same threads to a unit, more units need more registers for weights and leave a thread fewer: so these are
+    the largest sizes before the threads to a unit change, and with them the largest of all. Sizes are left out whose
+    blocks are so small that each thread can have as many registers as there are for one.
     """
     module = importlib.import_module(f"generated.cuda.{cell}")
     plans = [_plan(module, dtype, size) for size in range(1, regimes.MOST_THREADS + 2)]
