@@ -1,7 +1,7 @@
 """GRU, reset before the product: cuda kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -338,26 +338,36 @@ def forward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_operand_6, cuda.blockDim.x):
             shared_operand_6[u32(index)] = zero
         weights_of_U_r_product = cuda.local.array(count_h, real)
-        for number in range(count_h):
+        for number in range(count_h - 1):
             column = number * lanes + lane
             weights_of_U_r_product[u32(number)] = (
-                packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_h - 1) * lanes + lane
+        weights_of_U_r_product[u32(count_h - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_U_z_product = cuda.local.array(count_h, real)
-        for number in range(count_h):
+        for number in range(count_h - 1):
             column = number * lanes + lane
             weights_of_U_z_product[u32(number)] = (
-                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_h - 1) * lanes + lane
+        weights_of_U_z_product[u32(count_h - 1)] = (
+            packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_U_n_product = cuda.local.array(count_operand_6, real)
-        for number in range(count_operand_6):
+        for number in range(count_operand_6 - 1):
             column = number * lanes + lane
             weights_of_U_n_product[u32(number)] = (
-                packed_operand_6[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_operand_6[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_operand_6 - 1) * lanes + lane
+        weights_of_U_n_product[u32(count_operand_6 - 1)] = (
+            packed_operand_6[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         if unit < hidden_size:
             own_b_r = b_r[u32(unit)]
             own_b_z = b_z[u32(unit)]
@@ -459,19 +469,26 @@ def backward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_h_before, cuda.blockDim.x):
             shared_h_before[u32(index)] = zero
         weights_of_pulled_product_6 = cuda.local.array(count_operand_6_, real)
-        for number in range(count_operand_6_):
+        for number in range(count_operand_6_ - 1):
             column = number * lanes + lane
             weights_of_pulled_product_6[u32(number)] = (
-                packed_operand_6[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_operand_6[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_operand_6_ - 1) * lanes + lane
+        weights_of_pulled_product_6[u32(count_operand_6_ - 1)] = (
+            packed_operand_6[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
-        for number in range(count_h_before):
+        for number in range(count_h_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_2[u32(number)] = (
-                packed_h_before[u64(column * hidden_size + unit)] if column < 2 * hidden_size and unit < hidden_size
-                else zero
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_pulled_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 2 * hidden_size and unit < hidden_size else
+            zero
+        )
         sum_b_z = zero
         sum_b_n = zero
         sum_b_r = zero

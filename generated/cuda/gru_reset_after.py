@@ -1,7 +1,7 @@
 """GRU, reset after the product: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -301,26 +301,37 @@ def forward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_h, cuda.blockDim.x):
             shared_h[u32(index)] = zero
         weights_of_U_r_product = cuda.local.array(count_h, real)
-        for number in range(count_h):
+        for number in range(count_h - 1):
             column = number * lanes + lane
             weights_of_U_r_product[u32(number)] = (
-                packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_h - 1) * lanes + lane
+        weights_of_U_r_product[u32(count_h - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_U_z_product = cuda.local.array(count_h, real)
-        for number in range(count_h):
+        for number in range(count_h - 1):
             column = number * lanes + lane
             weights_of_U_z_product[u32(number)] = (
-                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_h - 1) * lanes + lane
+        weights_of_U_z_product[u32(count_h - 1)] = (
+            packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_U_n_product = cuda.local.array(count_h, real)
-        for number in range(count_h):
+        for number in range(count_h - 1):
             column = number * lanes + lane
             weights_of_U_n_product[u32(number)] = (
-                packed_h_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_h_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_h - 1) * lanes + lane
+        weights_of_U_n_product[u32(count_h - 1)] = (
+            packed_h_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         if unit < hidden_size:
             own_b_r = b_r[u32(unit)]
             own_b_z = b_z[u32(unit)]
@@ -407,12 +418,16 @@ def backward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_h_before, cuda.blockDim.x):
             shared_h_before[u32(index)] = zero
         weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
-        for number in range(count_h_before):
+        for number in range(count_h_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_2[u32(number)] = (
-                packed_h_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size
-                else zero
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_pulled_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
         if unit < hidden_size:
             own_b_un_ = b_un[u32(unit)]
         sum_b_r = zero

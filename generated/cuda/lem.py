@@ -1,7 +1,7 @@
 """Long expressive memory: cuda kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -377,32 +377,47 @@ def forward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_z, cuda.blockDim.x):
             shared_z[u32(index)] = zero
         weights_of_W_1_product = cuda.local.array(count_y, real)
-        for number in range(count_y):
+        for number in range(count_y - 1):
             column = number * lanes + lane
             weights_of_W_1_product[u32(number)] = (
-                packed_y_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_y_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_y - 1) * lanes + lane
+        weights_of_W_1_product[u32(count_y - 1)] = (
+            packed_y_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_W_2_product = cuda.local.array(count_y, real)
-        for number in range(count_y):
+        for number in range(count_y - 1):
             column = number * lanes + lane
             weights_of_W_2_product[u32(number)] = (
-                packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_y - 1) * lanes + lane
+        weights_of_W_2_product[u32(count_y - 1)] = (
+            packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_W_z_product = cuda.local.array(count_y, real)
-        for number in range(count_y):
+        for number in range(count_y - 1):
             column = number * lanes + lane
             weights_of_W_z_product[u32(number)] = (
-                packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_y - 1) * lanes + lane
+        weights_of_W_z_product[u32(count_y - 1)] = (
+            packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_W_y_product = cuda.local.array(count_z, real)
-        for number in range(count_z):
+        for number in range(count_z - 1):
             column = number * lanes + lane
             weights_of_W_y_product[u32(number)] = (
-                packed_z[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+                packed_z[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_z - 1) * lanes + lane
+        weights_of_W_y_product[u32(count_z - 1)] = (
+            packed_z[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         if unit < hidden_size:
             own_b_1 = b_1[u32(unit)]
             own_b_2 = b_2[u32(unit)]
@@ -520,18 +535,26 @@ def backward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_y_before, cuda.blockDim.x):
             shared_y_before[u32(index)] = zero
         weights_of_pulled_product_7 = cuda.local.array(count_z_, real)
-        for number in range(count_z_):
+        for number in range(count_z_ - 1):
             column = number * lanes + lane
             weights_of_pulled_product_7[u32(number)] = (
-                packed_z[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+                packed_z[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_z_ - 1) * lanes + lane
+        weights_of_pulled_product_7[u32(count_z_ - 1)] = (
+            packed_z[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_pulled_product_1 = cuda.local.array(count_y_before, real)
-        for number in range(count_y_before):
+        for number in range(count_y_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_1[u32(number)] = (
-                packed_y_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size
-                else zero
+                packed_y_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_y_before - 1) * lanes + lane
+        weights_of_pulled_product_1[u32(count_y_before - 1)] = (
+            packed_y_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
         sum_b_2 = zero
         sum_b_y = zero
         sum_b_1 = zero

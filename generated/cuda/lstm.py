@@ -1,7 +1,7 @@
 """LSTM: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
-Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -325,33 +325,48 @@ def forward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_h, cuda.blockDim.x):
             shared_h[u32(index)] = zero
         weights_of_U_i_product = cuda.local.array(count_h, real)
-        for number in range(count_h):
+        for number in range(count_h - 1):
             column = number * lanes + lane
             weights_of_U_i_product[u32(number)] = (
-                packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_h - 1) * lanes + lane
+        weights_of_U_i_product[u32(count_h - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_U_f_product = cuda.local.array(count_h, real)
-        for number in range(count_h):
+        for number in range(count_h - 1):
             column = number * lanes + lane
             weights_of_U_f_product[u32(number)] = (
-                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_h - 1) * lanes + lane
+        weights_of_U_f_product[u32(count_h - 1)] = (
+            packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_U_g_product = cuda.local.array(count_h, real)
-        for number in range(count_h):
+        for number in range(count_h - 1):
             column = number * lanes + lane
             weights_of_U_g_product[u32(number)] = (
-                packed_h_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_h_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_h - 1) * lanes + lane
+        weights_of_U_g_product[u32(count_h - 1)] = (
+            packed_h_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_U_o_product = cuda.local.array(count_h, real)
-        for number in range(count_h):
+        for number in range(count_h - 1):
             column = number * lanes + lane
             weights_of_U_o_product[u32(number)] = (
-                packed_h_before[u64((3 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_h_before[u64((3 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_h - 1) * lanes + lane
+        weights_of_U_o_product[u32(count_h - 1)] = (
+            packed_h_before[u64((3 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         if unit < hidden_size:
             own_b_i = b_i[u32(unit)]
             own_b_f = b_f[u32(unit)]
@@ -451,12 +466,16 @@ def backward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_h_before, cuda.blockDim.x):
             shared_h_before[u32(index)] = zero
         weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
-        for number in range(count_h_before):
+        for number in range(count_h_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_2[u32(number)] = (
-                packed_h_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size
-                else zero
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_pulled_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size else
+            zero
+        )
         sum_b_i = zero
         sum_b_f = zero
         sum_b_g = zero

@@ -1,7 +1,7 @@
 """LSTM with full gate recurrence: cuda kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant FGR (full gate recurrence)
-Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
+Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in + R_ii @ i[t-1] + R_fi @ f[t-1] + R_oi @ o[t-1]
@@ -451,96 +451,144 @@ def forward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_o, cuda.blockDim.x):
             shared_o[u32(index)] = zero
         weights_of_R_z_product = cuda.local.array(count_y, real)
-        for number in range(count_y):
+        for number in range(count_y - 1):
             column = number * lanes + lane
             weights_of_R_z_product[u32(number)] = (
-                packed_y_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_y_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_y - 1) * lanes + lane
+        weights_of_R_z_product[u32(count_y - 1)] = (
+            packed_y_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_R_in_product = cuda.local.array(count_y, real)
-        for number in range(count_y):
+        for number in range(count_y - 1):
             column = number * lanes + lane
             weights_of_R_in_product[u32(number)] = (
-                packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_y - 1) * lanes + lane
+        weights_of_R_in_product[u32(count_y - 1)] = (
+            packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_R_for_product = cuda.local.array(count_y, real)
-        for number in range(count_y):
+        for number in range(count_y - 1):
             column = number * lanes + lane
             weights_of_R_for_product[u32(number)] = (
-                packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_y - 1) * lanes + lane
+        weights_of_R_for_product[u32(count_y - 1)] = (
+            packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_R_out_product = cuda.local.array(count_y, real)
-        for number in range(count_y):
+        for number in range(count_y - 1):
             column = number * lanes + lane
             weights_of_R_out_product[u32(number)] = (
-                packed_y_before[u64((3 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_y_before[u64((3 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_y - 1) * lanes + lane
+        weights_of_R_out_product[u32(count_y - 1)] = (
+            packed_y_before[u64((3 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_R_ii_product = cuda.local.array(count_i, real)
-        for number in range(count_i):
+        for number in range(count_i - 1):
             column = number * lanes + lane
             weights_of_R_ii_product[u32(number)] = (
-                packed_i_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_i_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_i - 1) * lanes + lane
+        weights_of_R_ii_product[u32(count_i - 1)] = (
+            packed_i_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_R_if_product = cuda.local.array(count_i, real)
-        for number in range(count_i):
+        for number in range(count_i - 1):
             column = number * lanes + lane
             weights_of_R_if_product[u32(number)] = (
-                packed_i_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_i_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_i - 1) * lanes + lane
+        weights_of_R_if_product[u32(count_i - 1)] = (
+            packed_i_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_R_io_product = cuda.local.array(count_i, real)
-        for number in range(count_i):
+        for number in range(count_i - 1):
             column = number * lanes + lane
             weights_of_R_io_product[u32(number)] = (
-                packed_i_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_i_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_i - 1) * lanes + lane
+        weights_of_R_io_product[u32(count_i - 1)] = (
+            packed_i_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_R_fi_product = cuda.local.array(count_f, real)
-        for number in range(count_f):
+        for number in range(count_f - 1):
             column = number * lanes + lane
             weights_of_R_fi_product[u32(number)] = (
-                packed_f_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_f_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_f - 1) * lanes + lane
+        weights_of_R_fi_product[u32(count_f - 1)] = (
+            packed_f_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_R_ff_product = cuda.local.array(count_f, real)
-        for number in range(count_f):
+        for number in range(count_f - 1):
             column = number * lanes + lane
             weights_of_R_ff_product[u32(number)] = (
-                packed_f_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_f_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_f - 1) * lanes + lane
+        weights_of_R_ff_product[u32(count_f - 1)] = (
+            packed_f_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_R_fo_product = cuda.local.array(count_f, real)
-        for number in range(count_f):
+        for number in range(count_f - 1):
             column = number * lanes + lane
             weights_of_R_fo_product[u32(number)] = (
-                packed_f_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_f_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_f - 1) * lanes + lane
+        weights_of_R_fo_product[u32(count_f - 1)] = (
+            packed_f_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_R_oi_product = cuda.local.array(count_o, real)
-        for number in range(count_o):
+        for number in range(count_o - 1):
             column = number * lanes + lane
             weights_of_R_oi_product[u32(number)] = (
-                packed_o_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_o_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_o - 1) * lanes + lane
+        weights_of_R_oi_product[u32(count_o - 1)] = (
+            packed_o_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_R_of_product = cuda.local.array(count_o, real)
-        for number in range(count_o):
+        for number in range(count_o - 1):
             column = number * lanes + lane
             weights_of_R_of_product[u32(number)] = (
-                packed_o_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_o_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_o - 1) * lanes + lane
+        weights_of_R_of_product[u32(count_o - 1)] = (
+            packed_o_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_R_oo_product = cuda.local.array(count_o, real)
-        for number in range(count_o):
+        for number in range(count_o - 1):
             column = number * lanes + lane
             weights_of_R_oo_product[u32(number)] = (
-                packed_o_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_o_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_o - 1) * lanes + lane
+        weights_of_R_oo_product[u32(count_o - 1)] = (
+            packed_o_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         if unit < hidden_size:
             own_b_z = b_z[u32(unit)]
             own_p_in = p_in[u32(unit)]
@@ -714,33 +762,49 @@ def backward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_o_before, cuda.blockDim.x):
             shared_o_before[u32(index)] = zero
         weights_of_pulled_product_2 = cuda.local.array(count_y_before, real)
-        for number in range(count_y_before):
+        for number in range(count_y_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_2[u32(number)] = (
-                packed_y_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size
-                else zero
+                packed_y_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_y_before - 1) * lanes + lane
+        weights_of_pulled_product_2[u32(count_y_before - 1)] = (
+            packed_y_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size else
+            zero
+        )
         weights_of_pulled_product_5 = cuda.local.array(count_i_before, real)
-        for number in range(count_i_before):
+        for number in range(count_i_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_5[u32(number)] = (
-                packed_i_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size
-                else zero
+                packed_i_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_i_before - 1) * lanes + lane
+        weights_of_pulled_product_5[u32(count_i_before - 1)] = (
+            packed_i_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
         weights_of_pulled_product_6 = cuda.local.array(count_f_before, real)
-        for number in range(count_f_before):
+        for number in range(count_f_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_6[u32(number)] = (
-                packed_f_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size
-                else zero
+                packed_f_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_f_before - 1) * lanes + lane
+        weights_of_pulled_product_6[u32(count_f_before - 1)] = (
+            packed_f_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
         weights_of_pulled_product_7 = cuda.local.array(count_o_before, real)
-        for number in range(count_o_before):
+        for number in range(count_o_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_7[u32(number)] = (
-                packed_o_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size
-                else zero
+                packed_o_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_o_before - 1) * lanes + lane
+        weights_of_pulled_product_7[u32(count_o_before - 1)] = (
+            packed_o_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
         if unit < hidden_size:
             own_p_out_ = p_out[u32(unit)]
             own_p_for_ = p_for[u32(unit)]

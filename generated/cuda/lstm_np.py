@@ -1,7 +1,7 @@
 """LSTM without peepholes: cuda kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NP (no peepholes)
-Equations: c0613eee9b97c3bb, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
+Equations: c0613eee9b97c3bb, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -325,33 +325,48 @@ def forward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_y, cuda.blockDim.x):
             shared_y[u32(index)] = zero
         weights_of_R_z_product = cuda.local.array(count_y, real)
-        for number in range(count_y):
+        for number in range(count_y - 1):
             column = number * lanes + lane
             weights_of_R_z_product[u32(number)] = (
-                packed_y_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_y_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_y - 1) * lanes + lane
+        weights_of_R_z_product[u32(count_y - 1)] = (
+            packed_y_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_R_in_product = cuda.local.array(count_y, real)
-        for number in range(count_y):
+        for number in range(count_y - 1):
             column = number * lanes + lane
             weights_of_R_in_product[u32(number)] = (
-                packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_y - 1) * lanes + lane
+        weights_of_R_in_product[u32(count_y - 1)] = (
+            packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_R_for_product = cuda.local.array(count_y, real)
-        for number in range(count_y):
+        for number in range(count_y - 1):
             column = number * lanes + lane
             weights_of_R_for_product[u32(number)] = (
-                packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_y - 1) * lanes + lane
+        weights_of_R_for_product[u32(count_y - 1)] = (
+            packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         weights_of_R_out_product = cuda.local.array(count_y, real)
-        for number in range(count_y):
+        for number in range(count_y - 1):
             column = number * lanes + lane
             weights_of_R_out_product[u32(number)] = (
-                packed_y_before[u64((3 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                hidden_size else zero
+                packed_y_before[u64((3 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_y - 1) * lanes + lane
+        weights_of_R_out_product[u32(count_y - 1)] = (
+            packed_y_before[u64((3 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
         if unit < hidden_size:
             own_b_z = b_z[u32(unit)]
             own_b_in = b_in[u32(unit)]
@@ -451,12 +466,16 @@ def backward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_y_before, cuda.blockDim.x):
             shared_y_before[u32(index)] = zero
         weights_of_pulled_product_2 = cuda.local.array(count_y_before, real)
-        for number in range(count_y_before):
+        for number in range(count_y_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_2[u32(number)] = (
-                packed_y_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size
-                else zero
+                packed_y_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_y_before - 1) * lanes + lane
+        weights_of_pulled_product_2[u32(count_y_before - 1)] = (
+            packed_y_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size else
+            zero
+        )
         sum_b_z = zero
         sum_b_in = zero
         sum_b_for = zero

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cuda kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -402,38 +402,58 @@ def forward_block(cuda, real, lanes, hidden_size, cell_size):
         for index in range(cuda.threadIdx.x, rooms_m, cuda.blockDim.x):
             shared_m[u32(index)] = zero
         weights_of_W_ir_product = cuda.local.array(count_r, real)
-        for number in range(count_r):
+        for number in range(count_r - 1):
             column = number * lanes + lane
             weights_of_W_ir_product[u32(number)] = (
-                packed_r_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < cell_size else zero
+                packed_r_before[u64(unit * hidden_size + column)] if unit < cell_size else zero
             )
+        column = (count_r - 1) * lanes + lane
+        weights_of_W_ir_product[u32(count_r - 1)] = (
+            packed_r_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < cell_size else zero
+        )
         weights_of_W_fr_product = cuda.local.array(count_r, real)
-        for number in range(count_r):
+        for number in range(count_r - 1):
             column = number * lanes + lane
             weights_of_W_fr_product[u32(number)] = (
-                packed_r_before[u64((cell_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                cell_size else zero
+                packed_r_before[u64((cell_size + unit) * hidden_size + column)] if unit < cell_size else zero
             )
+        column = (count_r - 1) * lanes + lane
+        weights_of_W_fr_product[u32(count_r - 1)] = (
+            packed_r_before[u64((cell_size + unit) * hidden_size + column)] if column < hidden_size and unit < cell_size
+            else zero
+        )
         weights_of_W_cr_product = cuda.local.array(count_r, real)
-        for number in range(count_r):
+        for number in range(count_r - 1):
             column = number * lanes + lane
             weights_of_W_cr_product[u32(number)] = (
-                packed_r_before[u64((2 * cell_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                cell_size else zero
+                packed_r_before[u64((2 * cell_size + unit) * hidden_size + column)] if unit < cell_size else zero
             )
+        column = (count_r - 1) * lanes + lane
+        weights_of_W_cr_product[u32(count_r - 1)] = (
+            packed_r_before[u64((2 * cell_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            cell_size else zero
+        )
         weights_of_W_or_product = cuda.local.array(count_r, real)
-        for number in range(count_r):
+        for number in range(count_r - 1):
             column = number * lanes + lane
             weights_of_W_or_product[u32(number)] = (
-                packed_r_before[u64((3 * cell_size + unit) * hidden_size + column)] if column < hidden_size and unit <
-                cell_size else zero
+                packed_r_before[u64((3 * cell_size + unit) * hidden_size + column)] if unit < cell_size else zero
             )
+        column = (count_r - 1) * lanes + lane
+        weights_of_W_or_product[u32(count_r - 1)] = (
+            packed_r_before[u64((3 * cell_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            cell_size else zero
+        )
         weights_of_W_rm_product = cuda.local.array(count_m, real)
-        for number in range(count_m):
+        for number in range(count_m - 1):
             column = number * lanes + lane
             weights_of_W_rm_product[u32(number)] = (
-                packed_m[u64(unit * cell_size + column)] if column < cell_size and unit < hidden_size else zero
+                packed_m[u64(unit * cell_size + column)] if unit < hidden_size else zero
             )
+        column = (count_m - 1) * lanes + lane
+        weights_of_W_rm_product[u32(count_m - 1)] = (
+            packed_m[u64(unit * cell_size + column)] if column < cell_size and unit < hidden_size else zero
+        )
         if unit < cell_size:
             own_w_ic = w_ic[u32(unit)]
             own_b_i = b_i[u32(unit)]
@@ -560,18 +580,25 @@ def backward_block(cuda, real, lanes, hidden_size, cell_size):
         for index in range(cuda.threadIdx.x, rooms_r_before, cuda.blockDim.x):
             shared_r_before[u32(index)] = zero
         weights_of_pulled_product_9 = cuda.local.array(count_m_, real)
-        for number in range(count_m_):
+        for number in range(count_m_ - 1):
             column = number * lanes + lane
             weights_of_pulled_product_9[u32(number)] = (
-                packed_m[u64(column * cell_size + unit)] if column < hidden_size and unit < cell_size else zero
+                packed_m[u64(column * cell_size + unit)] if unit < cell_size else zero
             )
+        column = (count_m_ - 1) * lanes + lane
+        weights_of_pulled_product_9[u32(count_m_ - 1)] = (
+            packed_m[u64(column * cell_size + unit)] if column < hidden_size and unit < cell_size else zero
+        )
         weights_of_pulled_product_2 = cuda.local.array(count_r_before, real)
-        for number in range(count_r_before):
+        for number in range(count_r_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_2[u32(number)] = (
-                packed_r_before[u64(column * hidden_size + unit)] if column < 4 * cell_size and unit < hidden_size else
-                zero
+                packed_r_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_r_before - 1) * lanes + lane
+        weights_of_pulled_product_2[u32(count_r_before - 1)] = (
+            packed_r_before[u64(column * hidden_size + unit)] if column < 4 * cell_size and unit < hidden_size else zero
+        )
         if unit < cell_size:
             own_w_oc_ = w_oc[u32(unit)]
             own_w_fc_ = w_fc[u32(unit)]

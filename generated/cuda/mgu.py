@@ -1,7 +1,7 @@
 """Minimal gated unit: cuda kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -305,19 +305,25 @@ def forward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_operand_4, cuda.blockDim.x):
             shared_operand_4[u32(index)] = zero
         weights_of_U_f_product = cuda.local.array(count_h, real)
-        for number in range(count_h):
+        for number in range(count_h - 1):
             column = number * lanes + lane
             weights_of_U_f_product[u32(number)] = (
-                packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_h - 1) * lanes + lane
+        weights_of_U_f_product[u32(count_h - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_U_h_product = cuda.local.array(count_operand_4, real)
-        for number in range(count_operand_4):
+        for number in range(count_operand_4 - 1):
             column = number * lanes + lane
             weights_of_U_h_product[u32(number)] = (
-                packed_operand_4[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_operand_4[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_operand_4 - 1) * lanes + lane
+        weights_of_U_h_product[u32(count_operand_4 - 1)] = (
+            packed_operand_4[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         if unit < hidden_size:
             own_b_f = b_f[u32(unit)]
             own_b_h = b_h[u32(unit)]
@@ -410,19 +416,25 @@ def backward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_h_before, cuda.blockDim.x):
             shared_h_before[u32(index)] = zero
         weights_of_pulled_product_4 = cuda.local.array(count_operand_4_, real)
-        for number in range(count_operand_4_):
+        for number in range(count_operand_4_ - 1):
             column = number * lanes + lane
             weights_of_pulled_product_4[u32(number)] = (
-                packed_operand_4[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_operand_4[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_operand_4_ - 1) * lanes + lane
+        weights_of_pulled_product_4[u32(count_operand_4_ - 1)] = (
+            packed_operand_4[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
         weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
-        for number in range(count_h_before):
+        for number in range(count_h_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_2[u32(number)] = (
-                packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_pulled_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
         sum_b_h = zero
         sum_b_f = zero
         cuda.syncthreads()

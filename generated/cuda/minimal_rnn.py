@@ -1,7 +1,7 @@
 """MinimalRNN: cuda kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support ddc5c8e4c6335175. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -296,12 +296,15 @@ def forward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_h, cuda.blockDim.x):
             shared_h[u32(index)] = zero
         weights_of_U_h_product = cuda.local.array(count_h, real)
-        for number in range(count_h):
+        for number in range(count_h - 1):
             column = number * lanes + lane
             weights_of_U_h_product[u32(number)] = (
-                packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
             )
+        column = (count_h - 1) * lanes + lane
+        weights_of_U_h_product[u32(count_h - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
         if unit < hidden_size:
             own_b_u = b_u[u32(unit)]
         cuda.syncthreads()
@@ -371,12 +374,15 @@ def backward_block(cuda, real, lanes, hidden_size):
         for index in range(cuda.threadIdx.x, rooms_h_before, cuda.blockDim.x):
             shared_h_before[u32(index)] = zero
         weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
-        for number in range(count_h_before):
+        for number in range(count_h_before - 1):
             column = number * lanes + lane
             weights_of_pulled_product_2[u32(number)] = (
-                packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else
-                zero
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
             )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_pulled_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
         sum_b_u = zero
         cuda.syncthreads()
         next_h_before_from_loop = zero

@@ -44,7 +44,33 @@ def test_the_block_is_whole_warps_and_its_weights_fit():
             assert threads % 32 == 0
             assert units * lanes <= threads <= 1024
             assert need <= regimes.BUDGET
-            assert (need + regimes.OTHERS) * threads <= regimes.REGISTERS
+            assert need + regimes.OTHERS <= regimes.registers(threads)
+
+
+@pytest.mark.parametrize(
+    ("threads", "registers"),
+    [
+        (32, 255),
+        (256, 255),
+        (288, 168),
+        (384, 168),
+        (416, 128),
+        (512, 128),
+        (544, 96),
+        (640, 96),
+        (672, 80),
+        (1024, 64),
+    ],
+)
+def test_registers_are_given_to_four_warps_at_a_time(threads, registers):
+    assert regimes.registers(threads) == registers
+
+
+def test_a_block_of_many_threads_leaves_as_many_registers_as_one_of_few():
+    """Of 17 warps each thread can have 96 registers, not the 120 of an even division."""
+    gru = Loop((Product(("h",) * 2, "h"), Product(("h",), "h")), (Product(("h",) * 3, "h"),), ("h",), "", 3)
+    assert choose("gru.forward", gru, "auto", {"h": 64}, FLOAT64).forward == Block(512, 8)
+    assert choose("gru.forward", gru, "auto", {"h": 68}, FLOAT64).regime == "library"
 
 
 def test_what_cannot_run_says_which_regime_can():

@@ -20,10 +20,12 @@ MOST_THREADS = 1024
 """Threads that a block can have."""
 REGISTERS = 65536
 """Registers of 32 bits that a block can have."""
+MOST_REGISTERS = 255
+"""Registers that a thread can have."""
 BUDGET = 96
-"""Registers of a thread that weights may take: the offline gate confirms that nothing is spilled then."""
+"""Registers of a thread that weights may take. Loops over more are not unrolled for every architecture."""
 OTHERS = 64
-"""Registers of a thread that everything else takes, at most."""
+"""Registers of a thread that are left for everything else: the offline gate finds that no cell spills then."""
 _COMFORTABLE = 64
 """Registers for weights that leave the sums short: with more, more threads share a unit."""
 
@@ -115,12 +117,20 @@ def block(units: int, weights: Callable[[int], int]) -> Block | None:
     """
     fitting = [(lanes, weights(lanes)) for lanes in _lanes(units)]
     fitting = [
-        (lanes, need) for lanes, need in fitting if need <= min(BUDGET, REGISTERS // _threads(units, lanes) - OTHERS)
+        (lanes, need) for lanes, need in fitting if need <= min(BUDGET, registers(_threads(units, lanes)) - OTHERS)
     ]
     if not fitting:
         return None
     lanes = next((lanes for lanes, need in fitting if need <= _COMFORTABLE), fitting[0][0])
     return Block(_threads(units, lanes), lanes)
+
+
+def registers(threads: int) -> int:
+    """How many registers a thread can have in a block of so many threads.
+
+    Warps get theirs four at a time, and a thread gets eight at a time.
+    """
+    return min(MOST_REGISTERS, REGISTERS // (-(-threads // (4 * WARP)) * 4 * WARP) // 8 * 8)
 
 
 def _lanes(units: int) -> tuple[int, ...]:

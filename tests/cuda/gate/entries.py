@@ -9,16 +9,19 @@ from collections.abc import Iterable
 import numpy as np
 
 from tests.cuda.gate.compiling import RefusedError, resources
-from tests.cuda.gate.launched import SIZES, kernels
+from tests.cuda.gate.launched import kernels
 from tests.cuda.gate.page import Entry
 
 DTYPES = ("float32", "float64")
 
 
 def passed(
-    cell: str, dtype: str, architectures: Iterable[str], sizes: tuple[int, ...] = SIZES
+    cell: str, dtype: str, architectures: Iterable[str], sizes: Iterable[int] | None = None
 ) -> tuple[list[Entry], list[str]]:
-    """The entries of all kernels of a cell on these architectures, and the messages of those that are refused."""
+    """The entries of the kernels of a cell on these architectures, and the messages of those that are refused.
+
+    `sizes` are those of `kernels`.
+    """
     entries, refused = [], []
     made = kernels(cell, importlib.import_module("numba.cuda"), np.dtype(dtype), sizes)
     for kernel, architecture in itertools.product(made, architectures):

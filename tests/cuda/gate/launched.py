@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +19,6 @@ from generated.support.cuda.devices import Device
 from generated.support.expected import Dtype
 
 CELLS = tuple(sorted(path.stem for path in Path(generated.cuda.__path__[0]).glob("[a-z]*.py")))
-SIZES = (32, 64, 96)
-"""Numbers of units for which block kernels are compiled, where a block can run them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +36,47 @@ class Kernel:
         return f"{self.cell}: {self.function.__name__} in {self.dtype}, {size}, {self.threads} threads"
 
 
-def kernels(cell: str, cuda: Any, dtype: Dtype, sizes: tuple[int, ...] = SIZES) -> Iterator[Kernel]:
+def kernels(cell: str, cuda: Any, dtype: Dtype, sizes: Iterable[int] | None = None) -> Iterator[Kernel]:
     """All kernels of a cell, in the shapes that a device launches them in.
 
-    `cuda` is the module that they are written for. Every size of the cell is the same, each of `sizes` in turn; a cell
-    has block kernels for those that `regimes.choose` gives to a block.
+    `cuda` is the module that they are written for. Every size of the cell is the same, each of `sizes` in turn, by
+    default of `tightest`; there are block kernels for those that `regimes.choose` gives to a block.
     """
     module = importlib.import_module(f"generated.cuda.{cell}")
     for function in module.sweeps(cuda, dtype.type):
         yield Kernel(cell, function, dtype, 0, Device.threads)
-    for size in sizes:
-        for factory, shape in blocks(module, dtype, size):
+    for size in tightest(cell, dtype) if sizes is None else sizes:
+        plan = _plan(module, dtype, size)
+        if plan.regime != "block":
+            continue
+        for factory, shape in ((module.forward_block, plan.forward), (module.backward_block, plan.backward)):
             names = tuple(inspect.signature(factory).parameters)
             for function in factory(cuda, dtype.type, shape.lanes, *(size for _ in names[3:])):
                 yield Kernel(cell, function, dtype, size, shape.threads)
 
 
-def blocks(module: ModuleType, dtype: Dtype, size: int) -> tuple[tuple[Callable[..., Any], regimes.Block], ...]:
-    """The factories of both passes with the shapes of their blocks; none where the library runs this size."""
+def tightest(cell: str, dtype: Dtype) -> tuple[int, ...]:
+    """The numbers of units for which a block has the fewest registers to spare, smallest first.
+
+    With the same threads to a unit, more units need more registers for weights and leave a thread fewer: so these are
+    the largest sizes before the threads to a unit change, and with them the largest of all. Sizes are left out whose
+    blocks are so small that each thread can have as many registers as there are for one.
+    """
+    module = importlib.import_module(f"generated.cuda.{cell}")
+    plans = [_plan(module, dtype, size) for size in range(1, regimes.MOST_THREADS + 2)]
+    return tuple(
+        size
+        for size, (plan, following) in enumerate(pairwise(plans), 1)
+        if plan.regime == "block" and _lanes(plan) != _lanes(following)
+        if regimes.registers(max(plan.forward.threads, plan.backward.threads)) < regimes.MOST_REGISTERS
+    )
+
+
+def _lanes(plan: regimes.Plan) -> tuple[int, int]:
+    return plan.forward.lanes, plan.backward.lanes
+
+
+def _plan(module: ModuleType, dtype: Dtype, size: int) -> regimes.Plan:
+    """What runs a cell all of whose sizes are the same."""
     sizes = {name: size for names in module.SIGNATURE.sizes for name in names}
-    plan = regimes.choose(module.SIGNATURE.cell, module.LOOP, "auto", sizes, np.dtype(dtype))
-    if plan.regime != "block":
-        return ()
-    return (module.forward_block, plan.forward), (module.backward_block, plan.backward)
+    return regimes.choose(module.SIGNATURE.cell, module.LOOP, "auto", sizes, np.dtype(dtype))

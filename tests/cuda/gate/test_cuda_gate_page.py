@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import tomllib
 
 import numpy as np
 import pytest
 
+from generated.support.cuda import regimes
 from tests.cuda.gate import compiling
 from tests.cuda.gate.compiling import ARCHITECTURES
 from tests.cuda.gate.entries import DTYPES
-from tests.cuda.gate.launched import CELLS, SIZES, Kernel, kernels
+from tests.cuda.gate.launched import CELLS, Kernel, kernels, tightest
 from tests.cuda.gate.page import PAGE, Entry, read, written
 from tests.cuda.simulator import cuda
 
@@ -59,7 +61,29 @@ def test_a_cell_has_its_sweeps_and_the_blocks_of_sizes_that_fit():
     ]
     assert [item[0] for item in found] == ["forward_1", "backward_1", "backward_2", "forward_loop", "backward_loop"]
     assert [item[1:] for item in found] == [(0, 256)] * 3 + [(32, 128)] * 2
-    assert SIZES == (32, 64, 96)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_sizes_are_those_with_the_fewest_registers_to_spare(cell, dtype):
+    """Every size that a block runs is below one of these that has the same lanes, or has few threads."""
+    loop, kind = importlib.import_module(f"generated.cuda.{cell}").LOOP, np.dtype(dtype)
+
+    def plan(size):
+        return regimes.choose(cell, loop, "auto", dict.fromkeys(("input_size", "hidden_size", "cell_size"), size), kind)
+
+    plans = {size: plan(size) for size in range(1, 1200)}
+    fit = [size for size, each in plans.items() if each.regime == "block"]
+    chosen = tightest(cell, kind)
+    assert max(chosen, default=0) == max(fit, default=0)
+    for size in fit:
+        shapes = plans[size].forward, plans[size].backward
+        same = [each for each in chosen if lanes(plans[each]) == lanes(plans[size])]
+        assert any(size <= each for each in same) or all(shape.threads <= 256 for shape in shapes)
+
+
+def lanes(plan):
+    return plan.forward.lanes, plan.backward.lanes
 
 
 def test_a_kernel_is_named_with_all_that_it_was_compiled_for():

@@ -9,11 +9,13 @@ import re
 import numpy as np
 import pytest
 
+from generated.support.cuda import regimes
 from generated.support.cuda.hardware import kernel_types
 from generated.support.cuda.kinds import Reals
 from tests.cuda.gate import planted
-from tests.cuda.gate.compiling import ARCHITECTURES, RefusedError, capability, missing, ptx_of, resources
-from tests.cuda.gate.launched import Kernel, kernels
+from tests.cuda.gate.compiling import ARCHITECTURES, RefusedError, assembled, capability, missing, ptx_of, resources
+from tests.cuda.gate.entries import passed
+from tests.cuda.gate.launched import Kernel, kernels, tightest
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -44,6 +46,21 @@ def test_registers_that_spill_are_refused(architecture):
     assert "bytes of registers spilled" in message
 
 
+@pytest.mark.parametrize("threads", [544, 640, 672, 1024])
+def test_a_kernel_that_spills_has_all_registers_that_the_choice_of_regime_counts_on(threads):
+    _, report = assembled(ptx_of(planted_kernel("sound", threads), "sm_90"), "sm_90")
+    assert f"Used {regimes.registers(threads)} registers" in report
+
+
+def test_blocks_chosen_with_fewer_registers_to_spare_are_refused(monkeypatch):
+    monkeypatch.setattr(regimes, "OTHERS", 42)
+    (largest,) = tightest("gru", np.dtype("float64"))[-1:]
+    _, refused = passed("gru", "float64", ("sm_90",), [largest])
+    assert largest == 68
+    assert len(refused) == 1
+    assert "gru: forward_loop in float64, 68 units, 544 threads, sm_90: 16 bytes of registers spilled" in refused[0]
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_local_memory_is_refused(architecture):
     message = refusal(planted_kernel("indexed", 256), architecture)
@@ -61,7 +78,7 @@ def test_float64_in_a_kernel_of_float32_is_refused(architecture):
 
 def test_the_ptx_is_that_of_the_compiler_for_one_architecture():
     cuda, types = importlib.import_module("numba.cuda"), importlib.import_module("numba").types
-    found = [item for item in kernels("gru", cuda, np.dtype("float32"), (64,)) if item.size]
+    found = [item for item in kernels("gru", cuda, np.dtype("float32"), [64]) if item.size]
     for each, architecture in itertools.product(found, ARCHITECTURES):
         signature = types.void(*kernel_types(types, each.function, each.dtype))
         bounds = each.threads, 1
