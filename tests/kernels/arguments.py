@@ -49,10 +49,12 @@ def call_backward(module: ModuleType, cell: Names, given: Arguments, tape: Any) 
 
 
 def named_results(cell: Names, loss: Any, y: Any, last: Any, grads: Any) -> dict[str, Any]:
-    """What one call of `forward` and one of `backward` give, by name, as the oracle names them."""
+    """What one call of `forward` and, unless `grads` is None, one of `backward` give, by the names of the oracle."""
     values = {"loss": loss} if cell.loss else {}
     values |= _named("y", cell.outputs, y)
     values |= _named("state", cell.states, last, several=True)
+    if grads is None:
+        return values
     values |= _named("grads.params", cell.parameters, grads.params, several=True)
     values |= _named("grads.x", cell.inputs, grads.x)
     return values | _named("grads.state", cell.states, grads.state, several=True)
