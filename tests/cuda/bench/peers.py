@@ -174,7 +174,8 @@ def _loop(mode: str, torch: Any, case: Case, params: Mapping[str, np.ndarray], t
     def step(of_x: Any, state: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
         return layout.step(xp, of_x, state, given)
 
-    torch._dynamo.reset()
+    if mode != "eager":
+        torch._dynamo.reset()  # After eight shapes in a process it would silently stop compiling.
     stepped = torch.compile(step, dynamic=False) if mode == "step" else step
 
     def loop(x: Any, state: Mapping[str, Any]) -> Any:

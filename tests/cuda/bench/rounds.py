@@ -18,11 +18,11 @@ BLOCK = 4_000.0
 """Microseconds that a timed block lasts at least: shorter calls are repeated in it."""
 MOST_CALLS = 64
 WARM = 3
-"""Calls before each block: where a call finds other memory than before, its graph is captured at the second of these."""
+"""Calls before each block: one that finds other memory than before may have its graph captured at the next."""
 ROUNDS = 11
 FEWEST = 3
 """Rounds, however long they take."""
-SECONDS = 12.0
+SECONDS = 6.0
 """Of rounds of a case: no further one where it would end later."""
 TOLERANCES = {"TF32": 5e-2, "float16": 5e-2, "bfloat16": 2e-1}
 """The difference from our float32 that counts as rounding, as a part of the largest value: enough to tell that
