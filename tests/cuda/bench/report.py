@@ -21,7 +21,7 @@ def write_all(records: Records, run: Mapping[str, Any]) -> str:
     shown, remarks = grids(records.results), notes(records.results)
     head = [f"{key}: {_text(value)}" for key, value in {**run, **records.conditions}.items()]
     text = "\n".join([*head, "", *map(plain, shown), *remarks]).rstrip() + "\n"
-    page = "\n".join(["# CUDA kernels on a device", "", *(f"- {line}" for line in head), ""])
+    page = "\n".join(["# CUDA kernels on a device", "", *(f"- {line}" for line in head), "", ""])
     page += "\n".join([*map(markdown, shown), *(f"- {line}" for line in remarks)]).rstrip() + "\n"
     write(records.folder / "tables.txt", text)
     write(records.folder / "tables.md", page)
