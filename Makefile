@@ -4,6 +4,10 @@
 
 PYTHON ?= python3
 CELL ?=
+CELLS ?=
+PART ?=
+BUDGET ?=
+OUT ?= build/bench-cuda
 ARGS ?=
 QUICK ?=
 
@@ -16,7 +20,7 @@ GENERATE = $(BIN)/python -m derive.generate $(if $(CELL),--cells $(CELL))
 LOCK := $(if $(shell command -v flock 2>/dev/null),flock Makefile)
 
 .DEFAULT_GOAL := all
-.PHONY: all help test check lint latex book docs browser bench gate clean distclean
+.PHONY: all help test check lint latex book docs browser bench bench-cuda gate clean distclean
 .DELETE_ON_ERROR:
 
 all: $(VENV)/.installed
@@ -33,6 +37,7 @@ help:
 	@echo 'make docs       the site, into build/site; with CELL the pages of these cells alone'
 	@echo 'make browser    look at its pages in Chromium, parse their formulas by KaTeX; needs Node and Chromium'
 	@echo 'make bench      the speed of the kernels beside other libraries, into build; QUICK=1 measures less'
+	@echo 'make bench-cuda the CUDA kernels on a device, by PYTHON and what it has; PART, BUDGET, CELLS, OUT: docs/cuda.md'
 	@echo 'make gate       compile all CUDA kernels, which needs no GPU; writes docs/cuda-registers.md'
 	@echo 'make clean      remove what make wrote; make distclean: .venv too'
 
@@ -76,6 +81,12 @@ build/browser/.installed: tests/pages/browser/package.json
 # PyTorch as for the tests. ARGS=--help lists what can be chosen.
 bench: $(VENV)/.benched
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
+
+# No .venv: a machine with a device has numba-cuda and CuPy, for its own version of CUDA, and often no network.
+# PART is one or several of correctness, sanitizer, timing and peers, BUDGET a number of seconds.
+bench-cuda:
+	@$(PYTHON) -m tests.cuda.bench $(if $(PART),--part $(PART)) $(if $(CELLS),--cells $(CELLS)) \
+	    $(if $(BUDGET),--budget $(BUDGET)) --out $(OUT) $(ARGS)
 
 # Half a gigabyte of compilers, without CuPy. ARGS="--jobs 1" leaves the other cores alone.
 gate: $(VENV)/.gated

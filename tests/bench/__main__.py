@@ -18,9 +18,10 @@ from tests.bench import machine, parts, starts
 from tests.bench.cases import CELLS, QUICK_CELLS, QUICK_SHAPES, Phase, Shape, selected
 from tests.bench.contender_torch import COMPILED_STEPS
 from tests.bench.contenders import NAMES, chosen, installed
+from tests.bench.grid import markdown
 from tests.bench.plot import plot
 from tests.bench.results import Parts, Result, Run, Small
-from tests.bench.table import grids, markdown, notes, rich_table, targets
+from tests.bench.table import grids, notes, rich_table, targets
 from tests.bench.targets import OWN_CELLS
 from tests.bench.worker import environment
 

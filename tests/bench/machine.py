@@ -9,13 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from generated.support.vectors import HOST
-
 PACKAGES = ("numpy", "numba", "llvmlite", "torch", "jax", "jaxlib", "onnx", "onnxruntime", "matplotlib")
 
 
 def describe() -> dict[str, Any]:
     """CPU, caches, instruction set, system, and the versions of what is installed."""
+    from generated.support.vectors import HOST  # It needs Numba, which the other functions here do without.
+
     return {
         "cpu": _cpu(),
         "cores": cores(),

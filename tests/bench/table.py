@@ -1,26 +1,16 @@
-"""The tables of a run, as text: rich for the terminal, Markdown for a page."""
+"""The tables of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rich.table import Table
 
 from tests.bench.cases import Phase, Shape
 from tests.bench.contenders import NAMES
+from tests.bench.grid import Grid, duration
 from tests.bench.results import Parts, Result, Run, Small
 from tests.bench.targets import reached
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table of text; a row of one entry is a heading within it. The first `left` columns are aligned left."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    left: int = 1
 
 
 def grids(run: Run) -> list[Grid]:
@@ -94,13 +84,6 @@ def rich_table(grid: Grid) -> Table:
     return shown
 
 
-def markdown(grid: Grid) -> str:
-    """For a page."""
-    rule = ["---" if number < grid.left else "---:" for number in range(len(grid.columns))]
-    rows = [grid.columns, rule, *((*row, *[""] * (len(grid.columns) - len(row))) for row in grid.rows)]
-    return f"## {grid.title}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
-
-
 def _cell(run: Run, cell: str) -> Grid:
     kinds = [(threads, phase) for threads in run.thread_counts for phase in Phase]
     columns = [""]
@@ -149,15 +132,3 @@ def _part_entries(item: Parts, columns: tuple[str, ...]) -> tuple[str, ...]:
 
 def _small(item: Small) -> tuple[str, ...]:
     return item.what, str(item.threads), duration(item.median)
-
-
-def duration(nanoseconds: float) -> str:
-    """Three digits and a unit."""
-    if nanoseconds < 0:
-        return f"-{duration(-nanoseconds)}"
-    for unit, size in (("us", 1e3), ("ms", 1e6), ("s", 1e9)):
-        value = nanoseconds / size
-        if value < 999.5 or unit == "s":
-            digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
-            return f"{value:.{digits}f} {unit}"
-    raise AssertionError(nanoseconds)

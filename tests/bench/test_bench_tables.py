@@ -9,11 +9,12 @@ import pytest
 from tests.bench import contenders, machine
 from tests.bench.cases import CELLS, FEW_SHAPES, SHAPES, Case, Phase, Shape, selected
 from tests.bench.contender_torch import COMPILED_STEPS
+from tests.bench.grid import duration, markdown
 from tests.bench.limit import Rates, limit
 from tests.bench.measure import Timing
 from tests.bench.plot import plot
 from tests.bench.results import Parts, Result, Run
-from tests.bench.table import disturbed, duration, faster_than_the_limit, grids, left_out, markdown
+from tests.bench.table import disturbed, faster_than_the_limit, grids, left_out
 from tests.bench.targets import REGIMES, reached
 from tests.bench.work import Work, passes
 

@@ -11,7 +11,7 @@ from derive.cli import app
 from tests.docs.pages import PAGES, ROOT, commands, page
 
 COMMANDS = typer.main.get_command(app).commands
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def anchor(title):

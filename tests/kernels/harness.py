@@ -13,7 +13,7 @@ import numpy as np
 from derive.equations import Equations
 from derive.render import render_cpu
 from generated.support import elementwise, scalar
-from tests.kernels.oracle import Arguments
+from tests.kernels.arguments import Arguments, call_backward, call_forward, named_results
 
 TOLERANCE = 1e-10
 
@@ -55,38 +55,12 @@ def draw_arguments(
     )
 
 
-def call_forward(module: ModuleType, cell: Equations, given: Arguments, **options: Any) -> tuple[Any, ...]:
-    """(loss or None, y, state, tape) of a module's `forward`."""
-    params = options.pop("params", None) or module.Params(*given.params)
-    x = given.inputs[0] if len(given.inputs) == 1 else module.Inputs(*given.inputs)
-    judged = (given.target, given.weight) if cell.loss else ()
-    results = module.forward(params, x, *judged, module.State(*given.state), given.lengths, **options)
-    return results if cell.loss else (None, *results)
-
-
-def call_backward(module: ModuleType, cell: Equations, given: Arguments, tape: Any) -> Any:
-    """The gradients that a module's `backward` gives."""
-    dy: Any = given.dy[0] if len(given.dy) == 1 else module.Outputs(*given.dy)
-    return module.backward(module.Params(*given.params), tape, dy, module.State(*given.dstate))
-
-
 def run_module(module: ModuleType, cell: Equations, given: Arguments) -> dict[str, np.ndarray]:
     """Values and gradients by name, as the oracle names them."""
     loss, y, last, tape = call_forward(module, cell, given)
     assert_same_bits((loss, y, last), call_forward(module, cell, given, keep_tape=False)[:3])
     grads = call_backward(module, cell, given, tape)
-    values = {"loss": loss} if cell.loss else {}
-    values |= _named("y", cell.outputs, y)
-    values |= _named("state", cell.states, last, several=True)
-    values |= _named("grads.params", cell.parameters, grads.params, several=True)
-    values |= _named("grads.x", cell.inputs, grads.x)
-    return values | _named("grads.state", cell.states, grads.state, several=True)
-
-
-def _named(kind: str, names: tuple[str, ...], arrays: Any, *, several: bool = False) -> dict[str, np.ndarray]:
-    arrays = arrays if several or len(names) > 1 else (arrays,)
-    assert len(arrays) == len(names)
-    return {f"{kind}.{name}": array for name, array in zip(names, arrays, strict=True)}
+    return named_results(cell, loss, y, last, grads)
 
 
 def assert_agree(got: Mapping[str, Any], wanted: Mapping[str, np.ndarray], tolerance: float = TOLERANCE) -> None:

@@ -15,22 +15,9 @@ import torch
 
 from derive.equations import Call, Equations, Expression, MatrixProduct, Negation, Number, Occurrence, Operation
 from derive.rules import RULES
+from tests.kernels.arguments import Arguments
 
 Tensor = torch.Tensor
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Everything that `forward` and `backward` of a cell take, as NumPy arrays in the order of the cell's names."""
-
-    params: tuple[np.ndarray, ...]
-    inputs: tuple[np.ndarray, ...]
-    state: tuple[np.ndarray, ...]
-    lengths: np.ndarray
-    dy: tuple[np.ndarray, ...]
-    dstate: tuple[np.ndarray, ...]
-    target: np.ndarray | None = None
-    weight: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

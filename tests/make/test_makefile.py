@@ -31,7 +31,7 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 def run(folder, *arguments):
     # These tests may themselves run under make, which tells its children so.
-    told = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CELL", "ARGS", "QUICK")
+    told = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CELL", "CELLS", "PART", "BUDGET", "OUT", "ARGS", "QUICK")
     clean = {name: value for name, value in os.environ.items() if name not in told}
     return subprocess.run(["make", *arguments], cwd=folder, env=clean, capture_output=True, text=True, check=False)
 
@@ -100,6 +100,17 @@ def test_options_reach_the_gate_of_cuda_kernels(folder):
         (folder / stamp).parent.mkdir(exist_ok=True)
         (folder / stamp).touch()
     assert run(folder, "-n", "gate", "ARGS=--jobs 1").stdout == ".venv/bin/python -m tests.cuda.gate --jobs 1\n"
+
+
+@needs_make
+def test_the_kernels_are_run_on_a_device_by_the_python_there_is(folder):
+    called = run(folder, "-n", "bench-cuda").stdout.split()
+    assert called == ["python3", "-m", "tests.cuda.bench", "\\", "--out", "build/bench-cuda"]
+    told = ("PYTHON=python3.12", "PART=timing peers", "BUDGET=60", "CELLS=lstm gru", "OUT=found", "ARGS=--jobs 2")
+    called = run(folder, "-n", "bench-cuda", *told).stdout.replace("\\\n", " ").split()
+    wanted = "python3.12 -m tests.cuda.bench --part timing peers --cells lstm gru --budget 60 --out found --jobs 2"
+    assert called == wanted.split()
+    assert not (folder / ".venv").exists()
 
 
 @pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="this is not a clone")
