@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.dtypes import real
 from generated.support.expected import Dtype
 from tests.cuda.simulator import FORWARD, Schedule, cuda, launch
 
 KINDS = {
-    "Count": lambda item: type(item) is int,
-    "Counts": lambda item: item.dtype == np.int32,
-    "Reals": lambda item: item.dtype in (np.float32, np.float64),
+    "Count": lambda item, dtype: type(item) is int,
+    "Counts": lambda item, dtype: item.dtype == np.int32,
+    "Reals": lambda item, dtype: item.dtype == real(dtype),
+    "Stored": lambda item, dtype: item.dtype == dtype,
 }
-"""What an argument must be for its annotation, by which a device compiles the kernel."""
+"""What an argument must be for its annotation, by which a device compiles the kernel for a dtype."""
 
 
 class SimulatedDevice(Device):
@@ -29,6 +31,7 @@ class SimulatedDevice(Device):
     def __init__(self, schedule: Schedule = FORWARD) -> None:
         self.schedule = schedule
         self.launched: list[str] = []
+        self._dtypes: dict[Any, Dtype] = {}
 
     def array(self, value: object, place: str) -> Array:
         """Arrays of NumPy stand for those of a device."""
@@ -41,19 +44,23 @@ class SimulatedDevice(Device):
         return np.full(shape, np.nan, dtype)
 
     def product(self, a: Array, b: Array, out: Array) -> None:
-        """By NumPy; shapes must agree as they are."""
+        """By NumPy; shapes and dtypes must agree as they are."""
         assert out.shape == (a.shape[0], b.shape[1])
-        np.matmul(a, b, out=out)
+        assert a.dtype == b.dtype
+        assert out.dtype in (a.dtype, real(a.dtype))
+        out[...] = np.matmul(a.astype(real(a.dtype)), b.astype(real(a.dtype)))
 
     def kernels(self, factory: Factory, dtype: Dtype, *sizes: int, threads: int = 0) -> SimpleNamespace:
         """Plain functions."""
-        return SimpleNamespace(**{item.__name__: item for item in factory(cuda, dtype.type, *sizes)})
+        made = factory(cuda, real(dtype).type, *sizes)
+        self._dtypes.update(dict.fromkeys(made, dtype))
+        return SimpleNamespace(**{item.__name__: item for item in made})
 
     def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
         """Run a kernel in the simulator, with arrays as rows of elements."""
         self.launched.append(kernel.__name__)
         for kind, item in zip(kernel.__annotations__.values(), arguments, strict=True):
-            assert KINDS[kind](item), (kernel.__name__, kind)
+            assert KINDS[kind](item, self._dtypes[kernel]), (kernel.__name__, kind)
         flat = [item.reshape(-1) if isinstance(item, np.ndarray) else item for item in arguments]
         assert all(np.shares_memory(a, b) for a, b in zip(flat, arguments, strict=True) if getattr(a, "size", 0))
         launch(kernel, blocks, threads, flat, self.schedule)

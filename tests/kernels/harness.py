@@ -74,7 +74,11 @@ def run_module(module: ModuleType, cell: Equations, given: Arguments) -> dict[st
     """Values and gradients by name, as the oracle names them."""
     loss, y, last, tape = call_forward(module, cell, given)
     assert_same_bits((loss, y, last), call_forward(module, cell, given, keep_tape=False)[:3])
-    grads = call_backward(module, cell, given, tape)
+    return named_results(cell, loss, y, last, call_backward(module, cell, given, tape))
+
+
+def named_results(cell: Equations, loss: Any, y: Any, last: Any, grads: Any) -> dict[str, np.ndarray]:
+    """What both passes of a module gave, by name."""
     values = {"loss": loss} if cell.loss else {}
     values |= _named("y", cell.outputs, y)
     values |= _named("state", cell.states, last, several=True)

@@ -149,11 +149,15 @@ class _Driver(Driver):
                 yield Allocation(self.naming.names[name], f"params.{name}{shape}")
 
     def _arrays(self, arrays: Sequence[Array]) -> Arrays:
-        named = [(array, Allocation(array.name, self._shape(array))) for array in arrays]
+        named = [(array, Allocation(array.name, f"{self._shape(array)}, {self._dtype(array)}")) for array in arrays]
         return Arrays(
             cleared=tuple(item for array, item in named if array.kept in _CLEARED),
             empty=tuple(item for array, item in named if array.kept not in _CLEARED),
         )
+
+    def _dtype(self, array: Array) -> str:
+        """The dtype of an array: that of the call, or the one in which kernels compute."""
+        return "real" if array.name in self.device_naming.real else "dtype"
 
     def _shape(self, array: Array) -> str:
         """The shape of an array, which is smaller where no tape is kept."""

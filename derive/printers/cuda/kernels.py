@@ -49,7 +49,9 @@ def argument(naming: DeviceNaming, name: str) -> Argument:
     """An argument of a kernel with its kind."""
     if name in _COUNTS or name in naming.equations.size_names:
         return Argument(name, "Count")
-    return Argument(name, "Counts" if name == "lengths" else "Reals")
+    if name == "lengths":
+        return Argument(name, "Counts")
+    return Argument(name, "Reals" if name in naming.real else "Stored")
 
 
 def _reads_itself(naming: DeviceNaming, sweep: Sweep, *, backward: bool) -> bool:

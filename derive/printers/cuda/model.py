@@ -9,7 +9,7 @@ from derive.printers.compiled.model import Allocation, SweepView
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An argument of a kernel and what it is: "Count", a whole number, "Counts" or "Reals", arrays."""
+    """An argument of a kernel and what it is: one of `generated.support.cuda.kinds`."""
 
     name: str
     kind: str
@@ -140,7 +140,7 @@ class LoopView:
 
 @dataclass(frozen=True, slots=True)
 class Arrays:
-    """The arrays that a pass fills, with their shapes: those that start as zeros, and all others."""
+    """The arrays that a pass fills, with their shapes and dtypes: those that start as zeros, and all others."""
 
     cleared: tuple[Allocation, ...]
     empty: tuple[Allocation, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from derive.plan.model import Accumulate, Array, Plan, Region
+from derive.plan.model import Accumulate, Array, Kept, Origin, Plan, Region
+from derive.plan.symbols import adjoint, unlagged
 from derive.printers.compiled.naming import Naming
 
 RESERVED = (
@@ -15,8 +16,8 @@ RESERVED = (
     "keep", "keep_tape", "kernels", "lane", "lanes", "launches", "len", "lengths", "LOOP", "loss", "losses", "map",
     "math", "max", "min", "NamedTuple", "now", "np", "number", "operand", "Outputs", "pack", "Packed", "packed",
     "parameters", "Params", "params", "part", "plain", "range", "real", "Reals", "regime", "regimes", "row", "rows",
-    "seed", "share", "SIGNATURE", "Signature", "sizes", "State", "state", "step", "steps", "stop", "sums", "sweeps",
-    "t", "Tape", "tape", "target", "tuple", "u32", "u64", "unit", "weight", "weights", "x_t",
+    "seed", "share", "SIGNATURE", "Signature", "sizes", "State", "state", "step", "steps", "stop", "Stored", "sums",
+    "sweeps", "t", "Tape", "tape", "target", "tuple", "u32", "u64", "unit", "weight", "weights", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 
@@ -48,3 +49,20 @@ class DeviceNaming(Naming):
                 before[array, dimension] = taken
                 taken += (dimension,)
         return before
+
+    @cached_property
+    def real(self) -> frozenset[str]:
+        """The names of the arrays of the dtype that kernels compute in, where that of the call has but 16 bits.
+
+        Sums, scratch, and what one step hands to the next. All else has the dtype of the call: what the caller gives or
+        gets, both factors of a product, and what the tape keeps, but for the states that no product reads. To round
+        these in every step, as an LSTM its memory, would add up, and they are one array of many.
+        """
+        plan, places = self.plan, self.plan.places
+        kept = {array for array in plan.arrays if array.origin is Origin.CALLER or array.kept is Kept.ONCE}
+        kept |= {array for array in plan.arrays if array.saved and array.kept is not Kept.CARRIED}
+        kept |= {*plan.outputs.values(), *(places[adjoint(name)].array for name in self.equations.inputs)}
+        kept |= {self.place(stack.operand).array for stack in plan.stacks if unlagged(stack.operand) in places}
+        kept |= {places[adjoint(str(product))].array for stack in plan.stacks for product in stack.products}
+        names = frozenset(array.name for array in plan.arrays if array not in kept and array.kept is not Kept.SUM)
+        return names | {"sums"}

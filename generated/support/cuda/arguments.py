@@ -12,7 +12,8 @@ import numpy as np
 
 from generated.support.arrays import Sizes
 from generated.support.cuda.devices import Array, Device
-from generated.support.expected import INTEGER, REAL, Dtype, Expected, Shape, axes, shape_text
+from generated.support.cuda.dtypes import real, taken
+from generated.support.expected import INTEGER, Dtype, Expected, Shape, axes, shape_text
 from generated.support.fields import Fields, named, paths, several
 from generated.support.signature import Signature
 
@@ -40,7 +41,7 @@ def parameters(
     sizes: dict[str, int] = {}
     arrays: list[Array] = []
     for (name, dimensions), value in zip(signature.params, values, strict=True):
-        dtypes = (arrays[0].dtype,) if arrays else REAL
+        dtypes = (arrays[0].dtype,) if arrays else taken()
         reason = f"params.{signature.params[0][0]} and the sizes of the parameters before it say so" if arrays else ""
         array = checked(device, Expected(f"{place}.{name}", dtypes, axes(sizes, *dimensions), reason), value)
         for dimension, size in zip(dimensions, array.shape, strict=True):
@@ -176,6 +177,7 @@ def weight(
         return device.xp.ones(rows, dtype)
     expected = Expected(f"{signature.cell}.{where}: weight", (dtype,), (("T", rows[0]), ("B", rows[1])))
     array = checked(device, expected, given)
-    if array.size and not bool(((array >= 0) & (array < np.inf)).all()):
+    values = array.astype(real(dtype), copy=False)
+    if array.size and not bool(((values >= 0) & (values < np.inf)).all()):
         raise ValueError(f"{expected.place}: expected finite weights of at least 0")
     return array

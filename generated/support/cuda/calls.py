@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from generated.support.arrays import check_batch
-from generated.support.cuda import arguments, regimes
+from generated.support.cuda import arguments, dtypes, regimes
 from generated.support.cuda.devices import Array, Device, current
 from generated.support.cuda.launches import LARGEST
 from generated.support.expected import Dtype, describe
@@ -36,6 +36,11 @@ class Call:
     weight: Array | None = None
     ragged: bool = False
     lease: Lease = field(default_factory=Lease)
+
+    @property
+    def real(self) -> Dtype:
+        """The dtype that the kernels compute in, and that of sums and scratch."""
+        return dtypes.real(self.dtype)
 
 
 Pack = Callable[[Device, Any, Mapping[str, int], Dtype], Any]
@@ -155,18 +160,23 @@ def init_state(signature: Signature, params: Any, batch: object, sizes: dict[str
 
 
 def masked(device: Device, values: Array, lengths: Array) -> Array:
-    """A copy of `values` (T, B, ...) with zeros beyond each sequence's length."""
+    """A copy of `values` (T, B, ...) with zeros beyond each sequence's length.
+
+    Bits are copied, and those of 0 are 0, whatever the dtype: CuPy has fewer functions for bfloat16 than for integers.
+    """
     alive = device.xp.arange(len(values))[:, None] < lengths
-    return device.xp.where(alive.reshape(alive.shape + (1,) * (values.ndim - 2)), values, values.dtype.type(0))
+    bits = values.view(f"u{values.dtype.itemsize}")
+    alive = alive.reshape(alive.shape + (1,) * (values.ndim - 2))
+    return device.xp.where(alive, bits, bits.dtype.type(0)).view(values.dtype)
 
 
 def last_rows(array: Array, call: Call) -> Array:
     """The state at each sequence's end, from all its rows or, without a tape, from the last two."""
     if len(array) != call.steps + 1:
-        return array[call.steps & 1].copy()
+        return array[call.steps & 1].astype(call.dtype)
     if not call.ragged:
-        return array[call.steps].copy()
-    return array[call.lengths, call.device.xp.arange(call.batch)]
+        return array[call.steps].astype(call.dtype)
+    return array[call.lengths, call.device.xp.arange(call.batch)].astype(call.dtype, copy=False)
 
 
 def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
@@ -177,12 +187,13 @@ def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
     """
     if not call.steps:
         return last_error.copy()
-    gradient = hops[0][0].copy()
+    gradient = hops[0][0].astype(call.real)
     for hop in hops[1:]:
         gradient += hop[0]
     if call.ragged:
-        gradient += call.device.xp.where((call.lengths == 0)[:, None], last_error, last_error.dtype.type(0))
-    return gradient
+        last = last_error.astype(call.real, copy=False)
+        gradient += call.device.xp.where((call.lengths == 0)[:, None], last, call.real.type(0))
+    return gradient.astype(call.dtype, copy=False)
 
 
 def total(device: Device, sums: Array, pieces: Sequence[tuple[int, int]]) -> Array:

@@ -36,12 +36,17 @@ class Device(ABC):
 
     @abstractmethod
     def product(self, a: Array, b: Array, out: Array) -> None:
-        """out = a @ b, for matrices whose rows or columns lie together; zeros where nothing is summed."""
+        """out = a @ b, for matrices whose rows or columns lie together; zeros where nothing is summed.
+
+        `a` and `b` have one dtype. Factors of 16 bits are added up in float32, and `out` is of float32 or, rounded once,
+        of their dtype; with others it has theirs.
+        """
 
     @abstractmethod
     def kernels(self, factory: Factory, dtype: Dtype, *sizes: int, threads: int = 0) -> SimpleNamespace:
         """The kernels that `factory` makes for this dtype and these sizes, by name, made once.
 
+        `dtype` is that of the call: a factory gets `dtypes.real` of it, in which its kernels compute.
         `threads`, if given, is the number of threads of every block that they are launched with.
         """
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.dtypes import real
 from generated.support.expected import Dtype, describe
 
 INSTALL = "pip install 'derive[cuda]', or the CuPy and numba-cuda of your CUDA version"
@@ -53,8 +54,10 @@ class Hardware(Device):
         """A view of what lies on the device: an array of CuPy, or by its array interface or DLPack."""
         if isinstance(value, self._cupy.ndarray):
             return value
+        # The array interface has no name for bfloat16, and DLPack has.
+        unnamed = str(getattr(value, "dtype", "")).endswith("bfloat16")
         try:
-            if hasattr(value, "__cuda_array_interface__"):
+            if not unnamed and hasattr(value, "__cuda_array_interface__"):
                 return self._cupy.asarray(value)
         except RuntimeError as error:  # torch says so of a tensor that is part of its graph
             raise TypeError(f"{place}: give tensor.detach(): {error}") from error
@@ -113,7 +116,7 @@ class Hardware(Device):
 
     @functools.lru_cache(maxsize=256)  # noqa: B019 - there is one device a process
     def _made(self, factory: Factory, dtype: Dtype, sizes: tuple[int, ...], threads: int) -> SimpleNamespace:
-        made = factory(self._cuda, dtype.type, *sizes)
+        made = factory(self._cuda, real(dtype).type, *sizes)
         return SimpleNamespace(**{item.__name__: _Kernel(self, item, dtype, threads) for item in made})
 
     def compiled(self, function: Any, dtype: Dtype, threads: int) -> Any:
@@ -157,8 +160,9 @@ def launch_bounds(threads: int) -> tuple[int, int]:
 
 def kernel_types(types: Any, function: Any, dtype: Dtype) -> list[Any]:
     """The types of the arguments of a kernel, from its annotations: `types` is the module of Numba."""
-    real = {4: types.float32, 8: types.float64}[dtype.itemsize]
-    kinds = {"Count": types.int32, "Counts": types.CPointer(types.int32), "Reals": types.CPointer(real)}
+    reals = types.CPointer({4: types.float32, 8: types.float64}[real(dtype).itemsize])
+    stored = importlib.import_module("generated.support.cuda.halves").pointer(dtype) if dtype.itemsize == 2 else reals
+    kinds = {"Count": types.int32, "Counts": types.CPointer(types.int32), "Reals": reals, "Stored": stored}
     return [kinds[kind] for kind in function.__annotations__.values()]
 
 
