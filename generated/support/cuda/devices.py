@@ -38,8 +38,8 @@ class Device(ABC):
     def product(self, a: Array, b: Array, out: Array) -> None:
         """out = a @ b, for matrices whose rows or columns lie together; zeros where nothing is summed.
 
-        `a` and `b` have one dtype. Factors of 16 bits are added up in float32, and `out` is of float32 or, rounded once,
-        of their dtype; with others it has theirs.
+        `a` and `b` have one dtype, and `out` has it too. Products of factors of 16 bits are added up in float32; there
+        `out` may be of float32, and one of their dtype is rounded once.
         """
 
     @abstractmethod

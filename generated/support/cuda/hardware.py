@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.dtypes import INSTALL as BFLOAT16
 from generated.support.cuda.dtypes import real
 from generated.support.expected import Dtype, describe
 
@@ -59,11 +60,13 @@ class Hardware(Device):
         try:
             if not unnamed and hasattr(value, "__cuda_array_interface__"):
                 return self._cupy.asarray(value)
-        except RuntimeError as error:  # torch says so of a tensor that is part of its graph
+            dlpack: Any = getattr(value, "__dlpack_device__", None)
+            if dlpack is not None and dlpack()[0] == _CUDA_DEVICE:
+                return self._cupy.from_dlpack(value)
+        except NotImplementedError as error:
+            raise TypeError(f"{place}: {BFLOAT16}, before CuPy is imported, and CuPy 14.1: {error}") from error
+        except (RuntimeError, BufferError) as error:  # torch says so of a tensor that is part of its graph
             raise TypeError(f"{place}: give tensor.detach(): {error}") from error
-        dlpack: Any = getattr(value, "__dlpack_device__", None)
-        if dlpack is not None and dlpack()[0] == _CUDA_DEVICE:
-            return self._cupy.from_dlpack(value)
         torch = type(value).__module__.partition(".")[0] == "torch"
         remedy = "tensor.cuda()" if torch else "cupy.asarray(array)"
         raise TypeError(f"{place}: expected an array on the device, received {describe(value)}: move it, {remedy}")

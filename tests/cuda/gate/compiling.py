@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from generated.support.cuda.dtypes import real
 from generated.support.cuda.hardware import kernel_types, launch_bounds
 from tests.cuda.gate.launched import Kernel
 
@@ -129,7 +130,7 @@ def faults(kernel: Kernel, ptx: str, report: str) -> list[str]:
     """Why a kernel is refused, by its PTX and what ptxas reports of it; none where it is not."""
     found = []
     doubles = re.findall(r"^.*\.f64.*$", ptx, re.MULTILINE)
-    if kernel.dtype.itemsize == 4 and doubles:
+    if real(kernel.dtype).itemsize == 4 and doubles:
         found.append(f"float64 in {len(doubles)} instructions, the first `{doubles[0].strip()}`")
     frames = _FRAME.findall(report)
     if not frames:
