@@ -96,25 +96,23 @@ def test_sums_over_many_steps_are_not_of_16_bits(regime):
     assert gradient(mutated) == (256 if regime == "library" else 600)
 
 
-def test_a_memory_of_a_state_that_no_product_reads_is_not_of_16_bits():
-    """The state of an LSTM takes in a 500th of itself in each of many steps."""
-    module, mutated = mutants(
-        "lstm", ("kept_c: Reals", "kept_c: Stored"), (r"(kept_c = device.empty\(.*), real\)", r"\1, dtype)")
-    )
+STATES = [("lstm", {"b_f": 5.53125, "b_i": -5.53125, "b_g": 10}, "c"), ("gru", {"b_z": 5.53125, "b_n": 10}, "h")]
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize(("name", "biases", "state"), STATES)
+def test_a_state_to_which_each_step_adds_little_does_not_stand_still(name, biases, state, regime):
+    """Whether products read it or not: a step adds less than a 512th, and a bfloat16 from 1/2 to 1 is a 256th's."""
+    module = case(name, "cuda").module
     with using(SimulatedDevice()):
         drawn = module.init(1, 1, dtype="bfloat16")._asdict()
-        given = {name: np.zeros_like(array) for name, array in drawn.items()}
-        given |= {name: np.full(1, number, BFLOAT16) for name, number in (("b_i", -6), ("b_f", 10), ("b_g", 10))}
-
-        def last(module):
-            start = module.State(c=np.ones((1, 1), BFLOAT16), h=np.zeros((1, 1), BFLOAT16))
-            x = np.zeros((80, 1, 1), BFLOAT16)
-            return float(module.forward(module.Params(**given), x, start, regime="library")[1].c[0, 0])
-
-        kept, taken = (1 / (1 + np.exp(-number)) for number in (10.0, -6.0))
-        limit = np.tanh(10.0) * taken / (1 - kept)
-        assert last(module) == BFLOAT16.type(limit + (1 - limit) * kept**80)
-        assert last(mutated) == 1
+        given = {each: np.zeros_like(array) for each, array in drawn.items()}
+        given |= {each: np.full(1, number, BFLOAT16) for each, number in biases.items()}
+        start = module.State(**{each: np.full((1, 1), 0.75, BFLOAT16) for each in module.State._fields})
+        x = np.zeros((80, 1, 1), BFLOAT16)
+        _, last, _ = module.forward(module.Params(**given), x, start, regime=regime)
+    kept = 1 / (1 + np.exp(-5.53125))
+    assert abs(float(getattr(last, state)[0, 0]) - (1 - 0.25 * kept**80)) <= 2**-8
 
 
 def test_mixed_dtypes_are_refused():

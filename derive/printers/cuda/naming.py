@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
+from derive.elementary import Value
 from derive.plan.model import Accumulate, Array, Kept, Origin, Plan, Region
 from derive.plan.symbols import adjoint, unlagged
 from derive.printers.compiled.naming import Naming
@@ -55,8 +57,8 @@ class DeviceNaming(Naming):
         """The names of the arrays of the dtype that kernels compute in, where that of the call has but 16 bits.
 
         Sums, scratch, and what one step hands to the next. All else has the dtype of the call: what the caller gives or
-        gets, both factors of a product, and what the tape keeps, but for the states that no product reads. To round
-        these in every step, as an LSTM its memory, would add up, and they are one array of many.
+        gets, both factors of a product, and what the tape keeps, but for the states that no product reads, one array of
+        many. A state that is rounded in every step stands still where a step adds little to it.
         """
         plan, places = self.plan, self.plan.places
         kept = {array for array in plan.arrays if array.origin is Origin.CALLER or array.kept is Kept.ONCE}
@@ -64,5 +66,21 @@ class DeviceNaming(Naming):
         kept |= {*plan.outputs.values(), *(places[adjoint(name)].array for name in self.equations.inputs)}
         kept |= {self.place(stack.operand).array for stack in plan.stacks if unlagged(stack.operand) in places}
         kept |= {places[adjoint(str(product))].array for stack in plan.stacks for product in stack.products}
-        names = frozenset(array.name for array in plan.arrays if array not in kept and array.kept is not Kept.SUM)
-        return names | {"sums"}
+        names = {array.name for array in plan.arrays if array not in kept and array.kept is not Kept.SUM}
+        return frozenset({"sums"} | names)
+
+    @cached_property
+    def carried(self) -> dict[Array, Array]:
+        """For a state that products and sweeps of the loop read: two rows beside it, to which it is not rounded."""
+        loop = [stages for region, stages in self.plan.forward.regions if region is Region.LOOP]
+        statements = [
+            each for stages in loop for stage in stages for sweep in stage.sweeps for each in sweep.statements
+        ]
+        read = {symbol for statement in statements for symbol in statement.expression.free_symbols}
+        given = {statement.symbol for statement in statements}
+        found = {}
+        for symbol in sorted(read, key=str):
+            array = self.place(symbol).array if isinstance(symbol, Value) and symbol.lag else None
+            if array and array.name not in self.real and unlagged(symbol) in given:
+                found[array] = replace(array, name=self.fresh(f"carried_{array.holds}"), kept=Kept.PAIR, saved=False)
+        return found
