@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cuda kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -18,7 +18,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -99,8 +99,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -130,8 +130,8 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, products_h_before: Reals, hidden_size: Count, products_x:
-        Reals, batch: Count, kept_h: Reals, before: Count, b: Reals, kept_function_1: Reals, here: Count, out_h: Reals,
-        now: Count
+        Reals, batch: Count, carried_h: Reals, b: Stored, kept_function_1: Stored, here: Count, out_h: Stored, kept_h:
+        Stored, now: Count, before: Count
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -148,19 +148,20 @@ def sweeps(cuda, real):
                 U_product = products_h_before[u32(item * (2 * hidden_size) + unit)]
                 U_product_ = products_h_before[u32(item * (2 * hidden_size) + hidden_size + unit)]
                 V_product = products_x[u32((t * batch + item) * hidden_size + unit)]
-                h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                h_before = carried_h[u32(((t & 1) * batch + item) * hidden_size + unit)]
                 a = U_product - h_before * gamma - U_product_ + V_product + b[u32(unit)]  # (F.1)
                 function_1 = math.tanh(a)
                 kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
                 h = h_before + epsilon * function_1  # (F.2)
                 kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                carried_h[u32((((t + 1) & 1) * batch + item) * hidden_size + unit)] = h
                 out_h[u32((t * batch + item) * hidden_size + unit)] = h
 
 
     def backward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, carry_h: Reals, hidden_size: Count, batch: Count, error_h:
-        Reals, last_error_h: Reals, d_h: Reals, kept_function_1: Reals, d_a: Reals, sums: Reals, adjoints_h_before:
-        Reals, adjoints_x: Reals
+        Stored, last_error_h: Stored, d_h: Reals, kept_function_1: Stored, d_a: Reals, sums: Reals, adjoints_h_before:
+        Stored, adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -227,8 +228,8 @@ def forward_block(cuda, real, lanes, hidden_size):
     rooms_h = 2 * room_h
 
     def forward_loop(
-        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Reals, products_x: Reals, b: Reals,
-        kept_function_1: Reals, out_h: Reals, kept_h: Reals
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, products_x: Reals, b: Stored,
+        kept_function_1: Stored, out_h: Stored, kept_h: Stored
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -319,8 +320,8 @@ def backward_block(cuda, real, lanes, hidden_size):
     rooms_h_before = 2 * room_h_before
 
     def backward_loop(
-        batch: Count, steps: Count, lengths: Counts, packed_h_before: Reals, error_h: Reals, last_error_h: Reals,
-        kept_function_1: Reals, sums: Reals, adjoints_h_before: Reals, adjoints_x: Reals, carry_h: Reals
+        batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, error_h: Stored, last_error_h: Stored,
+        kept_function_1: Stored, sums: Reals, adjoints_h_before: Stored, adjoints_x: Stored, carry_h: Reals
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -436,7 +437,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_h_before, packed_x, b,) = packed
@@ -445,8 +446,8 @@ def _run(packed, call, keep_tape):
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
     kept_function_1 = device.empty((rows, batch, hidden_size), dtype)
     kept_h = device.empty((carried_rows, batch, hidden_size), dtype)
-    products_h_before = device.empty((batch, 2 * hidden_size), dtype)
-    products_x = device.empty((steps, batch, hidden_size), dtype)
+    products_h_before = device.empty((batch, 2 * hidden_size), real)
+    products_x = device.empty((steps, batch, hidden_size), real)
     out_h = device.empty((steps, batch, hidden_size), dtype)
     kept_h[0] = call.state[0]
     kernels = device.kernels(sweeps, dtype)
@@ -460,12 +461,14 @@ def _run(packed, call, keep_tape):
             packed_h_before, products_x, b, kept_function_1, out_h, kept_h, )
         )
     else:
+        carried_h = device.empty((2, batch, hidden_size), real)
+        carried_h[0] = call.state[0]
         def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[before], packed_h_before.T, products_h_before)
             launches.sweep(
                 device, kernels.forward_1, hidden_size, batch, (t, lengths, products_h_before, hidden_size, products_x,
-                batch, kept_h, before, b, kept_function_1, here, out_h, now)
+                batch, carried_h, b, kept_function_1, here, out_h, kept_h, now, before)
             )
 
         device.repeated(one_step, range(steps))
@@ -494,20 +497,20 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_function_1, kept_h,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_h_before, packed_x, b,) = packed
     (error_h,) = errors
     (last_error_h,) = ends
-    carry_h = device.zeros((2, batch, hidden_size), dtype)
-    d_h = device.empty((batch, hidden_size), dtype)
-    d_a = device.empty((batch, hidden_size), dtype)
+    carry_h = device.zeros((2, batch, hidden_size), real)
+    d_h = device.empty((batch, hidden_size), real)
+    d_a = device.empty((batch, hidden_size), real)
     adjoints_h_before = device.empty((steps, batch, 2 * hidden_size), dtype)
     adjoints_x = device.empty((steps, batch, hidden_size), dtype)
-    pulled_h_before = device.empty((batch, hidden_size), dtype)
+    pulled_h_before = device.empty((batch, hidden_size), real)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), hidden_size), dtype)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), hidden_size), real)
     kernels = device.kernels(sweeps, dtype)
     if call.plan.regime == "block":
         launches.block(
@@ -531,7 +534,7 @@ def _gradients(tape, errors, ends):
         adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )
     sums = calls.total(device, sums, ((hidden_size, hidden_size), ))
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_h_before = device.empty((2 * hidden_size, hidden_size), dtype)
     weights_x = device.empty((hidden_size, input_size), dtype)
     device.product(

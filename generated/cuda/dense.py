@@ -1,7 +1,7 @@
 """Dense layer: cuda kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -18,7 +18,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -92,8 +92,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -121,7 +121,7 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, products_x: Reals, hidden_size: Count,
-        b: Reals, out_h: Reals, kept_h: Reals
+        b: Stored, out_h: Stored, kept_h: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -142,8 +142,8 @@ def sweeps(cuda, real):
 
 
     def backward_1(
-        rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, error_h: Reals, hidden_size: Count,
-        kept_h: Reals, sums: Reals, adjoints_x: Reals
+        rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, error_h: Stored, hidden_size: Count,
+        kept_h: Stored, sums: Reals, adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -223,7 +223,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, b,) = packed
@@ -231,7 +231,7 @@ def _run(packed, call, keep_tape):
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
     kept_h = device.empty((steps, batch, hidden_size), dtype)
-    products_x = device.empty((steps, batch, hidden_size), dtype)
+    products_x = device.empty((steps, batch, hidden_size), real)
     out_h = device.empty((steps, batch, hidden_size), dtype)
     kernels = device.kernels(sweeps, dtype)
     device.product(
@@ -266,14 +266,14 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_h,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, b,) = packed
     (error_h,) = errors
     adjoints_x = device.empty((steps, batch, hidden_size), dtype)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    sums = device.zeros((max(launches.parts(steps * batch, hidden_size), 1, 1), hidden_size), dtype)
+    sums = device.zeros((max(launches.parts(steps * batch, hidden_size), 1, 1), hidden_size), real)
     kernels = device.kernels(sweeps, dtype)
     launches.sweep(
         device, kernels.backward_1, hidden_size, steps * batch, (steps, batch, lengths, error_h, hidden_size, kept_h,
@@ -283,7 +283,7 @@ def _gradients(tape, errors, ends):
         adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )
     sums = calls.total(device, sums, ((hidden_size, hidden_size), ))
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_x = device.empty((hidden_size, input_size), dtype)
     device.product(
         adjoints_x.reshape(steps * batch, hidden_size).T, kept_x.reshape(steps * batch, input_size), weights_x

@@ -1,7 +1,7 @@
 """GRU, reset before the product: cuda kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -23,7 +23,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -128,8 +128,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -163,8 +163,8 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
-        products_h_before: Reals, b_r: Reals, b_z: Reals, kept_r: Reals, here: Count, kept_z: Reals, kept_h: Reals,
-        before: Count, kept_operand_6: Reals
+        products_h_before: Reals, b_r: Stored, b_z: Stored, kept_r: Stored, here: Count, kept_z: Stored, carried_h:
+        Reals, kept_operand_6: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -179,7 +179,7 @@ def sweeps(cuda, real):
                 U_r_product = products_h_before[u32(item * (2 * hidden_size) + unit)]
                 W_z_product = products_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)]
                 U_z_product = products_h_before[u32(item * (2 * hidden_size) + hidden_size + unit)]
-                h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                h_before = carried_h[u32(((t & 1) * batch + item) * hidden_size + unit)]
                 r_bar = W_r_product + U_r_product + b_r[u32(unit)]  # (F.1)
                 z_bar = W_z_product + U_z_product + b_z[u32(unit)]  # (F.2)
                 r = one / (one + math.exp(-r_bar))  # (F.3)
@@ -192,8 +192,8 @@ def sweeps(cuda, real):
 
     def forward_2(
         rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
-        products_operand_6: Reals, b_n: Reals, kept_n: Reals, here: Count, kept_h: Reals, before: Count, kept_z: Reals,
-        out_h: Reals, now: Count
+        products_operand_6: Reals, b_n: Stored, kept_n: Stored, here: Count, carried_h: Reals, kept_z: Stored, out_h:
+        Stored, kept_h: Stored, now: Count, before: Count
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -209,20 +209,21 @@ def sweeps(cuda, real):
             else:
                 W_n_product = products_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)]
                 U_n_product = products_operand_6[u32(item * hidden_size + unit)]
-                h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                h_before = carried_h[u32(((t & 1) * batch + item) * hidden_size + unit)]
                 z = kept_z[u32((here * batch + item) * hidden_size + unit)]
                 n_bar = W_n_product + U_n_product + b_n[u32(unit)]  # (F.5)
                 n = math.tanh(n_bar)  # (F.6)
                 kept_n[u32((here * batch + item) * hidden_size + unit)] = n
                 h = z * h_before + (one - z) * n  # (F.7)
                 kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                carried_h[u32((((t + 1) & 1) * batch + item) * hidden_size + unit)] = h
                 out_h[u32((t * batch + item) * hidden_size + unit)] = h
 
 
     def backward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, carry_h: Reals, hidden_size: Count, batch: Count, error_h:
-        Reals, last_error_h: Reals, d_h: Reals, kept_z: Reals, kept_n: Reals, kept_h: Reals, sums: Reals, adjoints_x:
-        Reals
+        Stored, last_error_h: Stored, d_h: Reals, kept_z: Stored, kept_n: Stored, kept_h: Stored, sums: Reals,
+        adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -263,7 +264,7 @@ def sweeps(cuda, real):
 
     def backward_2(
         rows: Count, share: Count, t: Count, lengths: Counts, pulled_operand_6: Reals, hidden_size: Count, kept_h:
-        Reals, batch: Count, kept_r: Reals, sums: Reals, adjoints_x: Reals
+        Stored, batch: Count, kept_r: Stored, sums: Reals, adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -289,7 +290,7 @@ def sweeps(cuda, real):
 
     def backward_3(
         rows: Count, share: Count, t: Count, lengths: Counts, pulled_h_before: Reals, hidden_size: Count,
-        pulled_operand_6: Reals, kept_r: Reals, batch: Count, kept_z: Reals, d_h: Reals, carry_h: Reals
+        pulled_operand_6: Reals, kept_r: Stored, batch: Count, kept_z: Stored, d_h: Reals, carry_h: Reals
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -324,9 +325,9 @@ def forward_block(cuda, real, lanes, hidden_size):
     rooms_operand_6 = 2 * room_operand_6
 
     def forward_loop(
-        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Reals, packed_operand_6: Reals,
-        products_x: Reals, b_r: Reals, b_z: Reals, kept_r: Reals, kept_z: Reals, kept_operand_6: Reals, b_n: Reals,
-        kept_n: Reals, out_h: Reals, kept_h: Reals
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, packed_operand_6: Stored,
+        products_x: Reals, b_r: Stored, b_z: Stored, kept_r: Stored, kept_z: Stored, kept_operand_6: Stored, b_n:
+        Stored, kept_n: Stored, out_h: Stored, kept_h: Stored
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -455,9 +456,9 @@ def backward_block(cuda, real, lanes, hidden_size):
     rooms_h_before = 2 * room_h_before
 
     def backward_loop(
-        batch: Count, steps: Count, lengths: Counts, packed_operand_6: Reals, packed_h_before: Reals, error_h: Reals,
-        last_error_h: Reals, kept_z: Reals, kept_n: Reals, kept_h: Reals, sums: Reals, adjoints_x: Reals, kept_r: Reals,
-        carry_h: Reals
+        batch: Count, steps: Count, lengths: Counts, packed_operand_6: Stored, packed_h_before: Stored, error_h: Stored,
+        last_error_h: Stored, kept_z: Stored, kept_n: Stored, kept_h: Stored, sums: Reals, adjoints_x: Stored, kept_r:
+        Stored, carry_h: Reals
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -613,7 +614,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, packed_h_before, packed_operand_6, b_r, b_z, b_n,) = packed
@@ -625,9 +626,9 @@ def _run(packed, call, keep_tape):
     kept_operand_6 = device.empty((rows, batch, hidden_size), dtype)
     kept_n = device.empty((rows, batch, hidden_size), dtype)
     kept_h = device.empty((carried_rows, batch, hidden_size), dtype)
-    products_x = device.empty((steps, batch, 3 * hidden_size), dtype)
-    products_h_before = device.empty((batch, 2 * hidden_size), dtype)
-    products_operand_6 = device.empty((batch, hidden_size), dtype)
+    products_x = device.empty((steps, batch, 3 * hidden_size), real)
+    products_h_before = device.empty((batch, 2 * hidden_size), real)
+    products_operand_6 = device.empty((batch, hidden_size), real)
     out_h = device.empty((steps, batch, hidden_size), dtype)
     kept_h[0] = call.state[0]
     kernels = device.kernels(sweeps, dtype)
@@ -642,17 +643,19 @@ def _run(packed, call, keep_tape):
             kept_h, )
         )
     else:
+        carried_h = device.empty((2, batch, hidden_size), real)
+        carried_h[0] = call.state[0]
         def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[before], packed_h_before.T, products_h_before)
             launches.sweep(
                 device, kernels.forward_1, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
-                products_h_before, b_r, b_z, kept_r, here, kept_z, kept_h, before, kept_operand_6)
+                products_h_before, b_r, b_z, kept_r, here, kept_z, carried_h, kept_operand_6)
             )
             device.product(kept_operand_6[here], packed_operand_6.T, products_operand_6)
             launches.sweep(
                 device, kernels.forward_2, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
-                products_operand_6, b_n, kept_n, here, kept_h, before, kept_z, out_h, now)
+                products_operand_6, b_n, kept_n, here, carried_h, kept_z, out_h, kept_h, now, before)
             )
 
         device.repeated(one_step, range(steps))
@@ -681,19 +684,19 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_r, kept_z, kept_operand_6, kept_n, kept_h,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, packed_h_before, packed_operand_6, b_r, b_z, b_n,) = packed
     (error_h,) = errors
     (last_error_h,) = ends
-    carry_h = device.zeros((2, batch, hidden_size), dtype)
-    d_h = device.empty((batch, hidden_size), dtype)
+    carry_h = device.zeros((2, batch, hidden_size), real)
+    d_h = device.empty((batch, hidden_size), real)
     adjoints_x = device.empty((steps, batch, 3 * hidden_size), dtype)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    pulled_h_before = device.empty((batch, hidden_size), dtype)
-    pulled_operand_6 = device.empty((batch, hidden_size), dtype)
-    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 3 * hidden_size), dtype)
+    pulled_h_before = device.empty((batch, hidden_size), real)
+    pulled_operand_6 = device.empty((batch, hidden_size), real)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 3 * hidden_size), real)
     kernels = device.kernels(sweeps, dtype)
     if call.plan.regime == "block":
         launches.block(
@@ -724,7 +727,7 @@ def _gradients(tape, errors, ends):
     sums = calls.total(
         device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size, hidden_size), )
     )
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_x = device.empty((3 * hidden_size, input_size), dtype)
     weights_h_before = device.empty((2 * hidden_size, hidden_size), dtype)
     weights_operand_6 = device.empty((hidden_size, hidden_size), dtype)

@@ -1,7 +1,7 @@
 """GRU, reset after the product: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -23,7 +23,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -131,8 +131,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -160,8 +160,9 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
-        products_h_before: Reals, b_r: Reals, b_z: Reals, kept_r: Reals, here: Count, kept_z: Reals, b_n: Reals, b_un:
-        Reals, kept_n: Reals, kept_h: Reals, before: Count, out_h: Reals, now: Count, kept_product_6: Reals
+        products_h_before: Reals, b_r: Stored, b_z: Stored, kept_r: Stored, here: Count, kept_z: Stored, b_n: Stored,
+        b_un: Stored, kept_n: Stored, carried_h: Reals, out_h: Stored, kept_h: Stored, now: Count, before: Count,
+        kept_product_6: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -181,7 +182,7 @@ def sweeps(cuda, real):
                 U_z_product = products_h_before[u32(item * (3 * hidden_size) + hidden_size + unit)]
                 W_n_product = products_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)]
                 U_n_product = products_h_before[u32(item * (3 * hidden_size) + 2 * hidden_size + unit)]
-                h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                h_before = carried_h[u32(((t & 1) * batch + item) * hidden_size + unit)]
                 r_bar = W_r_product + U_r_product + b_r[u32(unit)]  # (F.1)
                 z_bar = W_z_product + U_z_product + b_z[u32(unit)]  # (F.2)
                 r = one / (one + math.exp(-r_bar))  # (F.3)
@@ -193,14 +194,15 @@ def sweeps(cuda, real):
                 kept_n[u32((here * batch + item) * hidden_size + unit)] = n
                 h = z * h_before + (one - z) * n  # (F.7)
                 kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                carried_h[u32((((t + 1) & 1) * batch + item) * hidden_size + unit)] = h
                 out_h[u32((t * batch + item) * hidden_size + unit)] = h
                 kept_product_6[u32((here * batch + item) * hidden_size + unit)] = U_n_product
 
 
     def backward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, carry_h: Reals, hidden_size: Count, batch: Count, error_h:
-        Reals, last_error_h: Reals, d_h: Reals, kept_z: Reals, kept_n: Reals, kept_h: Reals, kept_product_6: Reals,
-        b_un: Reals, kept_r: Reals, sums: Reals, adjoints_x: Reals, adjoints_h_before: Reals
+        Stored, last_error_h: Stored, d_h: Reals, kept_z: Stored, kept_n: Stored, kept_h: Stored, kept_product_6:
+        Stored, b_un: Stored, kept_r: Stored, sums: Reals, adjoints_x: Stored, adjoints_h_before: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -259,8 +261,8 @@ def sweeps(cuda, real):
 
 
     def backward_2(
-        rows: Count, share: Count, t: Count, lengths: Counts, pulled_h_before: Reals, hidden_size: Count, kept_z: Reals,
-        batch: Count, d_h: Reals, carry_h: Reals
+        rows: Count, share: Count, t: Count, lengths: Counts, pulled_h_before: Reals, hidden_size: Count, kept_z:
+        Stored, batch: Count, d_h: Reals, carry_h: Reals
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -290,9 +292,9 @@ def forward_block(cuda, real, lanes, hidden_size):
     rooms_h = 2 * room_h
 
     def forward_loop(
-        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Reals, products_x: Reals, b_r: Reals,
-        b_z: Reals, kept_r: Reals, kept_z: Reals, b_n: Reals, b_un: Reals, kept_n: Reals, out_h: Reals, kept_h: Reals,
-        kept_product_6: Reals
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, products_x: Reals, b_r:
+        Stored, b_z: Stored, kept_r: Stored, kept_z: Stored, b_n: Stored, b_un: Stored, kept_n: Stored, out_h: Stored,
+        kept_h: Stored, kept_product_6: Stored
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -407,9 +409,9 @@ def backward_block(cuda, real, lanes, hidden_size):
     rooms_h_before = 2 * room_h_before
 
     def backward_loop(
-        batch: Count, steps: Count, lengths: Counts, packed_h_before: Reals, error_h: Reals, last_error_h: Reals,
-        kept_z: Reals, kept_n: Reals, kept_h: Reals, kept_product_6: Reals, b_un: Reals, kept_r: Reals, sums: Reals,
-        adjoints_x: Reals, adjoints_h_before: Reals, carry_h: Reals
+        batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, error_h: Stored, last_error_h: Stored,
+        kept_z: Stored, kept_n: Stored, kept_h: Stored, kept_product_6: Stored, b_un: Stored, kept_r: Stored, sums:
+        Reals, adjoints_x: Stored, adjoints_h_before: Stored, carry_h: Reals
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -559,7 +561,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, packed_h_before, b_r, b_z, b_n, b_un,) = packed
@@ -571,8 +573,8 @@ def _run(packed, call, keep_tape):
     kept_n = device.empty((rows, batch, hidden_size), dtype)
     kept_h = device.empty((carried_rows, batch, hidden_size), dtype)
     kept_product_6 = device.empty((rows, batch, hidden_size), dtype)
-    products_x = device.empty((steps, batch, 3 * hidden_size), dtype)
-    products_h_before = device.empty((batch, 3 * hidden_size), dtype)
+    products_x = device.empty((steps, batch, 3 * hidden_size), real)
+    products_h_before = device.empty((batch, 3 * hidden_size), real)
     out_h = device.empty((steps, batch, hidden_size), dtype)
     kept_h[0] = call.state[0]
     kernels = device.kernels(sweeps, dtype)
@@ -586,13 +588,15 @@ def _run(packed, call, keep_tape):
             packed_h_before, products_x, b_r, b_z, kept_r, kept_z, b_n, b_un, kept_n, out_h, kept_h, kept_product_6, )
         )
     else:
+        carried_h = device.empty((2, batch, hidden_size), real)
+        carried_h[0] = call.state[0]
         def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[before], packed_h_before.T, products_h_before)
             launches.sweep(
                 device, kernels.forward_1, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
-                products_h_before, b_r, b_z, kept_r, here, kept_z, b_n, b_un, kept_n, kept_h, before, out_h, now,
-                kept_product_6)
+                products_h_before, b_r, b_z, kept_r, here, kept_z, b_n, b_un, kept_n, carried_h, out_h, kept_h, now,
+                before, kept_product_6)
             )
 
         device.repeated(one_step, range(steps))
@@ -621,19 +625,19 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_r, kept_z, kept_n, kept_h, kept_product_6,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, packed_h_before, b_r, b_z, b_n, b_un,) = packed
     (error_h,) = errors
     (last_error_h,) = ends
-    carry_h = device.zeros((2, batch, hidden_size), dtype)
-    d_h = device.empty((batch, hidden_size), dtype)
+    carry_h = device.zeros((2, batch, hidden_size), real)
+    d_h = device.empty((batch, hidden_size), real)
     adjoints_x = device.empty((steps, batch, 3 * hidden_size), dtype)
     adjoints_h_before = device.empty((steps, batch, 3 * hidden_size), dtype)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    pulled_h_before = device.empty((batch, hidden_size), dtype)
-    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 4 * hidden_size), dtype)
+    pulled_h_before = device.empty((batch, hidden_size), real)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 4 * hidden_size), real)
     kernels = device.kernels(sweeps, dtype)
     if call.plan.regime == "block":
         launches.block(
@@ -662,7 +666,7 @@ def _gradients(tape, errors, ends):
         device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size,
         hidden_size), )
     )
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_x = device.empty((3 * hidden_size, input_size), dtype)
     weights_h_before = device.empty((3 * hidden_size, hidden_size), dtype)
     device.product(

@@ -1,7 +1,7 @@
 """Independently recurrent network: cuda kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -18,7 +18,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -98,8 +98,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -127,7 +127,7 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
-        kept_h: Reals, before: Count, u: Reals, b: Reals, out_h: Reals, now: Count
+        kept_h: Reals, before: Count, u: Stored, b: Stored, out_h: Stored, now: Count
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -151,7 +151,7 @@ def sweeps(cuda, real):
 
     def backward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, carry_h: Reals, hidden_size: Count, batch: Count, error_h:
-        Reals, last_error_h: Reals, kept_h: Reals, u: Reals, sums: Reals, adjoints_x: Reals
+        Stored, last_error_h: Stored, kept_h: Reals, u: Stored, sums: Reals, adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -194,8 +194,8 @@ def forward_block(cuda, real, lanes, hidden_size):
     zero = real(0)
 
     def forward_loop(
-        batch: Count, steps: Count, lengths: Counts, keep: Count, products_x: Reals, u: Reals, b: Reals, out_h: Reals,
-        kept_h: Reals
+        batch: Count, steps: Count, lengths: Counts, keep: Count, products_x: Reals, u: Stored, b: Stored, out_h:
+        Stored, kept_h: Reals
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -241,8 +241,8 @@ def backward_block(cuda, real, lanes, hidden_size):
     zero = real(0)
 
     def backward_loop(
-        batch: Count, steps: Count, lengths: Counts, error_h: Reals, last_error_h: Reals, kept_h: Reals, u: Reals, sums:
-        Reals, adjoints_x: Reals, carry_h: Reals
+        batch: Count, steps: Count, lengths: Counts, error_h: Stored, last_error_h: Stored, kept_h: Reals, u: Stored,
+        sums: Reals, adjoints_x: Stored, carry_h: Reals
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -334,15 +334,15 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, u, b,) = packed
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
-    kept_h = device.empty((carried_rows, batch, hidden_size), dtype)
-    products_x = device.empty((steps, batch, hidden_size), dtype)
+    kept_h = device.empty((carried_rows, batch, hidden_size), real)
+    products_x = device.empty((steps, batch, hidden_size), real)
     out_h = device.empty((steps, batch, hidden_size), dtype)
     kept_h[0] = call.state[0]
     kernels = device.kernels(sweeps, dtype)
@@ -389,16 +389,16 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_h,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, u, b,) = packed
     (error_h,) = errors
     (last_error_h,) = ends
-    carry_h = device.zeros((2, batch, hidden_size), dtype)
+    carry_h = device.zeros((2, batch, hidden_size), real)
     adjoints_x = device.empty((steps, batch, hidden_size), dtype)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 2 * hidden_size), dtype)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 2 * hidden_size), real)
     kernels = device.kernels(sweeps, dtype)
     if call.plan.regime == "block":
         launches.block(
@@ -417,7 +417,7 @@ def _gradients(tape, errors, ends):
         adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )
     sums = calls.total(device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), ))
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_x = device.empty((hidden_size, input_size), dtype)
     device.product(
         adjoints_x.reshape(steps * batch, hidden_size).T, kept_x.reshape(steps * batch, input_size), weights_x

@@ -1,7 +1,7 @@
 """Long expressive memory: cuda kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -24,7 +24,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -141,8 +141,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -177,8 +177,9 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, products_y_before: Reals, hidden_size: Count, products_x:
-        Reals, batch: Count, b_1: Reals, b_2: Reals, kept_function_1: Reals, here: Count, kept_function_2: Reals,
-        kept_Delta_2: Reals, b_z: Reals, kept_function_4: Reals, kept_z: Reals, before: Count, now: Count
+        Reals, batch: Count, b_1: Stored, b_2: Stored, kept_function_1: Stored, here: Count, kept_function_2: Stored,
+        kept_Delta_2: Reals, b_z: Stored, kept_function_4: Stored, carried_z: Reals, kept_z: Stored, now: Count, before:
+        Count
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -197,7 +198,7 @@ def sweeps(cuda, real):
                 V_2_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
                 W_z_product = products_y_before[u32(item * (3 * hidden_size) + 2 * hidden_size + unit)]
                 V_z_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
-                z_before = kept_z[u32((before * batch + item) * hidden_size + unit)]
+                z_before = carried_z[u32(((t & 1) * batch + item) * hidden_size + unit)]
                 Delta_1_bar = W_1_product + V_1_product + b_1[u32(unit)]  # (F.1)
                 Delta_2_bar = W_2_product + V_2_product + b_2[u32(unit)]  # (F.2)
                 function_1 = one / (one + math.exp(-Delta_1_bar))
@@ -212,12 +213,13 @@ def sweeps(cuda, real):
                 kept_function_4[u32((here * batch + item) * hidden_size + unit)] = function_4
                 z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
                 kept_z[u32((now * batch + item) * hidden_size + unit)] = z
+                carried_z[u32((((t + 1) & 1) * batch + item) * hidden_size + unit)] = z
 
 
     def forward_2(
         rows: Count, share: Count, t: Count, lengths: Counts, products_z: Reals, hidden_size: Count, products_x: Reals,
-        batch: Count, b_y: Reals, kept_function_3: Reals, here: Count, kept_Delta_2: Reals, kept_y: Reals, before:
-        Count, out_y: Reals, now: Count
+        batch: Count, b_y: Stored, kept_function_3: Stored, here: Count, kept_Delta_2: Reals, carried_y: Reals, out_y:
+        Stored, kept_y: Stored, now: Count, before: Count
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -234,19 +236,20 @@ def sweeps(cuda, real):
                 W_y_product = products_z[u32(item * hidden_size + unit)]
                 V_y_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
                 Delta_2 = kept_Delta_2[u32(item * hidden_size + unit)]
-                y_before = kept_y[u32((before * batch + item) * hidden_size + unit)]
+                y_before = carried_y[u32(((t & 1) * batch + item) * hidden_size + unit)]
                 y_bar = W_y_product + V_y_product + b_y[u32(unit)]  # (F.7)
                 function_3 = math.tanh(y_bar)
                 kept_function_3[u32((here * batch + item) * hidden_size + unit)] = function_3
                 y = Delta_2 * function_3 + (one - Delta_2) * y_before  # (F.8)
                 kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                carried_y[u32((((t + 1) & 1) * batch + item) * hidden_size + unit)] = y
                 out_y[u32((t * batch + item) * hidden_size + unit)] = y
 
 
     def backward_1(
-        rows: Count, share: Count, t: Count, lengths: Counts, kept_function_2: Reals, hidden_size: Count, batch: Count,
-        carry_y: Reals, last_error_y: Reals, error_y: Reals, d_y: Reals, kept_function_3: Reals, kept_y: Reals, sums:
-        Reals, adjoints_x: Reals
+        rows: Count, share: Count, t: Count, lengths: Counts, kept_function_2: Stored, hidden_size: Count, batch: Count,
+        carry_y: Reals, last_error_y: Stored, error_y: Stored, d_y: Reals, kept_function_3: Stored, kept_y: Stored,
+        sums: Reals, adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -285,9 +288,9 @@ def sweeps(cuda, real):
 
 
     def backward_2(
-        rows: Count, share: Count, t: Count, lengths: Counts, kept_function_1: Reals, hidden_size: Count, batch: Count,
-        pulled_z: Reals, carry_z: Reals, last_error_z: Reals, kept_function_4: Reals, kept_z: Reals, sums: Reals,
-        adjoints_x: Reals
+        rows: Count, share: Count, t: Count, lengths: Counts, kept_function_1: Stored, hidden_size: Count, batch: Count,
+        pulled_z: Reals, carry_z: Reals, last_error_z: Stored, kept_function_4: Stored, kept_z: Stored, sums: Reals,
+        adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -327,7 +330,7 @@ def sweeps(cuda, real):
 
 
     def backward_3(
-        rows: Count, share: Count, t: Count, lengths: Counts, kept_function_2: Reals, hidden_size: Count, batch: Count,
+        rows: Count, share: Count, t: Count, lengths: Counts, kept_function_2: Stored, hidden_size: Count, batch: Count,
         pulled_y_before: Reals, d_y: Reals, carry_y: Reals
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -363,9 +366,9 @@ def forward_block(cuda, real, lanes, hidden_size):
     rooms_z = 2 * room_z
 
     def forward_loop(
-        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Reals, packed_z: Reals, products_x:
-        Reals, b_1: Reals, b_2: Reals, kept_function_1: Reals, kept_function_2: Reals, b_z: Reals, kept_function_4:
-        Reals, kept_z: Reals, b_y: Reals, kept_function_3: Reals, out_y: Reals, kept_y: Reals
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Stored, packed_z: Stored, products_x:
+        Reals, b_1: Stored, b_2: Stored, kept_function_1: Stored, kept_function_2: Stored, b_z: Stored, kept_function_4:
+        Stored, kept_z: Stored, b_y: Stored, kept_function_3: Stored, out_y: Stored, kept_y: Stored
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -520,9 +523,9 @@ def backward_block(cuda, real, lanes, hidden_size):
     rooms_y_before = 2 * room_y_before
 
     def backward_loop(
-        batch: Count, steps: Count, lengths: Counts, packed_z: Reals, packed_y_before: Reals, kept_function_2: Reals,
-        last_error_y: Reals, error_y: Reals, kept_function_3: Reals, kept_y: Reals, sums: Reals, adjoints_x: Reals,
-        kept_function_1: Reals, last_error_z: Reals, kept_function_4: Reals, kept_z: Reals, carry_y: Reals, carry_z:
+        batch: Count, steps: Count, lengths: Counts, packed_z: Stored, packed_y_before: Stored, kept_function_2: Stored,
+        last_error_y: Stored, error_y: Stored, kept_function_3: Stored, kept_y: Stored, sums: Reals, adjoints_x: Stored,
+        kept_function_1: Stored, last_error_z: Stored, kept_function_4: Stored, kept_z: Stored, carry_y: Reals, carry_z:
         Reals
     ):
         item = cuda.blockIdx.x
@@ -696,7 +699,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_y_before, packed_x, packed_z, b_1, b_2, b_z, b_y,) = packed
@@ -705,14 +708,14 @@ def _run(packed, call, keep_tape):
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
     kept_function_1 = device.empty((rows, batch, hidden_size), dtype)
     kept_function_2 = device.empty((rows, batch, hidden_size), dtype)
-    kept_Delta_2 = device.empty((batch, hidden_size), dtype)
+    kept_Delta_2 = device.empty((batch, hidden_size), real)
     kept_function_4 = device.empty((rows, batch, hidden_size), dtype)
     kept_z = device.empty((carried_rows, batch, hidden_size), dtype)
     kept_function_3 = device.empty((rows, batch, hidden_size), dtype)
     kept_y = device.empty((carried_rows, batch, hidden_size), dtype)
-    products_y_before = device.empty((batch, 3 * hidden_size), dtype)
-    products_x = device.empty((steps, batch, 4 * hidden_size), dtype)
-    products_z = device.empty((batch, hidden_size), dtype)
+    products_y_before = device.empty((batch, 3 * hidden_size), real)
+    products_x = device.empty((steps, batch, 4 * hidden_size), real)
+    products_z = device.empty((batch, hidden_size), real)
     out_y = device.empty((steps, batch, hidden_size), dtype)
     kept_z[0] = call.state[0]
     kept_y[0] = call.state[1]
@@ -728,18 +731,22 @@ def _run(packed, call, keep_tape):
             kept_z, b_y, kept_function_3, out_y, kept_y, )
         )
     else:
+        carried_y = device.empty((2, batch, hidden_size), real)
+        carried_y[0] = call.state[1]
+        carried_z = device.empty((2, batch, hidden_size), real)
+        carried_z[0] = call.state[0]
         def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_y[before], packed_y_before.T, products_y_before)
             launches.sweep(
                 device, kernels.forward_1, hidden_size, batch, (t, lengths, products_y_before, hidden_size, products_x,
-                batch, b_1, b_2, kept_function_1, here, kept_function_2, kept_Delta_2, b_z, kept_function_4, kept_z,
-                before, now)
+                batch, b_1, b_2, kept_function_1, here, kept_function_2, kept_Delta_2, b_z, kept_function_4, carried_z,
+                kept_z, now, before)
             )
             device.product(kept_z[now], packed_z.T, products_z)
             launches.sweep(
                 device, kernels.forward_2, hidden_size, batch, (t, lengths, products_z, hidden_size, products_x, batch,
-                b_y, kept_function_3, here, kept_Delta_2, kept_y, before, out_y, now)
+                b_y, kept_function_3, here, kept_Delta_2, carried_y, out_y, kept_y, now, before)
             )
 
         device.repeated(one_step, range(steps))
@@ -770,20 +777,20 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_function_1, kept_function_2, kept_function_4, kept_z, kept_function_3, kept_y,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_y_before, packed_x, packed_z, b_1, b_2, b_z, b_y,) = packed
     (error_y,) = errors
     (last_error_z, last_error_y,) = ends
-    carry_z = device.zeros((2, batch, hidden_size), dtype)
-    carry_y = device.zeros((2, batch, hidden_size), dtype)
-    d_y = device.empty((batch, hidden_size), dtype)
+    carry_z = device.zeros((2, batch, hidden_size), real)
+    carry_y = device.zeros((2, batch, hidden_size), real)
+    d_y = device.empty((batch, hidden_size), real)
     adjoints_x = device.empty((steps, batch, 4 * hidden_size), dtype)
-    pulled_y_before = device.empty((batch, hidden_size), dtype)
+    pulled_y_before = device.empty((batch, hidden_size), real)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    pulled_z = device.empty((batch, hidden_size), dtype)
-    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 4 * hidden_size), dtype)
+    pulled_z = device.empty((batch, hidden_size), real)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 4 * hidden_size), real)
     kernels = device.kernels(sweeps, dtype)
     if call.plan.regime == "block":
         launches.block(
@@ -816,7 +823,7 @@ def _gradients(tape, errors, ends):
         device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size,
         hidden_size), )
     )
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_y_before = device.empty((3 * hidden_size, hidden_size), dtype)
     weights_x = device.empty((4 * hidden_size, input_size), dtype)
     weights_z = device.empty((hidden_size, hidden_size), dtype)

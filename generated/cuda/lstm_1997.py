@@ -1,7 +1,7 @@
 """The first LSTM, without forget gate: cuda kernels.
 
 Source: Hochreiter and Schmidhuber 1997, Long Short-Term Memory, Neural Computation 9(8), section 4 and appendix A.1, memory cell blocks of size 1
-Equations: 9652316b691b2cd1, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: 9652316b691b2cd1, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -24,7 +24,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -129,8 +129,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -160,9 +160,9 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
-        products_y_before: Reals, b_z: Reals, b_in: Reals, b_out: Reals, kept_function_2: Reals, here: Count, kept_i:
-        Reals, kept_o: Reals, kept_c: Reals, before: Count, now: Count, kept_function_1: Reals, out_y: Reals, kept_y:
-        Reals
+        products_y_before: Reals, b_z: Stored, b_in: Stored, b_out: Stored, kept_function_2: Stored, here: Count,
+        kept_i: Stored, kept_o: Stored, kept_c: Reals, before: Count, now: Count, kept_function_1: Stored, out_y:
+        Stored, kept_y: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -206,9 +206,9 @@ def sweeps(cuda, real):
 
 
     def backward_1(
-        rows: Count, share: Count, t: Count, lengths: Counts, kept_function_2: Reals, hidden_size: Count, batch: Count,
-        carry_y: Reals, last_error_y: Reals, error_y: Reals, kept_function_1: Reals, kept_o: Reals, carry_c: Reals,
-        last_error_c: Reals, kept_i: Reals, sums: Reals, adjoints_x: Reals
+        rows: Count, share: Count, t: Count, lengths: Counts, kept_function_2: Stored, hidden_size: Count, batch: Count,
+        carry_y: Reals, last_error_y: Stored, error_y: Stored, kept_function_1: Stored, kept_o: Stored, carry_c: Reals,
+        last_error_c: Stored, kept_i: Stored, sums: Reals, adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -293,9 +293,9 @@ def forward_block(cuda, real, lanes, hidden_size):
     rooms_y = 2 * room_y
 
     def forward_loop(
-        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Reals, products_x: Reals, b_z: Reals,
-        b_in: Reals, b_out: Reals, kept_function_2: Reals, kept_i: Reals, kept_o: Reals, kept_c: Reals, kept_function_1:
-        Reals, out_y: Reals, kept_y: Reals
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Stored, products_x: Reals, b_z:
+        Stored, b_in: Stored, b_out: Stored, kept_function_2: Stored, kept_i: Stored, kept_o: Stored, kept_c: Reals,
+        kept_function_1: Stored, out_y: Stored, kept_y: Stored
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -418,9 +418,9 @@ def backward_block(cuda, real, lanes, hidden_size):
     rooms_y_before = 2 * room_y_before
 
     def backward_loop(
-        batch: Count, steps: Count, lengths: Counts, packed_y_before: Reals, kept_function_2: Reals, last_error_y:
-        Reals, error_y: Reals, kept_function_1: Reals, kept_o: Reals, last_error_c: Reals, kept_i: Reals, sums: Reals,
-        adjoints_x: Reals, carry_y: Reals, carry_c: Reals
+        batch: Count, steps: Count, lengths: Counts, packed_y_before: Stored, kept_function_2: Stored, last_error_y:
+        Stored, error_y: Stored, kept_function_1: Stored, kept_o: Stored, last_error_c: Stored, kept_i: Stored, sums:
+        Reals, adjoints_x: Stored, carry_y: Reals, carry_c: Reals
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -558,7 +558,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, packed_y_before, b_z, b_in, b_out,) = packed
@@ -568,11 +568,11 @@ def _run(packed, call, keep_tape):
     kept_function_2 = device.empty((rows, batch, hidden_size), dtype)
     kept_i = device.empty((rows, batch, hidden_size), dtype)
     kept_o = device.empty((rows, batch, hidden_size), dtype)
-    kept_c = device.empty((carried_rows, batch, hidden_size), dtype)
+    kept_c = device.empty((carried_rows, batch, hidden_size), real)
     kept_function_1 = device.empty((rows, batch, hidden_size), dtype)
     kept_y = device.empty((carried_rows, batch, hidden_size), dtype)
-    products_x = device.empty((steps, batch, 3 * hidden_size), dtype)
-    products_y_before = device.empty((batch, 3 * hidden_size), dtype)
+    products_x = device.empty((steps, batch, 3 * hidden_size), real)
+    products_y_before = device.empty((batch, 3 * hidden_size), real)
     out_y = device.empty((steps, batch, hidden_size), dtype)
     kept_c[0] = call.state[0]
     kept_y[0] = call.state[1]
@@ -625,18 +625,18 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_function_2, kept_i, kept_o, kept_function_1, kept_y,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, packed_y_before, b_z, b_in, b_out,) = packed
     (error_y,) = errors
     (last_error_c, last_error_y,) = ends
-    carry_c = device.zeros((2, batch, hidden_size), dtype)
-    carry_y = device.zeros((2, batch, hidden_size), dtype)
+    carry_c = device.zeros((2, batch, hidden_size), real)
+    carry_y = device.zeros((2, batch, hidden_size), real)
     adjoints_x = device.empty((steps, batch, 3 * hidden_size), dtype)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    pulled_y_before = device.empty((batch, hidden_size), dtype)
-    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 3 * hidden_size), dtype)
+    pulled_y_before = device.empty((batch, hidden_size), real)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 3 * hidden_size), real)
     kernels = device.kernels(sweeps, dtype)
     if call.plan.regime == "block":
         launches.block(
@@ -664,7 +664,7 @@ def _gradients(tape, errors, ends):
     sums = calls.total(
         device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size, hidden_size), )
     )
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_x = device.empty((3 * hidden_size, input_size), dtype)
     weights_y_before = device.empty((3 * hidden_size, hidden_size), dtype)
     device.product(

@@ -1,7 +1,7 @@
 """LSTM with a linear readout and squared error: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the linear output units of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.2.2.1
-Equations: c9478d49065cf354, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: c9478d49065cf354, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -27,7 +27,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -153,8 +153,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, output_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size, "output_size": output_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -182,9 +182,9 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
-        products_h_before: Reals, b_i: Reals, b_f: Reals, b_g: Reals, b_o: Reals, kept_i: Reals, here: Count, kept_f:
-        Reals, kept_g: Reals, kept_o: Reals, kept_c: Reals, before: Count, now: Count, kept_function_1: Reals, kept_h:
-        Reals
+        products_h_before: Reals, b_i: Stored, b_f: Stored, b_g: Stored, b_o: Stored, kept_i: Stored, here: Count,
+        kept_f: Stored, kept_g: Stored, kept_o: Stored, kept_c: Reals, before: Count, now: Count, kept_function_1:
+        Stored, kept_h: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -231,7 +231,7 @@ def sweeps(cuda, real):
 
     def forward_2(
         rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, products_h_after: Reals, output_size:
-        Count, b_y: Reals, out_y: Reals, kept_y: Reals
+        Count, b_y: Stored, out_y: Stored, kept_y: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // output_size
@@ -252,8 +252,8 @@ def sweeps(cuda, real):
 
 
     def backward_1(
-        rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, error_y: Reals, output_size: Count,
-        sums: Reals, hidden_size: Count, adjoints_h_after: Reals
+        rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, error_y: Stored, output_size: Count,
+        sums: Reals, hidden_size: Count, adjoints_h_after: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // output_size
@@ -297,8 +297,9 @@ def sweeps(cuda, real):
 
     def backward_3(
         rows: Count, share: Count, t: Count, lengths: Counts, d_h_from_suffix: Reals, hidden_size: Count, batch: Count,
-        carry_h: Reals, last_error_h: Reals, kept_function_1: Reals, kept_o: Reals, carry_c: Reals, last_error_c: Reals,
-        kept_f: Reals, kept_i: Reals, kept_c: Reals, kept_g: Reals, sums: Reals, output_size: Count, adjoints_x: Reals
+        carry_h: Reals, last_error_h: Stored, kept_function_1: Stored, kept_o: Stored, carry_c: Reals, last_error_c:
+        Stored, kept_f: Stored, kept_i: Stored, kept_c: Reals, kept_g: Stored, sums: Reals, output_size: Count,
+        adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -388,9 +389,9 @@ def forward_block(cuda, real, lanes, hidden_size):
     rooms_h = 2 * room_h
 
     def forward_loop(
-        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Reals, products_x: Reals, b_i: Reals,
-        b_f: Reals, b_g: Reals, b_o: Reals, kept_i: Reals, kept_f: Reals, kept_g: Reals, kept_o: Reals, kept_c: Reals,
-        kept_function_1: Reals, kept_h: Reals
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, products_x: Reals, b_i:
+        Stored, b_f: Stored, b_g: Stored, b_o: Stored, kept_i: Stored, kept_f: Stored, kept_g: Stored, kept_o: Stored,
+        kept_c: Reals, kept_function_1: Stored, kept_h: Stored
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -527,9 +528,9 @@ def backward_block(cuda, real, lanes, hidden_size, output_size):
     rooms_h_before = 2 * room_h_before
 
     def backward_loop(
-        batch: Count, steps: Count, lengths: Counts, packed_h_before: Reals, d_h_from_suffix: Reals, last_error_h:
-        Reals, kept_function_1: Reals, kept_o: Reals, last_error_c: Reals, kept_f: Reals, kept_i: Reals, kept_c: Reals,
-        kept_g: Reals, sums: Reals, adjoints_x: Reals, carry_h: Reals, carry_c: Reals
+        batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, d_h_from_suffix: Reals, last_error_h:
+        Stored, kept_function_1: Stored, kept_o: Stored, last_error_c: Stored, kept_f: Stored, kept_i: Stored, kept_c:
+        Reals, kept_g: Stored, sums: Reals, adjoints_x: Stored, carry_h: Reals, carry_c: Reals
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -681,7 +682,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
@@ -693,13 +694,13 @@ def _run(packed, call, keep_tape):
     kept_f = device.empty((rows, batch, hidden_size), dtype)
     kept_g = device.empty((rows, batch, hidden_size), dtype)
     kept_o = device.empty((rows, batch, hidden_size), dtype)
-    kept_c = device.empty((carried_rows, batch, hidden_size), dtype)
+    kept_c = device.empty((carried_rows, batch, hidden_size), real)
     kept_function_1 = device.empty((rows, batch, hidden_size), dtype)
     kept_h = device.empty((steps + 1, batch, hidden_size), dtype)
     kept_y = device.empty((steps, batch, output_size), dtype)
-    products_x = device.empty((steps, batch, 4 * hidden_size), dtype)
-    products_h_before = device.empty((batch, 4 * hidden_size), dtype)
-    products_h_after = device.empty((steps, batch, output_size), dtype)
+    products_x = device.empty((steps, batch, 4 * hidden_size), real)
+    products_h_before = device.empty((batch, 4 * hidden_size), real)
+    products_h_after = device.empty((steps, batch, output_size), real)
     out_y = device.empty((steps, batch, output_size), dtype)
     kept_c[0] = call.state[0]
     kept_h[0] = call.state[1]
@@ -763,24 +764,24 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h, kept_y,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
     (_, _, _, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = packed
     (error_y,) = errors
     (last_error_c, last_error_h,) = ends
-    carry_c = device.zeros((2, batch, hidden_size), dtype)
-    carry_h = device.zeros((2, batch, hidden_size), dtype)
-    d_h_from_suffix = device.empty((steps, batch, hidden_size), dtype)
+    carry_c = device.zeros((2, batch, hidden_size), real)
+    carry_h = device.zeros((2, batch, hidden_size), real)
+    d_h_from_suffix = device.empty((steps, batch, hidden_size), real)
     adjoints_x = device.empty((steps, batch, 4 * hidden_size), dtype)
     adjoints_h_after = device.empty((steps, batch, output_size), dtype)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    pulled_h_before = device.empty((batch, hidden_size), dtype)
-    pulled_h_after = device.empty((steps, batch, hidden_size), dtype)
+    pulled_h_before = device.empty((batch, hidden_size), real)
+    pulled_h_after = device.empty((steps, batch, hidden_size), real)
     sums = device.zeros(
         (max(max(launches.parts(steps * batch, output_size), launches.parts(batch, hidden_size)), batch, 1), output_size
-        + 4 * hidden_size), dtype
+        + 4 * hidden_size), real
     )
     kernels = device.kernels(sweeps, dtype)
     launches.sweep(
@@ -822,7 +823,7 @@ def _gradients(tape, errors, ends):
         device, sums, ((output_size, output_size), (hidden_size, hidden_size), (hidden_size, hidden_size), (hidden_size,
         hidden_size), (hidden_size, hidden_size), )
     )
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_x = device.empty((4 * hidden_size, input_size), dtype)
     weights_h_before = device.empty((4 * hidden_size, hidden_size), dtype)
     weights_h_after = device.empty((output_size, hidden_size), dtype)

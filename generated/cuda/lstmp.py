@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cuda kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -27,7 +27,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -161,8 +161,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, cell_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size, "cell_size": cell_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -196,9 +196,9 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, cell_size: Count, batch: Count,
-        products_r_before: Reals, kept_c: Reals, before: Count, w_ic: Reals, b_i: Reals, w_fc: Reals, b_f: Reals, b_c:
-        Reals, kept_i: Reals, here: Count, kept_f: Reals, kept_z: Reals, now: Count, w_oc: Reals, b_o: Reals, kept_o:
-        Reals, kept_function_1: Reals, kept_m: Reals
+        products_r_before: Reals, kept_c: Reals, before: Count, w_ic: Stored, b_i: Stored, w_fc: Stored, b_f: Stored,
+        b_c: Stored, kept_i: Stored, here: Count, kept_f: Stored, kept_z: Stored, now: Count, w_oc: Stored, b_o: Stored,
+        kept_o: Stored, kept_function_1: Stored, kept_m: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // cell_size
@@ -242,8 +242,8 @@ def sweeps(cuda, real):
 
 
     def forward_2(
-        rows: Count, share: Count, t: Count, lengths: Counts, products_m: Reals, hidden_size: Count, out_r: Reals,
-        batch: Count, kept_r: Reals, now: Count, before: Count
+        rows: Count, share: Count, t: Count, lengths: Counts, products_m: Reals, hidden_size: Count, out_r: Stored,
+        batch: Count, kept_r: Stored, now: Count, before: Count
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -265,7 +265,7 @@ def sweeps(cuda, real):
 
     def backward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, carry_r: Reals, hidden_size: Count, batch: Count,
-        last_error_r: Reals, error_r: Reals, adjoints_m: Reals
+        last_error_r: Stored, error_r: Stored, adjoints_m: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -286,9 +286,9 @@ def sweeps(cuda, real):
 
 
     def backward_2(
-        rows: Count, share: Count, t: Count, lengths: Counts, pulled_m: Reals, cell_size: Count, kept_function_1: Reals,
-        batch: Count, kept_o: Reals, carry_c: Reals, last_error_c: Reals, w_oc: Reals, kept_i: Reals, kept_c: Reals,
-        kept_z: Reals, kept_f: Reals, w_fc: Reals, w_ic: Reals, sums: Reals, adjoints_x: Reals
+        rows: Count, share: Count, t: Count, lengths: Counts, pulled_m: Reals, cell_size: Count, kept_function_1:
+        Stored, batch: Count, kept_o: Stored, carry_c: Reals, last_error_c: Stored, w_oc: Stored, kept_i: Stored,
+        kept_c: Reals, kept_z: Stored, kept_f: Stored, w_fc: Stored, w_ic: Stored, sums: Reals, adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // cell_size
@@ -387,10 +387,10 @@ def forward_block(cuda, real, lanes, hidden_size, cell_size):
     rooms_m = 2 * room_m
 
     def forward_loop(
-        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_r_before: Reals, packed_m: Reals, products_x:
-        Reals, w_ic: Reals, b_i: Reals, w_fc: Reals, b_f: Reals, b_c: Reals, kept_i: Reals, kept_f: Reals, kept_z:
-        Reals, kept_c: Reals, w_oc: Reals, b_o: Reals, kept_o: Reals, kept_function_1: Reals, kept_m: Reals, out_r:
-        Reals, kept_r: Reals
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_r_before: Stored, packed_m: Stored, products_x:
+        Reals, w_ic: Stored, b_i: Stored, w_fc: Stored, b_f: Stored, b_c: Stored, kept_i: Stored, kept_f: Stored,
+        kept_z: Stored, kept_c: Reals, w_oc: Stored, b_o: Stored, kept_o: Stored, kept_function_1: Stored, kept_m:
+        Stored, out_r: Stored, kept_r: Stored
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -565,10 +565,10 @@ def backward_block(cuda, real, lanes, hidden_size, cell_size):
     rooms_r_before = 2 * room_r_before
 
     def backward_loop(
-        batch: Count, steps: Count, lengths: Counts, packed_m: Reals, packed_r_before: Reals, last_error_r: Reals,
-        error_r: Reals, adjoints_m: Reals, kept_function_1: Reals, kept_o: Reals, last_error_c: Reals, w_oc: Reals,
-        kept_i: Reals, kept_c: Reals, kept_z: Reals, kept_f: Reals, w_fc: Reals, w_ic: Reals, sums: Reals, adjoints_x:
-        Reals, carry_r: Reals, carry_c: Reals
+        batch: Count, steps: Count, lengths: Counts, packed_m: Stored, packed_r_before: Stored, last_error_r: Stored,
+        error_r: Stored, adjoints_m: Stored, kept_function_1: Stored, kept_o: Stored, last_error_c: Stored, w_oc:
+        Stored, kept_i: Stored, kept_c: Reals, kept_z: Stored, kept_f: Stored, w_fc: Stored, w_ic: Stored, sums: Reals,
+        adjoints_x: Stored, carry_r: Reals, carry_c: Reals
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -764,7 +764,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     cell_size = call.sizes["cell_size"]
@@ -775,14 +775,14 @@ def _run(packed, call, keep_tape):
     kept_i = device.empty((rows, batch, cell_size), dtype)
     kept_f = device.empty((rows, batch, cell_size), dtype)
     kept_z = device.empty((rows, batch, cell_size), dtype)
-    kept_c = device.empty((carried_rows, batch, cell_size), dtype)
+    kept_c = device.empty((carried_rows, batch, cell_size), real)
     kept_o = device.empty((rows, batch, cell_size), dtype)
     kept_function_1 = device.empty((rows, batch, cell_size), dtype)
     kept_m = device.empty((rows, batch, cell_size), dtype)
     kept_r = device.empty((carried_rows, batch, hidden_size), dtype)
-    products_x = device.empty((steps, batch, 4 * cell_size), dtype)
-    products_r_before = device.empty((batch, 4 * cell_size), dtype)
-    products_m = device.empty((batch, hidden_size), dtype)
+    products_x = device.empty((steps, batch, 4 * cell_size), real)
+    products_r_before = device.empty((batch, 4 * cell_size), real)
+    products_m = device.empty((batch, hidden_size), real)
     out_r = device.empty((steps, batch, hidden_size), dtype)
     kept_c[0] = call.state[0]
     kept_r[0] = call.state[1]
@@ -840,21 +840,21 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     cell_size = call.sizes["cell_size"]
     (_, _, _, packed_x, packed_r_before, packed_m, w_ic, b_i, w_fc, b_f, b_c, w_oc, b_o,) = packed
     (error_r,) = errors
     (last_error_c, last_error_r,) = ends
-    carry_c = device.zeros((2, batch, cell_size), dtype)
-    carry_r = device.zeros((2, batch, hidden_size), dtype)
+    carry_c = device.zeros((2, batch, cell_size), real)
+    carry_r = device.zeros((2, batch, hidden_size), real)
     adjoints_x = device.empty((steps, batch, 4 * cell_size), dtype)
     adjoints_m = device.empty((steps, batch, hidden_size), dtype)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    pulled_r_before = device.empty((batch, hidden_size), dtype)
-    pulled_m = device.empty((batch, cell_size), dtype)
-    sums = device.zeros((max(launches.parts(batch, cell_size), batch, 1), 7 * cell_size), dtype)
+    pulled_r_before = device.empty((batch, hidden_size), real)
+    pulled_m = device.empty((batch, cell_size), real)
+    sums = device.zeros((max(launches.parts(batch, cell_size), batch, 1), 7 * cell_size), real)
     kernels = device.kernels(sweeps, dtype)
     if call.plan.regime == "block":
         launches.block(
@@ -888,7 +888,7 @@ def _gradients(tape, errors, ends):
         device, sums, ((cell_size, cell_size), (cell_size, cell_size), (cell_size, cell_size), (cell_size, cell_size),
         (cell_size, cell_size), (cell_size, cell_size), (cell_size, cell_size), )
     )
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_x = device.empty((4 * cell_size, input_size), dtype)
     weights_r_before = device.empty((4 * cell_size, hidden_size), dtype)
     weights_m = device.empty((hidden_size, cell_size), dtype)

@@ -1,7 +1,7 @@
 """Minimal gated unit: cuda kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -21,7 +21,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -115,8 +115,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -144,8 +144,7 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
-        products_h_before: Reals, b_f: Reals, kept_f: Reals, here: Count, kept_h: Reals, before: Count, kept_operand_4:
-        Reals
+        products_h_before: Reals, b_f: Stored, kept_f: Stored, here: Count, carried_h: Reals, kept_operand_4: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -158,7 +157,7 @@ def sweeps(cuda, real):
             else:
                 W_f_product = products_x[u32((t * batch + item) * (2 * hidden_size) + unit)]
                 U_f_product = products_h_before[u32(item * hidden_size + unit)]
-                h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                h_before = carried_h[u32(((t & 1) * batch + item) * hidden_size + unit)]
                 f_bar = W_f_product + U_f_product + b_f[u32(unit)]  # (F.1)
                 f = one / (one + math.exp(-f_bar))  # (F.2)
                 kept_f[u32((here * batch + item) * hidden_size + unit)] = f
@@ -168,8 +167,8 @@ def sweeps(cuda, real):
 
     def forward_2(
         rows: Count, share: Count, t: Count, lengths: Counts, products_x: Reals, hidden_size: Count, batch: Count,
-        products_operand_4: Reals, b_h: Reals, kept_n: Reals, here: Count, kept_f: Reals, kept_h: Reals, before: Count,
-        out_h: Reals, now: Count
+        products_operand_4: Reals, b_h: Stored, kept_n: Stored, here: Count, kept_f: Stored, carried_h: Reals, out_h:
+        Stored, kept_h: Stored, now: Count, before: Count
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -186,18 +185,19 @@ def sweeps(cuda, real):
                 W_h_product = products_x[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)]
                 U_h_product = products_operand_4[u32(item * hidden_size + unit)]
                 f = kept_f[u32((here * batch + item) * hidden_size + unit)]
-                h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                h_before = carried_h[u32(((t & 1) * batch + item) * hidden_size + unit)]
                 n_bar = W_h_product + U_h_product + b_h[u32(unit)]  # (F.3)
                 n = math.tanh(n_bar)  # (F.4)
                 kept_n[u32((here * batch + item) * hidden_size + unit)] = n
                 h = f * n + (one - f) * h_before  # (F.5)
                 kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                carried_h[u32((((t + 1) & 1) * batch + item) * hidden_size + unit)] = h
                 out_h[u32((t * batch + item) * hidden_size + unit)] = h
 
 
     def backward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, carry_h: Reals, hidden_size: Count, batch: Count, error_h:
-        Reals, last_error_h: Reals, d_h: Reals, kept_f: Reals, kept_n: Reals, sums: Reals, adjoints_x: Reals
+        Stored, last_error_h: Stored, d_h: Reals, kept_f: Stored, kept_n: Stored, sums: Reals, adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -229,7 +229,7 @@ def sweeps(cuda, real):
 
     def backward_2(
         rows: Count, share: Count, t: Count, lengths: Counts, pulled_operand_4: Reals, hidden_size: Count, kept_h:
-        Reals, batch: Count, kept_n: Reals, d_h: Reals, kept_f: Reals, sums: Reals, adjoints_x: Reals
+        Stored, batch: Count, kept_n: Stored, d_h: Reals, kept_f: Stored, sums: Reals, adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -257,7 +257,7 @@ def sweeps(cuda, real):
 
     def backward_3(
         rows: Count, share: Count, t: Count, lengths: Counts, pulled_h_before: Reals, hidden_size: Count,
-        pulled_operand_4: Reals, kept_f: Reals, batch: Count, d_h: Reals, carry_h: Reals
+        pulled_operand_4: Reals, kept_f: Stored, batch: Count, d_h: Reals, carry_h: Reals
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -291,9 +291,9 @@ def forward_block(cuda, real, lanes, hidden_size):
     rooms_operand_4 = 2 * room_operand_4
 
     def forward_loop(
-        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Reals, packed_operand_4: Reals,
-        products_x: Reals, b_f: Reals, kept_f: Reals, kept_operand_4: Reals, b_h: Reals, kept_n: Reals, out_h: Reals,
-        kept_h: Reals
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, packed_operand_4: Stored,
+        products_x: Reals, b_f: Stored, kept_f: Stored, kept_operand_4: Stored, b_h: Stored, kept_n: Stored, out_h:
+        Stored, kept_h: Stored
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -403,8 +403,9 @@ def backward_block(cuda, real, lanes, hidden_size):
     rooms_h_before = 2 * room_h_before
 
     def backward_loop(
-        batch: Count, steps: Count, lengths: Counts, packed_operand_4: Reals, packed_h_before: Reals, error_h: Reals,
-        last_error_h: Reals, kept_f: Reals, kept_n: Reals, sums: Reals, adjoints_x: Reals, kept_h: Reals, carry_h: Reals
+        batch: Count, steps: Count, lengths: Counts, packed_operand_4: Stored, packed_h_before: Stored, error_h: Stored,
+        last_error_h: Stored, kept_f: Stored, kept_n: Stored, sums: Reals, adjoints_x: Stored, kept_h: Stored, carry_h:
+        Reals
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -548,7 +549,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, packed_h_before, packed_operand_4, b_f, b_h,) = packed
@@ -559,9 +560,9 @@ def _run(packed, call, keep_tape):
     kept_operand_4 = device.empty((rows, batch, hidden_size), dtype)
     kept_n = device.empty((rows, batch, hidden_size), dtype)
     kept_h = device.empty((carried_rows, batch, hidden_size), dtype)
-    products_x = device.empty((steps, batch, 2 * hidden_size), dtype)
-    products_h_before = device.empty((batch, hidden_size), dtype)
-    products_operand_4 = device.empty((batch, hidden_size), dtype)
+    products_x = device.empty((steps, batch, 2 * hidden_size), real)
+    products_h_before = device.empty((batch, hidden_size), real)
+    products_operand_4 = device.empty((batch, hidden_size), real)
     out_h = device.empty((steps, batch, hidden_size), dtype)
     kept_h[0] = call.state[0]
     kernels = device.kernels(sweeps, dtype)
@@ -575,17 +576,19 @@ def _run(packed, call, keep_tape):
             packed_h_before, packed_operand_4, products_x, b_f, kept_f, kept_operand_4, b_h, kept_n, out_h, kept_h, )
         )
     else:
+        carried_h = device.empty((2, batch, hidden_size), real)
+        carried_h[0] = call.state[0]
         def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[before], packed_h_before.T, products_h_before)
             launches.sweep(
                 device, kernels.forward_1, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
-                products_h_before, b_f, kept_f, here, kept_h, before, kept_operand_4)
+                products_h_before, b_f, kept_f, here, carried_h, kept_operand_4)
             )
             device.product(kept_operand_4[here], packed_operand_4.T, products_operand_4)
             launches.sweep(
                 device, kernels.forward_2, hidden_size, batch, (t, lengths, products_x, hidden_size, batch,
-                products_operand_4, b_h, kept_n, here, kept_f, kept_h, before, out_h, now)
+                products_operand_4, b_h, kept_n, here, kept_f, carried_h, out_h, kept_h, now, before)
             )
 
         device.repeated(one_step, range(steps))
@@ -614,19 +617,19 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_f, kept_operand_4, kept_n, kept_h,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, packed_h_before, packed_operand_4, b_f, b_h,) = packed
     (error_h,) = errors
     (last_error_h,) = ends
-    carry_h = device.zeros((2, batch, hidden_size), dtype)
-    d_h = device.empty((batch, hidden_size), dtype)
+    carry_h = device.zeros((2, batch, hidden_size), real)
+    d_h = device.empty((batch, hidden_size), real)
     adjoints_x = device.empty((steps, batch, 2 * hidden_size), dtype)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    pulled_h_before = device.empty((batch, hidden_size), dtype)
-    pulled_operand_4 = device.empty((batch, hidden_size), dtype)
-    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 2 * hidden_size), dtype)
+    pulled_h_before = device.empty((batch, hidden_size), real)
+    pulled_operand_4 = device.empty((batch, hidden_size), real)
+    sums = device.zeros((max(launches.parts(batch, hidden_size), batch, 1), 2 * hidden_size), real)
     kernels = device.kernels(sweeps, dtype)
     if call.plan.regime == "block":
         launches.block(
@@ -655,7 +658,7 @@ def _gradients(tape, errors, ends):
         adjoints_x.reshape(steps * batch, 2 * hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )
     sums = calls.total(device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), ))
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_x = device.empty((2 * hidden_size, input_size), dtype)
     weights_h_before = device.empty((hidden_size, hidden_size), dtype)
     weights_operand_4 = device.empty((hidden_size, hidden_size), dtype)

@@ -1,7 +1,7 @@
 """MinimalRNN: cuda kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -21,7 +21,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -111,8 +111,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -140,7 +140,7 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, products_x: Reals, hidden_size: Count,
-        b_z: Reals, kept_z: Reals
+        b_z: Stored, kept_z: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -161,8 +161,8 @@ def sweeps(cuda, real):
 
     def forward_2(
         rows: Count, share: Count, t: Count, lengths: Counts, products_h_before: Reals, hidden_size: Count, products_z:
-        Reals, batch: Count, b_u: Reals, kept_u: Reals, here: Count, kept_h: Reals, before: Count, kept_z: Reals, out_h:
-        Reals, now: Count
+        Reals, batch: Count, b_u: Stored, kept_u: Stored, here: Count, carried_h: Reals, kept_z: Stored, out_h: Stored,
+        kept_h: Stored, now: Count, before: Count
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -178,20 +178,21 @@ def sweeps(cuda, real):
             else:
                 U_h_product = products_h_before[u32(item * hidden_size + unit)]
                 U_z_product = products_z[u32((t * batch + item) * hidden_size + unit)]
-                h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                h_before = carried_h[u32(((t & 1) * batch + item) * hidden_size + unit)]
                 z = kept_z[u32((t * batch + item) * hidden_size + unit)]
                 u_bar = U_h_product + U_z_product + b_u[u32(unit)]  # (F.3)
                 u = one / (one + math.exp(-u_bar))  # (F.4)
                 kept_u[u32((here * batch + item) * hidden_size + unit)] = u
                 h = u * h_before + (one - u) * z  # (F.5)
                 kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                carried_h[u32((((t + 1) & 1) * batch + item) * hidden_size + unit)] = h
                 out_h[u32((t * batch + item) * hidden_size + unit)] = h
 
 
     def backward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, carry_h: Reals, hidden_size: Count, batch: Count, error_h:
-        Reals, last_error_h: Reals, d_h: Reals, kept_h: Reals, kept_z: Reals, kept_u: Reals, d_z_from_loop: Reals, sums:
-        Reals, adjoints_h_before: Reals
+        Stored, last_error_h: Stored, d_h: Reals, kept_h: Stored, kept_z: Stored, kept_u: Stored, d_z_from_loop: Reals,
+        sums: Reals, adjoints_h_before: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -227,8 +228,8 @@ def sweeps(cuda, real):
 
 
     def backward_2(
-        rows: Count, share: Count, t: Count, lengths: Counts, pulled_h_before: Reals, hidden_size: Count, kept_u: Reals,
-        batch: Count, d_h: Reals, carry_h: Reals
+        rows: Count, share: Count, t: Count, lengths: Counts, pulled_h_before: Reals, hidden_size: Count, kept_u:
+        Stored, batch: Count, d_h: Reals, carry_h: Reals
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -246,7 +247,7 @@ def sweeps(cuda, real):
 
     def backward_3(
         rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, pulled_z: Reals, hidden_size: Count,
-        d_z_from_loop: Reals, kept_z: Reals, sums: Reals, adjoints_x: Reals
+        d_z_from_loop: Reals, kept_z: Stored, sums: Reals, adjoints_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -286,8 +287,8 @@ def forward_block(cuda, real, lanes, hidden_size):
     rooms_h = 2 * room_h
 
     def forward_loop(
-        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Reals, products_z: Reals, b_u: Reals,
-        kept_u: Reals, kept_z: Reals, out_h: Reals, kept_h: Reals
+        batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, products_z: Reals, b_u:
+        Stored, kept_u: Stored, kept_z: Stored, out_h: Stored, kept_h: Stored
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -363,8 +364,8 @@ def backward_block(cuda, real, lanes, hidden_size):
     rooms_h_before = 2 * room_h_before
 
     def backward_loop(
-        batch: Count, steps: Count, lengths: Counts, packed_h_before: Reals, error_h: Reals, last_error_h: Reals,
-        kept_h: Reals, kept_z: Reals, kept_u: Reals, d_z_from_loop: Reals, sums: Reals, adjoints_h_before: Reals,
+        batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, error_h: Stored, last_error_h: Stored,
+        kept_h: Stored, kept_z: Stored, kept_u: Stored, d_z_from_loop: Reals, sums: Reals, adjoints_h_before: Stored,
         carry_h: Reals
     ):
         item = cuda.blockIdx.x
@@ -483,7 +484,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, packed_h_before, packed_z, b_z, b_u,) = packed
@@ -493,9 +494,9 @@ def _run(packed, call, keep_tape):
     kept_z = device.empty((steps, batch, hidden_size), dtype)
     kept_u = device.empty((rows, batch, hidden_size), dtype)
     kept_h = device.empty((carried_rows, batch, hidden_size), dtype)
-    products_x = device.empty((steps, batch, hidden_size), dtype)
-    products_h_before = device.empty((batch, hidden_size), dtype)
-    products_z = device.empty((steps, batch, hidden_size), dtype)
+    products_x = device.empty((steps, batch, hidden_size), real)
+    products_h_before = device.empty((batch, hidden_size), real)
+    products_z = device.empty((steps, batch, hidden_size), real)
     out_h = device.empty((steps, batch, hidden_size), dtype)
     kept_h[0] = call.state[0]
     kernels = device.kernels(sweeps, dtype)
@@ -516,12 +517,14 @@ def _run(packed, call, keep_tape):
             packed_h_before, products_z, b_u, kept_u, kept_z, out_h, kept_h, )
         )
     else:
+        carried_h = device.empty((2, batch, hidden_size), real)
+        carried_h[0] = call.state[0]
         def one_step(t):
             now, before, here = (t + 1, t, t) if keep_tape else ((t + 1) & 1, t & 1, 0)
             device.product(kept_h[before], packed_h_before.T, products_h_before)
             launches.sweep(
                 device, kernels.forward_2, hidden_size, batch, (t, lengths, products_h_before, hidden_size, products_z,
-                batch, b_u, kept_u, here, kept_h, before, kept_z, out_h, now)
+                batch, b_u, kept_u, here, carried_h, kept_z, out_h, kept_h, now, before)
             )
 
         device.repeated(one_step, range(steps))
@@ -550,23 +553,23 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_z, kept_u, kept_h,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (_, _, _, packed_x, packed_h_before, packed_z, b_z, b_u,) = packed
     (error_h,) = errors
     (last_error_h,) = ends
-    carry_h = device.zeros((2, batch, hidden_size), dtype)
-    d_h = device.empty((batch, hidden_size), dtype)
-    d_z_from_loop = device.empty((steps, batch, hidden_size), dtype)
+    carry_h = device.zeros((2, batch, hidden_size), real)
+    d_h = device.empty((batch, hidden_size), real)
+    d_z_from_loop = device.empty((steps, batch, hidden_size), real)
     adjoints_x = device.empty((steps, batch, hidden_size), dtype)
     adjoints_h_before = device.empty((steps, batch, hidden_size), dtype)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    pulled_h_before = device.empty((batch, hidden_size), dtype)
-    pulled_z = device.empty((steps, batch, hidden_size), dtype)
+    pulled_h_before = device.empty((batch, hidden_size), real)
+    pulled_z = device.empty((steps, batch, hidden_size), real)
     sums = device.zeros(
         (max(max(launches.parts(batch, hidden_size), launches.parts(steps * batch, hidden_size)), batch, 1), 2 *
-        hidden_size), dtype
+        hidden_size), real
     )
     kernels = device.kernels(sweeps, dtype)
     if call.plan.regime == "block":
@@ -598,7 +601,7 @@ def _gradients(tape, errors, ends):
         adjoints_x.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )
     sums = calls.total(device, sums, ((hidden_size, hidden_size), (hidden_size, hidden_size), ))
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_x = device.empty((hidden_size, input_size), dtype)
     weights_h_before = device.empty((hidden_size, hidden_size), dtype)
     weights_z = device.empty((hidden_size, hidden_size), dtype)

@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cuda kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -19,7 +19,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -108,8 +108,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, output_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size, "output_size": output_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -137,7 +137,7 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, products_x_before: Reals, hidden_size:
-        Count, products_x: Reals, b: Reals, kept_h: Reals
+        Count, products_x: Reals, b: Stored, kept_h: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -159,7 +159,7 @@ def sweeps(cuda, real):
 
     def forward_2(
         rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, products_h: Reals, output_size: Count,
-        c_o: Reals, out_o: Reals, kept_o: Reals
+        c_o: Stored, out_o: Stored, kept_o: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // output_size
@@ -180,8 +180,8 @@ def sweeps(cuda, real):
 
 
     def backward_1(
-        rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, error_o: Reals, output_size: Count,
-        sums: Reals, hidden_size: Count, adjoints_h: Reals
+        rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, error_o: Stored, output_size: Count,
+        sums: Reals, hidden_size: Count, adjoints_h: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // output_size
@@ -206,7 +206,7 @@ def sweeps(cuda, real):
 
     def backward_2(
         rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, pulled_h: Reals, hidden_size: Count,
-        kept_h: Reals, sums: Reals, output_size: Count, adjoints_x_before: Reals
+        kept_h: Stored, sums: Reals, output_size: Count, adjoints_x_before: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -233,7 +233,7 @@ def sweeps(cuda, real):
 
     def backward_3(
         rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, pulled_x_before: Reals, input_size:
-        Count, from_prefix_x: Reals, pulled_x: Reals, last_error_x: Reals, d_x: Reals
+        Count, from_prefix_x: Reals, pulled_x: Reals, last_error_x: Stored, d_x: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // input_size
@@ -318,7 +318,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
@@ -328,9 +328,9 @@ def _run(packed, call, keep_tape):
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
     kept_h = device.empty((steps, batch, hidden_size), dtype)
     kept_o = device.empty((steps, batch, output_size), dtype)
-    products_x_before = device.empty((steps, batch, hidden_size), dtype)
-    products_x = device.empty((steps, batch, hidden_size), dtype)
-    products_h = device.empty((steps, batch, output_size), dtype)
+    products_x_before = device.empty((steps, batch, hidden_size), real)
+    products_x = device.empty((steps, batch, hidden_size), real)
+    products_h = device.empty((steps, batch, output_size), real)
     out_o = device.empty((steps, batch, output_size), dtype)
     kernels = device.kernels(sweeps, dtype)
     device.product(
@@ -379,23 +379,23 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_h, kept_o,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
     (_, _, _, packed_x_before, packed_x, packed_h, b, c_o,) = packed
     (error_o,) = errors
     (last_error_x,) = ends
-    from_prefix_x = device.empty((steps, batch, input_size), dtype)
+    from_prefix_x = device.empty((steps, batch, input_size), real)
     d_x = device.empty((steps, batch, input_size), dtype)
     adjoints_x_before = device.empty((steps, batch, hidden_size), dtype)
     adjoints_h = device.empty((steps, batch, output_size), dtype)
-    pulled_x_before = device.empty((steps, batch, input_size), dtype)
-    pulled_x = device.empty((steps, batch, input_size), dtype)
-    pulled_h = device.empty((steps, batch, hidden_size), dtype)
+    pulled_x_before = device.empty((steps, batch, input_size), real)
+    pulled_x = device.empty((steps, batch, input_size), real)
+    pulled_h = device.empty((steps, batch, hidden_size), real)
     sums = device.zeros(
         (max(max(launches.parts(steps * batch, output_size), launches.parts(steps * batch, hidden_size)), 1, 1),
-        output_size + hidden_size), dtype
+        output_size + hidden_size), real
     )
     kernels = device.kernels(sweeps, dtype)
     launches.sweep(
@@ -421,7 +421,7 @@ def _gradients(tape, errors, ends):
         from_prefix_x, pulled_x, last_error_x, d_x)
     )
     sums = calls.total(device, sums, ((output_size, output_size), (hidden_size, hidden_size), ))
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_x_before = device.empty((hidden_size, input_size), dtype)
     weights_x = device.empty((hidden_size, input_size), dtype)
     weights_h = device.empty((output_size, hidden_size), dtype)

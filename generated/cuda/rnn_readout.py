@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: cuda kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support ebf4b8e83b15a2ea. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support d7602084890d066d. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -19,7 +19,7 @@ import math
 from generated.support import checkpoints, memory
 from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
-from generated.support.cuda.kinds import Count, Counts, Reals
+from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
 
 
@@ -108,8 +108,8 @@ SIGNATURE = Signature(
 def init(input_size, hidden_size, output_size, *, dtype=np.float32, seed=0):
     """Draw parameters of the given sizes; the same seed gives the same numbers.
 
-    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float32
-    and float64.
+    Raises TypeError or ValueError for a size that is no whole number of at least 1, or another dtype than float16,
+    bfloat16, float32 and float64.
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size, "output_size": output_size}
     return Params(*parameters.init_params(SIGNATURE, sizes, dtype, seed))
@@ -137,7 +137,7 @@ def sweeps(cuda, real):
 
     def forward_1(
         rows: Count, share: Count, t: Count, lengths: Counts, products_h_before: Reals, hidden_size: Count, products_x:
-        Reals, batch: Count, b: Reals, kept_h: Reals
+        Reals, batch: Count, b: Stored, kept_h: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -159,7 +159,7 @@ def sweeps(cuda, real):
 
     def forward_2(
         rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, products_h_after: Reals, output_size:
-        Count, c_o: Reals, out_o: Reals, kept_o: Reals
+        Count, c_o: Stored, out_o: Stored, kept_o: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // output_size
@@ -180,8 +180,8 @@ def sweeps(cuda, real):
 
 
     def backward_1(
-        rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, error_o: Reals, output_size: Count,
-        sums: Reals, hidden_size: Count, adjoints_h_after: Reals
+        rows: Count, share: Count, steps: Count, batch: Count, lengths: Counts, error_o: Stored, output_size: Count,
+        sums: Reals, hidden_size: Count, adjoints_h_after: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // output_size
@@ -225,7 +225,7 @@ def sweeps(cuda, real):
 
     def backward_3(
         rows: Count, share: Count, t: Count, lengths: Counts, d_h_from_suffix: Reals, hidden_size: Count, batch: Count,
-        carry_h: Reals, last_error_h: Reals, kept_h: Reals, sums: Reals, output_size: Count, adjoints_h_before: Reals
+        carry_h: Reals, last_error_h: Stored, kept_h: Stored, sums: Reals, output_size: Count, adjoints_h_before: Stored
     ):
         index = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part = index // hidden_size
@@ -280,7 +280,8 @@ def forward_block(cuda, real, lanes, hidden_size):
     rooms_h = 2 * room_h
 
     def forward_loop(
-        batch: Count, steps: Count, lengths: Counts, packed_h_before: Reals, products_x: Reals, b: Reals, kept_h: Reals
+        batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, products_x: Reals, b: Stored, kept_h:
+        Stored
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -343,8 +344,8 @@ def backward_block(cuda, real, lanes, hidden_size, output_size):
     rooms_h_before = 2 * room_h_before
 
     def backward_loop(
-        batch: Count, steps: Count, lengths: Counts, packed_h_before: Reals, d_h_from_suffix: Reals, last_error_h:
-        Reals, kept_h: Reals, sums: Reals, adjoints_h_before: Reals, carry_h: Reals
+        batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, d_h_from_suffix: Reals, last_error_h:
+        Stored, kept_h: Stored, sums: Reals, adjoints_h_before: Stored, carry_h: Reals
     ):
         item = cuda.blockIdx.x
         unit = cuda.threadIdx.x >> halvings
@@ -456,7 +457,7 @@ def step(params, x_t, state=None):
 
 def _run(packed, call, keep_tape):
     """The forward pass: batched before and behind the loop over time."""
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
@@ -466,9 +467,9 @@ def _run(packed, call, keep_tape):
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
     kept_h = device.empty((steps + 1, batch, hidden_size), dtype)
     kept_o = device.empty((steps, batch, output_size), dtype)
-    products_h_before = device.empty((batch, hidden_size), dtype)
-    products_x = device.empty((steps, batch, hidden_size), dtype)
-    products_h_after = device.empty((steps, batch, output_size), dtype)
+    products_h_before = device.empty((batch, hidden_size), real)
+    products_x = device.empty((steps, batch, hidden_size), real)
+    products_h_after = device.empty((steps, batch, output_size), real)
     out_o = device.empty((steps, batch, output_size), dtype)
     kept_h[0] = call.state[0]
     kernels = device.kernels(sweeps, dtype)
@@ -527,23 +528,23 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
 def _gradients(tape, errors, ends):
     """The backward pass, from the errors on the outputs, that of the loss included, and on the last state."""
     (call, packed, kept_x, kept_h, kept_o,) = tape
-    device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
+    device, steps, batch, lengths, dtype, real = call.device, call.steps, call.batch, call.lengths, call.dtype, call.real
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
     (_, _, _, packed_h_before, packed_x, packed_h_after, b, c_o,) = packed
     (error_o,) = errors
     (last_error_h,) = ends
-    carry_h = device.zeros((2, batch, hidden_size), dtype)
-    d_h_from_suffix = device.empty((steps, batch, hidden_size), dtype)
+    carry_h = device.zeros((2, batch, hidden_size), real)
+    d_h_from_suffix = device.empty((steps, batch, hidden_size), real)
     adjoints_h_before = device.empty((steps, batch, hidden_size), dtype)
     adjoints_h_after = device.empty((steps, batch, output_size), dtype)
-    pulled_h_before = device.empty((batch, hidden_size), dtype)
+    pulled_h_before = device.empty((batch, hidden_size), real)
     pulled_x = device.empty((steps, batch, input_size), dtype)
-    pulled_h_after = device.empty((steps, batch, hidden_size), dtype)
+    pulled_h_after = device.empty((steps, batch, hidden_size), real)
     sums = device.zeros(
         (max(max(launches.parts(steps * batch, output_size), launches.parts(batch, hidden_size)), batch, 1), output_size
-        + hidden_size), dtype
+        + hidden_size), real
     )
     kernels = device.kernels(sweeps, dtype)
     launches.sweep(
@@ -580,7 +581,7 @@ def _gradients(tape, errors, ends):
         adjoints_h_before.reshape(steps * batch, hidden_size), packed_x, pulled_x.reshape(steps * batch, input_size)
     )
     sums = calls.total(device, sums, ((output_size, output_size), (hidden_size, hidden_size), ))
-    sums = sums[0]
+    sums = sums[0].astype(dtype, copy=False)
     weights_h_before = device.empty((hidden_size, hidden_size), dtype)
     weights_x = device.empty((hidden_size, input_size), dtype)
     weights_h_after = device.empty((output_size, hidden_size), dtype)

@@ -33,8 +33,7 @@ class Expected:
     reason: str = ""
 
     def __str__(self) -> str:
-        names = " or ".join(dtype.name for dtype in self.dtypes) or "integer"
-        return f"{names} array of shape {shape_text(self.shape)}"
+        return f"{either(self.dtypes) or 'integer'} array of shape {shape_text(self.shape)}"
 
     def check(self, value: object) -> Array:
         """`value`, if it is such an array; else TypeError (no plain array, dtype) or ValueError (rank, size)."""
@@ -104,6 +103,12 @@ def contiguous(array: Array) -> Array:
 def axes(sizes: Mapping[str, int], *dimensions: str) -> Shape:
     """The axes of these dimensions, of unknown size where `sizes` has none."""
     return tuple((dimension, sizes.get(dimension)) for dimension in dimensions)
+
+
+def either(dtypes: tuple[Dtype, ...]) -> str:
+    """Some dtypes as messages name them: "float32 or float64"."""
+    *others, last = (dtype.name for dtype in dtypes) if dtypes else ("",)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def shape_text(shape: Shape) -> str:

@@ -8,22 +8,28 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from generated.support.expected import REAL, Array, Dtype, integer
+from generated.support.expected import REAL, Array, Dtype, either, integer
 from generated.support.signature import Signature
 
 
-def init_params(signature: Signature, sizes: Mapping[str, int], dtype: npt.DTypeLike, seed: int) -> tuple[Array, ...]:
+def init_params(
+    signature: Signature,
+    sizes: Mapping[str, int],
+    dtype: npt.DTypeLike,
+    seed: int,
+    dtypes: tuple[Dtype, ...] = REAL,
+) -> tuple[Array, ...]:
     """The parameters of a cell in the order of its signature, C-contiguous; a scalar is an array of shape ().
 
     `sizes` holds every argument of `init` that is a size. Each parameter has a random stream of its own, derived from
-    `seed` and its index, and is drawn in float64: the float32 values are the float64 values rounded.
+    `seed` and its index, and is drawn in float64: the values of another dtype are the float64 values rounded.
 
-    Raises TypeError for a missing or unknown size, a size or seed that is not an integer, or a dtype other than
-    float32 and float64; ValueError for a size below 1, a negative seed, or sizes that must agree and do not.
+    Raises TypeError for a missing or unknown size, a size or seed that is not an integer, or a dtype that is not
+    one of `dtypes`; ValueError for a size below 1, a negative seed, or sizes that must agree and do not.
     """
     place = f"{signature.cell}.init"
     by_dimension = _check_sizes(signature, sizes, place)
-    real = _check_dtype(dtype, place)
+    real = _check_dtype(dtype, place, dtypes)
     entropy = integer(seed, f"{place}: seed", least=0)
     params = []
     for index, ((_, shape), (_, rule, value)) in enumerate(zip(signature.params, signature.init, strict=True)):
@@ -92,15 +98,15 @@ def _check_sizes(signature: Signature, sizes: Mapping[str, int], place: str) -> 
     return {dimension[0]: checked[dimension[0]] for dimension in signature.sizes}
 
 
-def _check_dtype(dtype: npt.DTypeLike, place: str) -> Dtype:
+def _check_dtype(dtype: npt.DTypeLike, place: str, dtypes: tuple[Dtype, ...]) -> Dtype:
     """The dtype itself; None is refused, since NumPy would read it as float64."""
-    refusal = f"{place}: dtype: expected float32 or float64 in native byte order, received {dtype!r}"
+    refusal = f"{place}: dtype: expected {either(dtypes)} in native byte order, received {dtype!r}"
     if dtype is None:
         raise TypeError(refusal)
     try:
         real = np.dtype(dtype)
     except (TypeError, ValueError) as error:
         raise TypeError(refusal) from error
-    if real not in REAL:
+    if real not in dtypes:
         raise TypeError(refusal)
     return real

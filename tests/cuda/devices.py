@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.dtypes import real
 from generated.support.cuda.graphs import key
 from generated.support.expected import Dtype, describe
 from tests.cuda.simulator import FORWARD, Schedule, cuda, launch
 
 KINDS = {
-    "Count": lambda item: type(item) is int,
-    "Counts": lambda item: item.dtype == np.int32,
-    "Reals": lambda item: item.dtype in (np.float32, np.float64),
+    "Count": lambda item, dtype: type(item) is int,
+    "Counts": lambda item, dtype: item.dtype == np.int32,
+    "Reals": lambda item, dtype: item.dtype == real(dtype),
+    "Stored": lambda item, dtype: item.dtype == dtype,
 }
-"""What an argument must be for its annotation, by which a device compiles the kernel."""
+"""What an argument must be for its annotation, by which a device compiles the kernel for a dtype."""
 
 
 class SimulatedDevice(Device):
@@ -36,6 +38,7 @@ class SimulatedDevice(Device):
         self.blocks = blocks
         self.launched: list[str] = []
         self.allocated = 0
+        self._dtypes: dict[Any, Dtype] = {}
 
     def array(self, value: object, place: str) -> Array:
         """Arrays of NumPy stand for those of a device."""
@@ -59,13 +62,17 @@ class SimulatedDevice(Device):
         return array
 
     def product(self, a: Array, b: Array, out: Array) -> None:
-        """By NumPy; shapes must agree as they are."""
+        """By NumPy; shapes and dtypes must agree as they are."""
         assert out.shape == (a.shape[0], b.shape[1])
-        np.matmul(a, b, out=out)
+        assert a.dtype == b.dtype
+        assert out.dtype in (a.dtype, real(a.dtype))
+        out[...] = np.matmul(a.astype(real(a.dtype)), b.astype(real(a.dtype)))
 
     def kernels(self, factory: Factory, dtype: Dtype, *sizes: int, threads: int = 0) -> SimpleNamespace:
         """Plain functions."""
-        return SimpleNamespace(**{item.__name__: item for item in factory(cuda, dtype.type, *sizes)})
+        made = factory(cuda, real(dtype).type, *sizes)
+        self._dtypes.update(dict.fromkeys(made, dtype))
+        return SimpleNamespace(**{item.__name__: item for item in made})
 
     def repeated(self, step: Callable[[int], None], times: range) -> None:
         """The steps as they are; what they know from around them could be the key of a graph."""
@@ -91,7 +98,7 @@ class SimulatedDevice(Device):
             raise ValueError(f"{kernel.__name__}: {blocks} blocks are not on the device together: {self.blocks} are")
         self.launched.append(kernel.__name__)
         for kind, item in zip(kernel.__annotations__.values(), arguments, strict=True):
-            assert KINDS[kind](item), (kernel.__name__, kind)
+            assert KINDS[kind](item, self._dtypes[kernel]), (kernel.__name__, kind)
         flat = [item.reshape(-1) if isinstance(item, np.ndarray) else item for item in arguments]
         assert all(np.shares_memory(a, b) for a, b in zip(flat, arguments, strict=True) if getattr(a, "size", 0))
         launch(kernel, blocks, threads, flat, self.schedule, self.blocks)

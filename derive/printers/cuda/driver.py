@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import sympy
 
@@ -63,6 +64,7 @@ class _Driver(Driver):
             forward_arrays=self._arrays([array for array in of_forward if array not in once]),
             backward_arrays=self._arrays([array for array in of_backward if array.kept is not Kept.SUM]),
             starts=tuple(self.start(array) for array in of_forward if array.kept is Kept.CARRIED),
+            carried=tuple(line for array, pair in naming.carried.items() for line in self._carried(array, pair)),
             forward=forward,
             backward=backward,
             saved=tuple(array.name for array in plan.arrays if array.saved and array not in once),
@@ -149,11 +151,20 @@ class _Driver(Driver):
                 yield Allocation(self.naming.names[name], f"params.{name}{shape}")
 
     def _arrays(self, arrays: Sequence[Array]) -> Arrays:
-        named = [(array, Allocation(array.name, self._shape(array))) for array in arrays]
+        named = [(array, Allocation(array.name, f"{self._shape(array)}, {self._dtype(array)}")) for array in arrays]
         return Arrays(
             cleared=tuple(item for array, item in named if array.kept in _CLEARED),
             empty=tuple(item for array, item in named if array.kept not in _CLEARED),
         )
+
+    def _carried(self, state: Array, pair: Array) -> Iterator[str]:
+        """The lines that make the two rows beside a state, with what it is before the first step."""
+        yield f"{pair.name} = device.empty({self._shape(pair)}, real)"
+        yield self.start(replace(state, name=pair.name))
+
+    def _dtype(self, array: Array) -> str:
+        """The dtype of an array: that of the call, or the one in which kernels compute."""
+        return "real" if array.name in self.device_naming.real else "dtype"
 
     def _shape(self, array: Array) -> str:
         """The shape of an array, which is smaller where no tape is kept."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from derive.plan.model import Kept, Region, Sweep
+import sympy
+
+from derive.elementary import Value
+from derive.plan.model import Kept, Place, Region, Sweep
 from derive.plan.symbols import unlagged
 from derive.printers.compiled.model import Allocation
 from derive.printers.compiled.sweeps import sweep_view
@@ -25,10 +28,34 @@ class Printed:
     units: str
 
 
+@dataclass
+class SweepBody(DeviceBody):
+    """Collects what one kernel uses; between steps of the loop a state is read as it was before it was rounded."""
+
+    def load(self, symbol: sympy.Symbol) -> str:
+        """The stored element that a sweep reads before its statements."""
+        pair = self._pair(self.naming.place(symbol)) if isinstance(symbol, Value) and symbol.lag else None
+        return self.element(pair) if pair else super().load(symbol)
+
+    def stores(self, symbol: sympy.Symbol, place: Place, text: str) -> list[str]:
+        """The lines that store the value of a symbol at its place."""
+        pair = self._pair(place)
+        return [
+            *super().stores(symbol, place, text),
+            *([f"{self.element(pair, following=True)} = {text}"] if pair else []),
+        ]
+
+    def _pair(self, place: Place) -> Place | None:
+        """The place beside that of a state in the forward loop, if it has one."""
+        if self.backward or self.run is not Run.STEP or place.array not in self.naming.carried:
+            return None
+        return Place(self.naming.carried[place.array], place.before)
+
+
 def sweep_kernel(naming: DeviceNaming, name: str, region: Region, sweep: Sweep, *, backward: bool) -> Printed:
     """The kernel of one sweep of a region."""
     run = _OVER.get(region, Run.ROWS)
-    body = DeviceBody(naming, backward, run=run)
+    body = SweepBody(naming, backward, run=run)
     view = sweep_view(sweep, body)
     leading = {Run.UNITS: (), Run.ROWS: ("rows", "share", "steps", "batch"), Run.STEP: ("rows", "share", "t")}[run]
     names = dict.fromkeys((*leading, *(("lengths",) if run is not Run.UNITS else ()), *body.arguments))
@@ -49,7 +76,10 @@ def argument(naming: DeviceNaming, name: str) -> Argument:
     """An argument of a kernel with its kind."""
     if name in _COUNTS or name in naming.equations.size_names:
         return Argument(name, "Count")
-    return Argument(name, "Counts" if name == "lengths" else "Reals")
+    if name == "lengths":
+        return Argument(name, "Counts")
+    real = naming.real | {pair.name for pair in naming.carried.values()}
+    return Argument(name, "Reals" if name in real else "Stored")
 
 
 def _reads_itself(naming: DeviceNaming, sweep: Sweep, *, backward: bool) -> bool:

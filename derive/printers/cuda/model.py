@@ -9,7 +9,7 @@ from derive.printers.compiled.model import Allocation, SweepView
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An argument of a kernel and what it is: "Count", a whole number, "Counts" or "Reals", arrays."""
+    """An argument of a kernel and what it is: one of `generated.support.cuda.kinds`."""
 
     name: str
     kind: str
@@ -140,7 +140,7 @@ class LoopView:
 
 @dataclass(frozen=True, slots=True)
 class Arrays:
-    """The arrays that a pass fills, with their shapes: those that start as zeros, and all others."""
+    """The arrays that a pass fills, with their shapes and dtypes: those that start as zeros, and all others."""
 
     cleared: tuple[Allocation, ...]
     empty: tuple[Allocation, ...]
@@ -163,7 +163,8 @@ class CudaView:
     both passes, if there are any. `packed` is what both passes read of the parameters, each with the code that gives
     it; `once` is what the forward pass computes from parameters alone, by the lines of `preamble`. `sums` are the
     columns of the sums that threads add to, "" for none, and `parts` how many rows of them there are at most; `totals`
-    are the pieces that they become, of `narrow` columns together.
+    are the pieces that they become, of `narrow` columns together. `carried` makes what the sweeps of the loop hand from
+    step to step beside states.
     """
 
     sizes: tuple[str, ...]
@@ -179,6 +180,7 @@ class CudaView:
     forward_arrays: Arrays
     backward_arrays: Arrays
     starts: tuple[str, ...]
+    carried: tuple[str, ...]
     forward: PassLines
     backward: PassLines
     saved: tuple[str, ...]

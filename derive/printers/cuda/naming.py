@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
-from derive.plan.model import Accumulate, Array, Plan, Region
+from derive.elementary import Value
+from derive.plan.model import Accumulate, Array, Kept, Origin, Plan, Region
+from derive.plan.symbols import adjoint, unlagged
 from derive.printers.compiled.naming import Naming
 
 RESERVED = (
@@ -16,8 +19,8 @@ RESERVED = (
     "launches", "len", "lengths", "LOOP", "loss", "losses", "map", "math", "max", "memory", "min", "NamedTuple", "now",
     "np", "number", "one_step", "operand", "Outputs", "pack", "Packed", "packed", "parameters", "Params", "params",
     "part", "plain", "range", "real", "Reals", "regime", "regimes", "row", "rows", "seed", "share", "SIGNATURE",
-    "Signature", "sizes", "State", "state", "step", "steps", "stop", "sums", "sweeps", "t", "Tape", "tape", "target",
-    "tuple", "u32", "u64", "unit", "weight", "weights", "Workspace", "workspace", "workspaces", "x_t",
+    "Signature", "sizes", "State", "state", "step", "steps", "stop", "Stored", "sums", "sweeps", "t", "Tape", "tape",
+    "target", "tuple", "u32", "u64", "unit", "weight", "weights", "Workspace", "workspace", "workspaces", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 
@@ -49,3 +52,36 @@ class DeviceNaming(Naming):
                 before[array, dimension] = taken
                 taken += (dimension,)
         return before
+
+    @cached_property
+    def real(self) -> frozenset[str]:
+        """The names of the arrays of the dtype that kernels compute in, where that of the call has but 16 bits.
+
+        Sums, scratch, and what one step hands to the next. All else has the dtype of the call: what the caller gives or
+        gets, both factors of a product, and what the tape keeps, but for the states that no product reads, one array of
+        many. A state that is rounded in every step stands still where a step adds little to it.
+        """
+        plan, places = self.plan, self.plan.places
+        kept = {array for array in plan.arrays if array.origin is Origin.CALLER or array.kept is Kept.ONCE}
+        kept |= {array for array in plan.arrays if array.saved and array.kept is not Kept.CARRIED}
+        kept |= {*plan.outputs.values(), *(places[adjoint(name)].array for name in self.equations.inputs)}
+        kept |= {self.place(stack.operand).array for stack in plan.stacks if unlagged(stack.operand) in places}
+        kept |= {places[adjoint(str(product))].array for stack in plan.stacks for product in stack.products}
+        names = {array.name for array in plan.arrays if array not in kept and array.kept is not Kept.SUM}
+        return frozenset({"sums"} | names)
+
+    @cached_property
+    def carried(self) -> dict[Array, Array]:
+        """For a state that products and sweeps of the loop read: two rows beside it, to which it is not rounded."""
+        loop = [stages for region, stages in self.plan.forward.regions if region is Region.LOOP]
+        statements = [
+            each for stages in loop for stage in stages for sweep in stage.sweeps for each in sweep.statements
+        ]
+        read = {symbol for statement in statements for symbol in statement.expression.free_symbols}
+        given = {statement.symbol for statement in statements}
+        found = {}
+        for symbol in sorted(read, key=str):
+            array = self.place(symbol).array if isinstance(symbol, Value) and symbol.lag else None
+            if array and array.name not in self.real and unlagged(symbol) in given:
+                found[array] = replace(array, name=self.fresh(f"carried_{array.holds}"), kept=Kept.PAIR, saved=False)
+        return found

@@ -12,7 +12,8 @@ import numpy as np
 
 from generated.support.arrays import SAME_BATCH, Sizes, given_errors, start_values
 from generated.support.cuda.devices import Array, Device
-from generated.support.expected import INTEGER, REAL, Dtype, Expected, Shape, axes
+from generated.support.cuda.dtypes import real, taken
+from generated.support.expected import INTEGER, Dtype, Expected, Shape, axes
 from generated.support.fields import named, paths, several
 from generated.support.memory import copied
 from generated.support.ranges import refuse_ids, refuse_lengths, refuse_weights
@@ -49,7 +50,7 @@ def parameters(
     sizes: dict[str, int] = {}
     arrays: list[Array] = []
     for (name, dimensions), value in zip(signature.params, values, strict=True):
-        dtypes = (arrays[0].dtype,) if arrays else REAL
+        dtypes = (arrays[0].dtype,) if arrays else taken()
         reason = f"params.{signature.params[0][0]} and the sizes of the parameters before it say so" if arrays else ""
         array = checked(device, Expected(f"{place}.{name}", dtypes, axes(sizes, *dimensions), reason), value)
         for dimension, size in zip(dimensions, array.shape, strict=True):
@@ -167,6 +168,7 @@ def weight(
         return device.full(rows, 1, dtype)
     expected = Expected(f"{signature.cell}.{where}: weight", (dtype,), (("T", rows[0]), ("B", rows[1])))
     array = checked(device, expected, given)
-    if array.size and not bool(((array >= 0) & (array < np.inf)).all()):
-        refuse_weights(device.host(array), expected.place)
+    values = array.astype(real(dtype), copy=False)
+    if values.size and not bool(((values >= 0) & (values < np.inf)).all()):
+        refuse_weights(device.host(values), expected.place)
     return array

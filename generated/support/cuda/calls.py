@@ -9,7 +9,7 @@ from typing import Any
 from generated.support import memory
 from generated.support.arrays import check_batch
 from generated.support.calls import call_of, refuse_other_params
-from generated.support.cuda import arguments, regimes
+from generated.support.cuda import arguments, dtypes, regimes
 from generated.support.cuda.devices import Array, Device, current
 from generated.support.cuda.launches import LARGEST
 from generated.support.expected import Dtype
@@ -39,6 +39,11 @@ class Call:
     weight: Array | None = None
     ragged: bool = False
     lease: Lease = field(default_factory=Lease)
+
+    @property
+    def real(self) -> Dtype:
+        """The dtype that the kernels compute in, and that of sums and scratch."""
+        return dtypes.real(self.dtype)
 
 
 Pack = Callable[[Device, Any, Mapping[str, int], Dtype], Any]
@@ -154,20 +159,24 @@ def init_state(signature: Signature, params: Any, batch: object, sizes: dict[str
 
 
 def masked(device: Device, values: Array, lengths: Array) -> Array:
-    """A copy of `values` (T, B, ...) with zeros beyond each sequence's length."""
+    """A copy of `values` (T, B, ...) with zeros beyond each sequence's length.
+
+    The bits of 0 are 0, whatever the dtype: CuPy has fewer functions for bfloat16 than for integers.
+    """
     copy = copied(values)
     beyond = device.xp.arange(len(values))[:, None] >= lengths
-    device.xp.copyto(copy, 0, where=beyond.reshape(beyond.shape + (1,) * (values.ndim - 2)))
+    bits = copy.view(f"u{copy.dtype.itemsize}")
+    device.xp.copyto(bits, 0, where=beyond.reshape(beyond.shape + (1,) * (values.ndim - 2)))
     return copy
 
 
 def last_rows(array: Array, call: Call) -> Array:
     """The state at each sequence's end, from all its rows or, without a tape, from the last two."""
     if len(array) != call.steps + 1:
-        return copied(array[call.steps & 1])
+        return copied(array[call.steps & 1], call.dtype)
     if not call.ragged:
-        return copied(array[call.steps])
-    return copied(array[call.lengths, call.device.xp.arange(call.batch)])
+        return copied(array[call.steps], call.dtype)
+    return copied(array[call.lengths, call.device.xp.arange(call.batch)], call.dtype)
 
 
 def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
@@ -176,14 +185,15 @@ def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
     An empty sequence hands its initial state on as its last one, so that the error on that one is all it gets. T = 0
     leaves no hops at all.
     """
-    gradient = copied(hops[0][0] if call.steps else last_error)
     if not call.steps:
-        return gradient
+        return copied(last_error)
+    gradient = copied(hops[0][0], call.real)
     for hop in hops[1:]:
         gradient += hop[0]
     if call.ragged:
-        gradient += call.device.xp.where((call.lengths == 0)[:, None], last_error, last_error.dtype.type(0))
-    return gradient
+        last = last_error.astype(call.real, copy=False)
+        gradient += call.device.xp.where((call.lengths == 0)[:, None], last, call.real.type(0))
+    return gradient if call.real == call.dtype else copied(gradient, call.dtype)
 
 
 def total(device: Device, sums: Array, pieces: Sequence[tuple[int, int]]) -> Array:

@@ -2,7 +2,7 @@
 
 The dispatcher of numba-cuda is not used: every argument of a launch costs it time, and it cannot give a block more than
 48 KB of shared memory. Its compiler alone needs no device, so that what runs is what the offline gate has seen. PTX is
-assembled here and not by the driver, which may be older than the compiler and refuse it.
+assembled here where that is possible, and not by the driver, which may be older than the compiler and refuse it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import inspect
 import os
 import platform
 import re
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,15 +83,34 @@ def ptx(source: Source, capability: tuple[int, int]) -> str:
     return str(text.replace(entry, source.name))
 
 
-def assembled(text: str, capability: tuple[int, int]) -> bytes:
-    """The machine code of PTX, by nvJitLink, which comes with numba-cuda; by the driver where that is missing."""
-    core: Any = importlib.import_module("cuda.core")
-    options = core.LinkerOptions(arch="sm_{}{}".format(*capability))
-    linker = core.Linker(core.ObjectCode.from_ptx(text.encode()), options=options)
+@functools.cache
+def ptxas() -> str | None:
+    """The path of the assembler, from its package or from a CUDA toolkit; None where there is none."""
     try:
-        return bytes(linker.link("cubin").code)
-    finally:
-        linker.close()
+        finders: Any = importlib.import_module("cuda.pathfinder")
+    except ImportError:
+        return shutil.which("ptxas")
+    return finders.find_nvidia_binary_utility("ptxas") or shutil.which("ptxas")
+
+
+def assembled(text: str, capability: tuple[int, int]) -> bytes:
+    """The machine code of PTX, by ptxas; where there is none the PTX itself, which the driver assembles as it loads it.
+
+    Not by nvJitLink, which comes with numba-cuda. It assembles what is to be linked with other code, as ptxas does when
+    told to compile only: then parts of a kernel are functions that it calls, and block kernels spill registers for the
+    calls on sm_80, which they do not as programs of their own.
+    """
+    assembler = ptxas()
+    if assembler is None:
+        return text.encode()
+    with tempfile.TemporaryDirectory(prefix="derive-ptx-") as folder:
+        given, made = Path(folder, "kernel.ptx"), Path(folder, "kernel.cubin")
+        given.write_text(text, encoding="utf-8")
+        command = [assembler, "--gpu-name=sm_{}{}".format(*capability), str(given), "--output-file", str(made)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"ptxas refuses a kernel: {(done.stdout + done.stderr).strip()}")
+        return made.read_bytes()
 
 
 def _path(source: Source, capability: tuple[int, int]) -> Path | None:
@@ -105,7 +126,7 @@ def _path(source: Source, capability: tuple[int, int]) -> Path | None:
     except (OSError, RuntimeError):  # the latter is what Numba raises where it can write to no folder
         return None
     made_by = [source.factory.__qualname__, str(source.dtype), source.sizes]
-    made_for = [source.name, *map(str, source.types), source.bounds, capability]
+    made_for = [source.name, *map(str, source.types), source.bounds, capability, ptxas() is None]
     texts.append(repr([_versions(), made_by, made_for]).encode())
     key = hashlib.sha256(b"".join(hashlib.sha256(text).digest() for text in texts)).hexdigest()
     return Path(folder, f"{file.stem}.{source.name}-{key[:32]}.cubin")

@@ -41,12 +41,17 @@ class Device(ABC):
 
     @abstractmethod
     def product(self, a: Array, b: Array, out: Array) -> None:
-        """out = a @ b, for matrices whose rows or columns lie together; zeros where nothing is summed."""
+        """out = a @ b, for matrices whose rows or columns lie together; zeros where nothing is summed.
+
+        `a` and `b` have one dtype, and `out` has it too. Products of factors of 16 bits are added up in float32; there
+        `out` may be of float32, and one of their dtype is rounded once.
+        """
 
     @abstractmethod
     def kernels(self, factory: Factory, dtype: Dtype, *sizes: int, threads: int = 0) -> SimpleNamespace:
         """The kernels that `factory` makes for this dtype and these sizes, by name, made once.
 
+        `dtype` is that of the call: a factory gets `dtypes.real` of it, in which its kernels compute.
         `threads`, if given, is the number of threads of every block that they are launched with.
         """
 

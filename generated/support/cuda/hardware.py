@@ -18,6 +18,8 @@ import numpy as np
 from generated.support.cuda.cubins import Source
 from generated.support.cuda.cublas import Cublas, allows_tf32, load
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.dtypes import INSTALL as BFLOAT16
+from generated.support.cuda.dtypes import real
 from generated.support.cuda.graphs import Graphs
 from generated.support.cuda.kernels import Kernel
 from generated.support.expected import Dtype, describe
@@ -58,14 +60,18 @@ class Hardware(Device):
         """A view of what lies on the device: an array of CuPy, or by its array interface or DLPack."""
         if isinstance(value, self._cupy.ndarray):
             return value
+        # The array interface has no name for bfloat16, and DLPack has.
+        unnamed = str(getattr(value, "dtype", "")).endswith("bfloat16")
         try:
-            if hasattr(value, "__cuda_array_interface__"):
+            if not unnamed and hasattr(value, "__cuda_array_interface__"):
                 return self._cupy.asarray(value)
-        except RuntimeError as error:  # torch says so of a tensor that is part of its graph
+            dlpack: Any = getattr(value, "__dlpack_device__", None)
+            if dlpack is not None and dlpack()[0] == _CUDA_DEVICE:
+                return self._cupy.from_dlpack(value)
+        except NotImplementedError as error:
+            raise TypeError(f"{place}: {BFLOAT16}, before CuPy is imported, and CuPy 14.1: {error}") from error
+        except (RuntimeError, BufferError) as error:  # torch says so of a tensor that is part of its graph
             raise TypeError(f"{place}: give tensor.detach(): {error}") from error
-        dlpack: Any = getattr(value, "__dlpack_device__", None)
-        if dlpack is not None and dlpack()[0] == _CUDA_DEVICE:
-            return self._cupy.from_dlpack(value)
         torch = type(value).__module__.partition(".")[0] == "torch"
         remedy = "tensor.cuda()" if torch else "cupy.asarray(array)"
         raise TypeError(f"{place}: expected an array on the device, received {describe(value)}: move it, {remedy}")
@@ -109,7 +115,8 @@ class Hardware(Device):
             types = tuple(kernel_types(self._types, function, dtype))
             return Kernel(self._cupy, Source(function, types, launch_bounds(threads), factory, dtype, sizes))
 
-        return SimpleNamespace(**{each.__name__: kernel(each) for each in factory(self._cuda, dtype.type, *sizes)})
+        made = factory(self._cuda, real(dtype).type, *sizes)
+        return SimpleNamespace(**{each.__name__: kernel(each) for each in made})
 
     def launch(
         self,
@@ -139,8 +146,9 @@ def launch_bounds(threads: int) -> tuple[int, int]:
 
 def kernel_types(types: Any, function: Any, dtype: Dtype) -> list[Any]:
     """The types of the arguments of a kernel, from its annotations: `types` is the module of Numba."""
-    real = {4: types.float32, 8: types.float64}[dtype.itemsize]
-    kinds = {"Count": types.int32, "Counts": types.CPointer(types.int32), "Reals": types.CPointer(real)}
+    reals = types.CPointer({4: types.float32, 8: types.float64}[real(dtype).itemsize])
+    stored = importlib.import_module("generated.support.cuda.halves").pointer(dtype) if dtype.itemsize == 2 else reals
+    kinds = {"Count": types.int32, "Counts": types.CPointer(types.int32), "Reals": reals, "Stored": stored}
     return [kinds[kind] for kind in function.__annotations__.values()]
 
 

@@ -15,3 +15,11 @@ class Counts:
 
 class Reals:
     """Numbers of the dtype that the kernel computes in, in a row."""
+
+
+class Stored:
+    """Numbers of the dtype of the call, in a row.
+
+    Where that has 16 bits, an element that is read becomes float32, in which the kernel computes, and one that is
+    written is rounded to the nearest.
+    """

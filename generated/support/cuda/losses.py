@@ -1,7 +1,7 @@
 """Losses on whole sequences, on a device: the value for the forward pass, the adjoint for the backward.
 
 The formulas, and what a weight of 0 means, are those of `generated.support.losses`; all is computed in float64 and
-rounded once. Nothing waits for the device.
+rounded once, a loss of 16 bits to float32. Nothing waits for the device.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from generated.support.cuda.devices import Array, Device
+from generated.support.cuda.dtypes import real
 from generated.support.memory import copied
 
 
@@ -23,7 +24,8 @@ def softmax_cross_entropy(device: Device, o: Array, target: Array, weight: Array
         rows = -device.xp.take_along_axis(logarithms, target[:, :, None], axis=2)[:, :, 0]
     else:
         # A class of probability 0 adds nothing, whatever its logit: 0 times infinity would be NaN.
-        rows = -device.xp.where(target != 0, target * logarithms, 0.0).sum(axis=2)
+        shares = target.astype(np.float64)
+        rows = -device.xp.where(shares != 0, shares * logarithms, 0.0).sum(axis=2)
     return _mean(device, rows, o, weight)
 
 
@@ -34,19 +36,20 @@ def softmax_cross_entropy_adjoint(device: Device, o: Array, target: Array, weigh
     if target.ndim == 2:
         errors = softmax - (device.xp.arange(o.shape[2]) == target[:, :, None])
     else:
-        errors = target.astype(np.float64).sum(axis=2, keepdims=True) * softmax - target
+        shares = target.astype(np.float64)
+        errors = shares.sum(axis=2, keepdims=True) * softmax - shares
     return _weighted(device, errors, o, weight)
 
 
 def mse(device: Device, o: Array, target: Array, weight: Array) -> Array:
     """J for l = mean over j of (o_j - target_j)², shape ()."""
-    difference = o.astype(np.float64) - target
+    difference = _difference(o, target)
     return _mean(device, (difference * difference).mean(axis=2), o, weight)
 
 
 def mse_adjoint(device: Device, o: Array, target: Array, weight: Array) -> Array:
     """dJ/do (T, B, O): dl/do = 2/O (o - target)."""
-    return _weighted(device, (o.astype(np.float64) - target) * (2.0 / o.shape[2]), o, weight)
+    return _weighted(device, _difference(o, target) * (2.0 / o.shape[2]), o, weight)
 
 
 VALUE: Mapping[str, Callable[[Device, Array, Array, Array], Array]] = MappingProxyType(
@@ -64,9 +67,15 @@ def errors(loss: str, device: Device, o: Array, target: Array, weight: Array, gi
     return total
 
 
+def _difference(o: Array, target: Array) -> Array:
+    """How far the output is from the target, in float64."""
+    return o.astype(np.float64) - target.astype(np.float64)
+
+
 def _shifted(device: Device, o: Array, weight: Array) -> Array:
     """The logits less the largest of each row, in float64; 0 in a row that does not count."""
-    rows = device.xp.where((weight != 0)[:, :, None], o, o.dtype.type(0)).astype(np.float64)
+    counts = weight.astype(np.float64) != 0
+    rows = device.xp.where(counts[:, :, None], o.astype(np.float64), 0.0)
     return rows - rows.max(axis=2, keepdims=True)
 
 
@@ -78,14 +87,16 @@ def _share(weight: Array) -> Array:
 
 
 def _mean(device: Device, rows: Array, o: Array, weight: Array) -> Array:
-    """The weighted mean of the losses of all rows, rounded to the dtype of `o`; a row of weight 0 is absent."""
+    """The weighted mean of the losses of all rows, rounded to what kernels compute in; a row of weight 0 is absent."""
     if not rows.size:
-        return device.zeros((), o.dtype)
-    return device.xp.where(weight != 0, _share(weight) * rows, 0.0).sum().astype(o.dtype)
+        return device.zeros((), real(o.dtype))
+    share = _share(weight)
+    return device.xp.where(share != 0, share * rows, 0.0).sum().astype(real(o.dtype))
 
 
 def _weighted(device: Device, errors: Array, o: Array, weight: Array) -> Array:
     """The errors of all rows, weighted, in the dtype of `o`; exactly 0 where the weight is."""
     if not errors.size:
         return device.zeros(o.shape, o.dtype)
-    return device.xp.where((weight != 0)[:, :, None], _share(weight)[:, :, None] * errors, 0.0).astype(o.dtype)
+    share = _share(weight)[:, :, None]
+    return device.xp.where(share != 0, share * errors, 0.0).astype(o.dtype)

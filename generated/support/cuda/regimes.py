@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from generated.support.cuda.dtypes import real
 from generated.support.expected import Dtype, describe
 
 LOG = logging.getLogger("generated.cuda")
@@ -95,7 +96,7 @@ def _by_size(loop: Loop, sizes: Mapping[str, int], dtype: Dtype) -> Plan:
     if loop.obstacle:
         return Plan("library", loop.obstacle)
     units = max(sizes[name] for name in loop.dimensions)
-    words = dtype.itemsize // 4
+    words = real(dtype).itemsize // 4  # Weights of 16 bits become float32 when they are loaded.
 
     def forward(lanes: int) -> int:
         return words * sum(len(item.rows) * -(-sizes[item.columns] // lanes) for item in loop.forward)

@@ -7,13 +7,14 @@ import importlib
 import importlib.metadata
 import platform
 import re
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from generated.support.cuda.cubins import ptxas
+from generated.support.cuda.dtypes import real
 from generated.support.cuda.hardware import kernel_types, launch_bounds
 from tests.cuda.gate.launched import Kernel
 
@@ -43,13 +44,6 @@ def missing() -> str:
     if found != NUMBA_CUDA:
         return f"numba-cuda {NUMBA_CUDA} is needed, {found or 'none'} is installed: {INSTALL}"
     return "" if ptxas() else f"ptxas is not installed: {INSTALL}"
-
-
-@functools.cache
-def ptxas() -> str | None:
-    """The path of the assembler, from its package or from a CUDA toolkit; None where there is none."""
-    finders: Any = importlib.import_module("cuda.pathfinder")
-    return finders.find_nvidia_binary_utility("ptxas") or shutil.which("ptxas")
 
 
 def versions() -> str:
@@ -129,7 +123,7 @@ def faults(kernel: Kernel, ptx: str, report: str) -> list[str]:
     """Why a kernel is refused, by its PTX and what ptxas reports of it; none where it is not."""
     found = []
     doubles = re.findall(r"^.*\.f64.*$", ptx, re.MULTILINE)
-    if kernel.dtype.itemsize == 4 and doubles:
+    if real(kernel.dtype).itemsize == 4 and doubles:
         found.append(f"float64 in {len(doubles)} instructions, the first `{doubles[0].strip()}`")
     frames = _FRAME.findall(report)
     if not frames:

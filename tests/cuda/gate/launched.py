@@ -16,6 +16,7 @@ import numpy as np
 import generated.cuda
 from generated.support.cuda import regimes
 from generated.support.cuda.devices import Device
+from generated.support.cuda.dtypes import real
 from generated.support.expected import Dtype
 
 CELLS = tuple(sorted(path.stem for path in Path(generated.cuda.__path__[0]).glob("[a-z]*.py")))
@@ -43,7 +44,8 @@ def kernels(cell: str, cuda: Any, dtype: Dtype, sizes: Iterable[int] | None = No
     default of `tightest`; there are block kernels for those that `regimes.choose` gives to a block.
     """
     module = importlib.import_module(f"generated.cuda.{cell}")
-    for function in module.sweeps(cuda, dtype.type):
+    computed = real(dtype).type
+    for function in module.sweeps(cuda, computed):
         yield Kernel(cell, function, dtype, 0, Device.threads)
     for size in tightest(cell, dtype) if sizes is None else sizes:
         plan = _plan(module, dtype, size)
@@ -51,7 +53,7 @@ def kernels(cell: str, cuda: Any, dtype: Dtype, sizes: Iterable[int] | None = No
             continue
         for factory, shape in ((module.forward_block, plan.forward), (module.backward_block, plan.backward)):
             names = tuple(inspect.signature(factory).parameters)
-            for function in factory(cuda, dtype.type, shape.lanes, *(size for _ in names[3:])):
+            for function in factory(cuda, computed, shape.lanes, *(size for _ in names[3:])):
                 yield Kernel(cell, function, dtype, size, shape.threads)
 
 

@@ -6,7 +6,7 @@ Values lie in a list in C order, as NumPy scalars of the array's dtype; None sta
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from operator import index as whole
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -38,9 +38,12 @@ class Array:
         self.shape = tuple(map(whole, shape)) if isinstance(shape, Sequence) else (whole(shape),)
         self.ndim = len(self.shape)
         self.size = prod(self.shape)
-        self._scalar = self.dtype.type
+        self._scalar: Any = self.dtype.type
         self._launch = launch
         self._values = [None] * self.size if values is None else values
+        if values is not None and self.dtype.itemsize == 2 and self.dtype.kind not in "iu":
+            self._scalar = _rounding(self.dtype)
+            self._values = [np.float32(value) for value in values]
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -177,6 +180,11 @@ class TrackedArray(Array):
             instruction,
             self._doing(other, earlier),
         )
+
+
+def _rounding(dtype: np.dtype[Any]) -> Callable[[Any], np.float32]:
+    """What a number becomes in an argument of 16 bits: rounded as it is stored, and float32 as it is read."""
+    return lambda value: np.float32(dtype.type(value))
 
 
 def _ordered(access: Access, thread: Thread) -> bool:
