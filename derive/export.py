@@ -11,21 +11,25 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from derive.errors import DeriveError
 from derive.render import render
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     from derive.cell import Cell
 
-TARGETS = ("cpu", "reference")
+TARGETS = ("cpu", "cuda", "reference")
 _SUPPORT = "generated.support"
+_KEPT = ("cuda.kinds",)
+"""Modules whose names stay: a device reads them in the annotations of kernels."""
 
 
 @dataclass(frozen=True)
 class _Source:
-    """One module's text and tree; `name` is that of the support module, "" for the kernel."""
+    """One module's text and tree; `name` is that of the support module behind the package, "" for the kernel."""
 
     name: str
     text: str
@@ -33,29 +37,28 @@ class _Source:
 
     @property
     def imports(self) -> tuple[ast.ImportFrom, ...]:
-        """The imports of support, all at the top level."""
-        found = [node for node in self.tree.body if isinstance(node, ast.ImportFrom)]
-        return tuple(node for node in found if (node.module or "").startswith(_SUPPORT))
+        """The imports of support at the top level."""
+        return tuple(node for node in self.tree.body if _is_support(node))
 
     @property
-    def needed(self) -> Iterator[str]:
-        """The support modules that this one imports, in the order of its text."""
-        for node in self.imports:
-            if node.module == _SUPPORT:
-                yield from (alias.name for alias in node.names)
-            elif node.module:
-                yield node.module.removeprefix(f"{_SUPPORT}.")
+    def late(self) -> tuple[ast.ImportFrom, ...]:
+        """The imports of support inside functions, which one of two modules that need each other has."""
+        return tuple(node for node in ast.walk(self.tree) if _is_support(node) and node.col_offset)
 
     @property
     def renamed(self) -> dict[str, str]:
         """What the names of a support module's top level are called in the file."""
         if not self.name:
             return {}
-        return {name: f"_{self.name}_{name.lstrip('_')}" for name in _bound(self.tree.body) - _imported(self.tree)}
+        front = "" if self.name in _KEPT else f"_{self.name.replace('.', '_')}_"
+        names = _bound(self.tree.body) - _imported(self.tree)
+        return {name: front + name.lstrip("_") if front else name for name in names}
 
 
 def standalone(cell: Cell, target: str = "cpu") -> str:
     """The kernel module of `cell` with its support in one text; it imports NumPy, and Numba for "cpu".
+
+    That for "cuda" imports CuPy and numba-cuda too, when it is called.
 
     Raises DeriveError for a target that is no module.
     """
@@ -64,7 +67,7 @@ def standalone(cell: Cell, target: str = "cpu") -> str:
     text = render(cell, target)
     kernel = _Source("", text, ast.parse(text))
     sources: dict[str, _Source] = {}
-    _collect(kernel, sources)
+    _collect(kernel.imports, sources)
     renamed = {name: source.renamed for name, source in sources.items()}
     imports = sorted({line for source in (*sources.values(), kernel) for line in _foreign_imports(source)})
     imports.sort(key=lambda line: line.startswith("from"))
@@ -75,14 +78,44 @@ def standalone(cell: Cell, target: str = "cpu") -> str:
     return "\n\n\n".join((head, *blocks, _body(kernel, renamed))) + "\n"
 
 
-def _collect(source: _Source, found: dict[str, _Source]) -> None:
-    """The support modules that `source` needs, each behind those that it needs itself."""
-    for name in source.needed:
+def _collect(imports: Sequence[ast.ImportFrom], found: dict[str, _Source]) -> None:
+    """The support modules that these imports need, each behind those that it needs itself, but for its late ones."""
+    for name in (each.module for node in imports for each in _bindings(node)):
         if name not in found:
-            text = (resources.files(_SUPPORT) / f"{name}.py").read_text(encoding="utf-8")
+            text = _support(f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
             module = _Source(name, text, ast.parse(text))
-            _collect(module, found)
+            _collect(module.imports, found)
             found[name] = module
+            _collect(module.late, found)
+
+
+@dataclass(frozen=True)
+class _Binding:
+    """What an import of support binds: a module, or the name in it that is not "", and what it is called."""
+
+    module: str
+    name: str
+    called: str
+
+
+def _bindings(node: ast.ImportFrom) -> Iterator[_Binding]:
+    """What one import of support binds."""
+    path = (node.module or "").removeprefix(_SUPPORT).removeprefix(".")
+    for alias in node.names:
+        called = alias.asname or alias.name
+        if _support(path.replace(".", "/")).is_dir():
+            yield _Binding(f"{path}.{alias.name}".removeprefix("."), "", called)
+        else:
+            yield _Binding(path, alias.name, called)
+
+
+def _support(path: str) -> Traversable:
+    """A file or folder of the support."""
+    return resources.files(_SUPPORT).joinpath(path)
+
+
+def _is_support(node: ast.AST) -> TypeGuard[ast.ImportFrom]:
+    return isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_SUPPORT)
 
 
 def _foreign_imports(source: _Source) -> Iterator[str]:
@@ -98,13 +131,11 @@ def _body(source: _Source, renamed: Mapping[str, Mapping[str, str]]) -> str:
     """The text of a module without its docstring and imports, its references to support renamed."""
     names = dict(source.renamed)
     modules = {}
-    for statement in source.imports:
-        for alias in statement.names:
-            called = alias.asname or alias.name
-            if statement.module == _SUPPORT:
-                modules[called] = renamed[alias.name]
-            else:
-                names[called] = renamed[(statement.module or "").removeprefix(f"{_SUPPORT}.")][alias.name]
+    for each in (each for node in (*source.imports, *source.late) for each in _bindings(node)):
+        if each.name:
+            names[each.called] = renamed[each.module][each.name]
+        else:
+            modules[each.called] = renamed[each.module]
     edits = _Renaming(names, modules, source.text)
     edits.visit(source.tree)
     for index, node in enumerate(source.tree.body):
@@ -162,6 +193,9 @@ class _Renaming(ast.NodeTransformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """A definition: its decorators, defaults and annotations belong to the scope around it."""
         self._rename_definition(node, "def")
+        for late in filter(_is_support, node.body):
+            self.edits.append((self._at(late.lineno, 0), self._at(late.lineno + 1, 0), ""))
+        node.body = [statement for statement in node.body if not _is_support(statement)]
         for part in (*node.decorator_list, node.args, *([node.returns] if node.returns else [])):
             self.visit(part)
         return self._inside(node, _arguments(node.args) | _bound(node.body), node.body)

@@ -205,10 +205,10 @@ def _docs(
 @app.command("export")
 def _export(
     cell: Annotated[str, _CELL],
-    target: Annotated[str, typer.Option(metavar="TARGET", help="cpu or reference.")] = "cpu",
+    target: Annotated[str, typer.Option(metavar="TARGET", help="cpu, cuda or reference.")] = "cpu",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file to write; CELL.py by default.")] = None,
 ) -> None:
-    """Write one kernel with its support as one file, which needs NumPy (and Numba for cpu), not derive."""
+    """Write one kernel with its support as one file, which needs what its target needs, not derive."""
     from derive.cell import Cell
     from derive.equations import load
     from derive.export import standalone

@@ -20,7 +20,7 @@ SITE = Path("build/site")
 def write_cells(cells: Sequence[str], out: Path, pdf: bool) -> Iterator[Path]:
     """Write the page of each cell into `out`, its PDF too where that is wanted, and yield the files.
 
-    What is missing for them, a cell or TeX, is told before anything is written.
+    What is missing for them, a cell or TeX, and two cells of one name are told before anything is written.
     """
     _require_packages()
     from derive.pages import cell_page
@@ -29,10 +29,21 @@ def write_cells(cells: Sequence[str], out: Path, pdf: bool) -> Iterator[Path]:
 
     if pdf:
         require_tex()
-    for cell in [Cell(load(name)) for name in cells]:
+    for cell in _of_different_names(cells):
         yield _written(out / cell_file(cell.name), cell_page(cell))
         if pdf:
             yield _pdf(cell, out)
+
+
+def _of_different_names(given: Sequence[str]) -> tuple[Cell, ...]:
+    """The cells that are asked for; DeriveError where the page of one would replace that of another."""
+    found: dict[str, tuple[str, Cell]] = {}
+    for text in given:
+        cell = Cell(load(text))
+        before, _ = found.setdefault(cell.name, (text, cell))
+        if found[cell.name][1] is not cell:
+            raise DeriveError(f"`{before}` and `{text}` are both called `{cell.name}`: write their pages one by one")
+    return tuple(cell for _, cell in found.values())
 
 
 def write_comparison(first: str, second: str, out: Path) -> Path:

@@ -1,7 +1,7 @@
 """The first LSTM, without forget gate: cpu kernels.
 
 Source: Hochreiter and Schmidhuber 1997, Long Short-Term Memory, Neural Computation 9(8), section 4 and appendix A.1, memory cell blocks of size 1
-Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 2447f9ba721b7254. Do not edit: derive writes this file.
+Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 0769885c26b7c1b2. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from functools import partial
+
 from numba import njit
 from numba.extending import register_jitable
 
@@ -30,7 +32,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -321,22 +323,6 @@ def _backward_part(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, scratch, adjoints_x, kept_x, weights_x, kept_y,
-    weights_y_before
-):
-    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size],
-        kept_x.reshape(steps * batch, input_size), scratch, weights_x
-    )
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 3 * hidden_size],
-        kept_y[:-1].reshape(steps * batch, hidden_size), scratch, weights_y_before
-    )
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
 def _step(block, input_size, hidden_size, given_x, before_c, before_y, y_y, after_c, after_y):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -402,7 +388,7 @@ def forward(
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
-            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            y, state, kept = checkpoints.forward(SIGNATURE, memory, _run, packed, call, every)
             tape = Checkpoints(call, kept)
         memory.keep(call.lease)
     return y, state, tape
@@ -493,7 +479,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
             packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
-            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
+            grads = checkpoints.backward(
+                memory, _run, partial(_gradients, block), packed, call, tape.kept, errors, ends
+            )
         else:
             grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
@@ -545,8 +533,9 @@ def _gradients(block, tape, errors, ends):
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
     (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, scratch, adjoints_x, kept_x, weights_x,
-        kept_y, weights_y_before
+        weight_gradients, parts, len(parts), scratch,
+        (adjoints_x, 0, kept_x, weights_x),
+        (adjoints_x, 0, kept_y[:-1], weights_y_before),
     )
     return Grads(
         params=Params(

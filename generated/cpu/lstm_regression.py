@@ -1,7 +1,7 @@
 """LSTM with a linear readout and squared error: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the linear output units of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.2.2.1
-Equations: c9478d49065cf354, written by derive 0.1.0 with support 2447f9ba721b7254. Do not edit: derive writes this file.
+Equations: c9478d49065cf354, written by derive 0.1.0 with support 0769885c26b7c1b2. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -22,6 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from functools import partial
+
 from numba import njit
 from numba.extending import register_jitable
 
@@ -33,7 +35,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -402,26 +404,6 @@ def _backward_part(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, output_size, scratch, adjoints_x, kept_x,
-    weights_x, kept_h, weights_h_before, adjoints_h_after, weights_h_after
-):
-    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size],
-        kept_x.reshape(steps * batch, input_size), scratch, weights_x
-    )
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * hidden_size],
-        kept_h[:-1].reshape(steps * batch, hidden_size), scratch, weights_h_before
-    )
-    weight_gradient(
-        part, shares, adjoints_h_after.reshape(steps * batch, adjoints_h_after.shape[2])[:, 0 : output_size],
-        kept_h[1:].reshape(steps * batch, hidden_size), scratch, weights_h_after
-    )
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
 def _step(block, input_size, hidden_size, output_size, given_x, before_c, before_h, y_y, after_c, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -498,7 +480,7 @@ def forward(
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
-            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            y, state, kept = checkpoints.forward(SIGNATURE, memory, _run, packed, call, every)
             tape = Checkpoints(call, kept)
         loss = losses.VALUE["mse"](y, call.target, call.weight)
         memory.keep(call.lease)
@@ -602,7 +584,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
             packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
-            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
+            grads = checkpoints.backward(
+                memory, _run, partial(_gradients, block), packed, call, tape.kept, errors, ends
+            )
         else:
             grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
@@ -661,8 +645,10 @@ def _gradients(block, tape, errors, ends):
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
     (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, output_size, scratch, adjoints_x,
-        kept_x, weights_x, kept_h, weights_h_before, adjoints_h_after, weights_h_after
+        weight_gradients, parts, len(parts), scratch,
+        (adjoints_x, 0, kept_x, weights_x),
+        (adjoints_x, 0, kept_h[:-1], weights_h_before),
+        (adjoints_h_after, 0, kept_h[1:], weights_h_after),
     )
     return Grads(
         params=Params(

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 2447f9ba721b7254. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 0769885c26b7c1b2. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -22,6 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from functools import partial
+
 from numba import njit
 from numba.extending import register_jitable
 
@@ -33,7 +35,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -408,26 +410,6 @@ def _backward_part(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, cell_size, scratch, adjoints_x, kept_x, weights_x,
-    kept_r, weights_r_before, adjoints_m, kept_m, weights_m
-):
-    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size], kept_x.reshape(steps
-        * batch, input_size), scratch, weights_x
-    )
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 4 * cell_size],
-        kept_r[:-1].reshape(steps * batch, hidden_size), scratch, weights_r_before
-    )
-    weight_gradient(
-        part, shares, adjoints_m.reshape(steps * batch, adjoints_m.shape[2])[:, 0 : hidden_size], kept_m.reshape(steps *
-        batch, cell_size), scratch, weights_m
-    )
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
 def _step(block, input_size, hidden_size, cell_size, given_x, before_c, before_r, y_r, after_c, after_r):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -504,7 +486,7 @@ def forward(
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
-            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            y, state, kept = checkpoints.forward(SIGNATURE, memory, _run, packed, call, every)
             tape = Checkpoints(call, kept)
         memory.keep(call.lease)
     return y, state, tape
@@ -605,7 +587,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
             packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
-            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
+            grads = checkpoints.backward(
+                memory, _run, partial(_gradients, block), packed, call, tape.kept, errors, ends
+            )
         else:
             grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
@@ -663,8 +647,10 @@ def _gradients(block, tape, errors, ends):
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size, cell_size), dtype.itemsize)
     (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, cell_size, scratch, adjoints_x, kept_x,
-        weights_x, kept_r, weights_r_before, adjoints_m, kept_m, weights_m
+        weight_gradients, parts, len(parts), scratch,
+        (adjoints_x, 0, kept_x, weights_x),
+        (adjoints_x, 0, kept_r[:-1], weights_r_before),
+        (adjoints_m, 0, kept_m, weights_m),
     )
     return Grads(
         params=Params(

@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 2447f9ba721b7254. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 0769885c26b7c1b2. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from functools import partial
+
 from numba import njit
 from numba.extending import register_jitable
 
@@ -27,7 +29,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -309,26 +311,6 @@ def _backward_part(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, scratch, adjoints_x, kept_x, weights_x, kept_h,
-    weights_h_before, kept_operand_4, weights_operand_4
-):
-    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : 2 * hidden_size],
-        kept_x.reshape(steps * batch, input_size), scratch, weights_x
-    )
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, 0 : hidden_size],
-        kept_h[:-1].reshape(steps * batch, hidden_size), scratch, weights_h_before
-    )
-    weight_gradient(
-        part, shares, adjoints_x.reshape(steps * batch, adjoints_x.shape[2])[:, hidden_size : 2 * hidden_size],
-        kept_operand_4.reshape(steps * batch, hidden_size), scratch, weights_operand_4
-    )
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
 def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -394,7 +376,7 @@ def forward(
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
-            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            y, state, kept = checkpoints.forward(SIGNATURE, memory, _run, packed, call, every)
             tape = Checkpoints(call, kept)
         memory.keep(call.lease)
     return y, state, tape
@@ -483,7 +465,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
             packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
-            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
+            grads = checkpoints.backward(
+                memory, _run, partial(_gradients, block), packed, call, tape.kept, errors, ends
+            )
         else:
             grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
@@ -534,8 +518,10 @@ def _gradients(block, tape, errors, ends):
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
     (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, scratch, adjoints_x, kept_x, weights_x,
-        kept_h, weights_h_before, kept_operand_4, weights_operand_4
+        weight_gradients, parts, len(parts), scratch,
+        (adjoints_x, 0, kept_x, weights_x),
+        (adjoints_x, 0, kept_h[:-1], weights_h_before),
+        (adjoints_x, hidden_size, kept_operand_4, weights_operand_4),
     )
     return Grads(
         params=Params(

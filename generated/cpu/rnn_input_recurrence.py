@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cpu kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 2447f9ba721b7254. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 0769885c26b7c1b2. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from functools import partial
+
 from numba import njit
 from numba.extending import register_jitable
 
@@ -25,7 +27,7 @@ from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradient,
+    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -282,26 +284,6 @@ def _backward_part(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _weights_part(
-    part, first, stop, shares, steps, batch, input_size, hidden_size, output_size, scratch, adjoints_x_before, kept_x,
-    weights_x_before, weights_x, adjoints_h, kept_h, weights_h
-):
-    """One of so many shares of the gradients of all matrices; the sequences of the part do not matter."""
-    weight_gradient(
-        part, shares, adjoints_x_before.reshape(steps * batch, adjoints_x_before.shape[2])[:, 0 : hidden_size],
-        kept_x[:-1].reshape(steps * batch, input_size), scratch, weights_x_before
-    )
-    weight_gradient(
-        part, shares, adjoints_x_before.reshape(steps * batch, adjoints_x_before.shape[2])[:, 0 : hidden_size],
-        kept_x[1:].reshape(steps * batch, input_size), scratch, weights_x
-    )
-    weight_gradient(
-        part, shares, adjoints_h.reshape(steps * batch, adjoints_h.shape[2])[:, 0 : output_size], kept_h.reshape(steps *
-        batch, hidden_size), scratch, weights_h
-    )
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
 def _step(block, input_size, hidden_size, output_size, given_x, before_x, y_o, after_x):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -367,7 +349,7 @@ def forward(
         if every is None:
             y, state, tape = _run(packed, call, keep_tape)
         else:
-            y, state, kept = checkpoints.forward(SIGNATURE, _run, packed, call, every)
+            y, state, kept = checkpoints.forward(SIGNATURE, memory, _run, packed, call, every)
             tape = Checkpoints(call, kept)
         loss = losses.VALUE["softmax_cross_entropy"](y, call.target, call.weight)
         memory.keep(call.lease)
@@ -458,7 +440,9 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
         block = _backward_block(plain, call.sizes, call.dtype)
         if isinstance(tape, Checkpoints):
             packed = params if isinstance(params, Packed) else _packed(plain, call.sizes, call.dtype)
-            grads = checkpoints.backward(_run, _gradients, packed, block, call, tape.kept, errors, ends)
+            grads = checkpoints.backward(
+                memory, _run, partial(_gradients, block), packed, call, tape.kept, errors, ends
+            )
         else:
             grads = _gradients(block, tape, errors, ends)
     call.lease.consumed = consume_tape
@@ -512,8 +496,10 @@ def _gradients(block, tape, errors, ends):
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
     (scratch,) = memory.arrays(dtype, (len(parts), widest))
     threads.run(
-        _weights_part, parts, len(parts), steps, batch, input_size, hidden_size, output_size, scratch,
-        adjoints_x_before, kept_x, weights_x_before, weights_x, adjoints_h, kept_h, weights_h
+        weight_gradients, parts, len(parts), scratch,
+        (adjoints_x_before, 0, kept_x[:-1], weights_x_before),
+        (adjoints_x_before, 0, kept_x[1:], weights_x),
+        (adjoints_h, 0, kept_h, weights_h),
     )
     return Grads(
         params=Params(

@@ -1,7 +1,7 @@
 """GRU, reset after the product: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 80cea1c44a54bc87. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support a137e3fc7292f421. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -20,7 +20,8 @@ import numpy as np
 
 import math
 
-from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support import checkpoints, memory
+from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals
 from generated.support.signature import Signature
@@ -59,6 +60,8 @@ class Packed(NamedTuple):
     """What both passes read of the parameters, on the device: stacks of matrices, and what comes from these alone."""
 
     params: Params
+    sizes: dict[str, int]
+    dtype: np.dtype
     packed_x: devices.Array
     packed_h_before: devices.Array
     b_r: devices.Array
@@ -79,6 +82,16 @@ class Tape(NamedTuple):
     kept_h: devices.Array
     kept_product_6: devices.Array
 
+
+class Checkpoints(NamedTuple):
+    """What the backward pass begins with where `forward` kept states only."""
+
+    call: calls.Call
+    packed: Packed
+    kept: checkpoints.Kept
+
+
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="gru_reset_after",
@@ -479,7 +492,8 @@ def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
     with device.running(params):
-        return _packed(device, *calls.parameters(device, SIGNATURE, params, Params, "pack"))
+        plain, sizes, dtype = calls.parameters(device, SIGNATURE, params, Params, "pack")
+        return _packed(device, Params(*map(memory.copied, plain)), sizes, dtype)
 
 
 def _packed(device, params, sizes, dtype):
@@ -490,21 +504,32 @@ def _packed(device, params, sizes, dtype):
     b_z = params.b_z
     b_n = params.b_n
     b_un = params.b_un
-    return Packed(params, packed_x, packed_h_before, b_r, b_z, b_n, b_un)
+    return Packed(params, sizes, dtype, packed_x, packed_h_before, b_r, b_z, b_n, b_un)
 
 
-def forward(params, x, state=None, lengths=None, *, keep_tape=True, regime="auto"):
+def forward(
+    params, x, state=None, lengths=None, *,
+    keep_tape=True, workspace=None, checkpoint_every=None, regime="auto",
+):
     """Run whole sequences on the device: x (T, B, input_size).
 
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
-    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
-    device, and for a regime that cannot run these sizes.
+    (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
+    `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
+    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
+    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
+    that cannot run these sizes.
     """
+    every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
-    with device.running(x):
+    with device.running(x), workspaces.within(device, workspace, SIGNATURE.cell):
         call, packed = calls.begin(device, SIGNATURE, LOOP, params, Packed, _packed, x, state, lengths, regime)
-        y, state, tape = _run(packed, call, keep_tape)
+        if every is None:
+            y, state, tape = _run(packed, call, keep_tape)
+        else:
+            y, state, kept = checkpoints.forward(SIGNATURE, device, _run, packed, call, every)
+            tape = Checkpoints(call, packed, kept)
+        memory.keep(call.lease)
     return y, state, tape
 
 
@@ -522,7 +547,7 @@ def _run(packed, call, keep_tape):
     device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    (_, packed_x, packed_h_before, b_r, b_z, b_n, b_un,) = packed
+    (_, _, _, packed_x, packed_h_before, b_r, b_z, b_n, b_un,) = packed
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
@@ -567,10 +592,13 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
     The tape is left whole, unless `consume_tape` gives it up.
     """
-    call = calls.begin_backward(SIGNATURE, params, Packed, tape, Tape)
-    with call.device.running(dy, dstate):
+    call = calls.begin_backward(SIGNATURE, params, Packed, tape, (Tape, Checkpoints))
+    with call.device.running(dy, dstate), memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
-        grads = _gradients(tape, errors, ends)
+        if isinstance(tape, Checkpoints):
+            grads = checkpoints.backward(call.device, _run, _gradients, tape.packed, call, tape.kept, errors, ends)
+        else:
+            grads = _gradients(tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
@@ -581,7 +609,7 @@ def _gradients(tape, errors, ends):
     device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    (_, packed_x, packed_h_before, b_r, b_z, b_n, b_un,) = packed
+    (_, _, _, packed_x, packed_h_before, b_r, b_z, b_n, b_un,) = packed
     (error_h,) = errors
     (last_error_h,) = ends
     carry_h = device.zeros((2, batch, hidden_size), dtype)

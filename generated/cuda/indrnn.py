@@ -1,7 +1,7 @@
 """Independently recurrent network: cuda kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 80cea1c44a54bc87. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support a137e3fc7292f421. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -15,7 +15,8 @@ import numpy as np
 
 import math
 
-from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support import checkpoints, memory
+from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals
 from generated.support.signature import Signature
@@ -47,6 +48,8 @@ class Packed(NamedTuple):
     """What both passes read of the parameters, on the device: stacks of matrices, and what comes from these alone."""
 
     params: Params
+    sizes: dict[str, int]
+    dtype: np.dtype
     packed_x: devices.Array
     u: devices.Array
     b: devices.Array
@@ -60,6 +63,16 @@ class Tape(NamedTuple):
     kept_x: devices.Array
     kept_h: devices.Array
 
+
+class Checkpoints(NamedTuple):
+    """What the backward pass begins with where `forward` kept states only."""
+
+    call: calls.Call
+    packed: Packed
+    kept: checkpoints.Kept
+
+
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="indrnn",
@@ -272,7 +285,8 @@ def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
     with device.running(params):
-        return _packed(device, *calls.parameters(device, SIGNATURE, params, Params, "pack"))
+        plain, sizes, dtype = calls.parameters(device, SIGNATURE, params, Params, "pack")
+        return _packed(device, Params(*map(memory.copied, plain)), sizes, dtype)
 
 
 def _packed(device, params, sizes, dtype):
@@ -280,21 +294,32 @@ def _packed(device, params, sizes, dtype):
     packed_x = device.stacked((params.W,))
     u = params.u
     b = params.b
-    return Packed(params, packed_x, u, b)
+    return Packed(params, sizes, dtype, packed_x, u, b)
 
 
-def forward(params, x, state=None, lengths=None, *, keep_tape=True, regime="auto"):
+def forward(
+    params, x, state=None, lengths=None, *,
+    keep_tape=True, workspace=None, checkpoint_every=None, regime="auto",
+):
     """Run whole sequences on the device: x (T, B, input_size).
 
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
-    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
-    device, and for a regime that cannot run these sizes.
+    (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
+    `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
+    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
+    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
+    that cannot run these sizes.
     """
+    every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
-    with device.running(x):
+    with device.running(x), workspaces.within(device, workspace, SIGNATURE.cell):
         call, packed = calls.begin(device, SIGNATURE, LOOP, params, Packed, _packed, x, state, lengths, regime)
-        y, state, tape = _run(packed, call, keep_tape)
+        if every is None:
+            y, state, tape = _run(packed, call, keep_tape)
+        else:
+            y, state, kept = checkpoints.forward(SIGNATURE, device, _run, packed, call, every)
+            tape = Checkpoints(call, packed, kept)
+        memory.keep(call.lease)
     return y, state, tape
 
 
@@ -312,7 +337,7 @@ def _run(packed, call, keep_tape):
     device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    (_, packed_x, u, b,) = packed
+    (_, _, _, packed_x, u, b,) = packed
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
@@ -350,10 +375,13 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
     The tape is left whole, unless `consume_tape` gives it up.
     """
-    call = calls.begin_backward(SIGNATURE, params, Packed, tape, Tape)
-    with call.device.running(dy, dstate):
+    call = calls.begin_backward(SIGNATURE, params, Packed, tape, (Tape, Checkpoints))
+    with call.device.running(dy, dstate), memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
-        grads = _gradients(tape, errors, ends)
+        if isinstance(tape, Checkpoints):
+            grads = checkpoints.backward(call.device, _run, _gradients, tape.packed, call, tape.kept, errors, ends)
+        else:
+            grads = _gradients(tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
@@ -364,7 +392,7 @@ def _gradients(tape, errors, ends):
     device, steps, batch, dtype, lengths = call.device, call.steps, call.batch, call.dtype, call.lengths
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
-    (_, packed_x, u, b,) = packed
+    (_, _, _, packed_x, u, b,) = packed
     (error_h,) = errors
     (last_error_h,) = ends
     carry_h = device.zeros((2, batch, hidden_size), dtype)

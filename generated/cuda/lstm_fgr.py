@@ -1,7 +1,7 @@
 """LSTM with full gate recurrence: cuda kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant FGR (full gate recurrence)
-Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support 80cea1c44a54bc87. Do not edit: derive writes this file.
+Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support a137e3fc7292f421. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in + R_ii @ i[t-1] + R_fi @ f[t-1] + R_oi @ o[t-1]
@@ -23,7 +23,8 @@ import numpy as np
 
 import math
 
-from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support import checkpoints, memory
+from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals
 from generated.support.signature import Signature
@@ -80,6 +81,8 @@ class Packed(NamedTuple):
     """What both passes read of the parameters, on the device: stacks of matrices, and what comes from these alone."""
 
     params: Params
+    sizes: dict[str, int]
+    dtype: np.dtype
     packed_x: devices.Array
     packed_y_before: devices.Array
     packed_i_before: devices.Array
@@ -108,6 +111,16 @@ class Tape(NamedTuple):
     kept_function_1: devices.Array
     kept_y: devices.Array
 
+
+class Checkpoints(NamedTuple):
+    """What the backward pass begins with where `forward` kept states only."""
+
+    call: calls.Call
+    packed: Packed
+    kept: checkpoints.Kept
+
+
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="lstm_fgr",
@@ -857,7 +870,8 @@ def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
     with device.running(params):
-        return _packed(device, *calls.parameters(device, SIGNATURE, params, Params, "pack"))
+        plain, sizes, dtype = calls.parameters(device, SIGNATURE, params, Params, "pack")
+        return _packed(device, Params(*map(memory.copied, plain)), sizes, dtype)
 
 
 def _packed(device, params, sizes, dtype):
@@ -875,23 +889,34 @@ def _packed(device, params, sizes, dtype):
     p_out = params.p_out
     b_out = params.b_out
     return Packed(
-        params, packed_x, packed_y_before, packed_i_before, packed_f_before, packed_o_before, b_z, p_in, b_in, p_for,
-        b_for, p_out, b_out
+        params, sizes, dtype, packed_x, packed_y_before, packed_i_before, packed_f_before, packed_o_before, b_z, p_in,
+        b_in, p_for, b_for, p_out, b_out
     )
 
 
-def forward(params, x, state=None, lengths=None, *, keep_tape=True, regime="auto"):
+def forward(
+    params, x, state=None, lengths=None, *,
+    keep_tape=True, workspace=None, checkpoint_every=None, regime="auto",
+):
     """Run whole sequences on the device: x (T, B, input_size).
 
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
-    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
-    device, and for a regime that cannot run these sizes.
+    (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
+    `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
+    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
+    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
+    that cannot run these sizes.
     """
+    every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
-    with device.running(x):
+    with device.running(x), workspaces.within(device, workspace, SIGNATURE.cell):
         call, packed = calls.begin(device, SIGNATURE, LOOP, params, Packed, _packed, x, state, lengths, regime)
-        y, state, tape = _run(packed, call, keep_tape)
+        if every is None:
+            y, state, tape = _run(packed, call, keep_tape)
+        else:
+            y, state, kept = checkpoints.forward(SIGNATURE, device, _run, packed, call, every)
+            tape = Checkpoints(call, packed, kept)
+        memory.keep(call.lease)
     return y, state, tape
 
 
@@ -910,8 +935,8 @@ def _run(packed, call, keep_tape):
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (
-        _, packed_x, packed_y_before, packed_i_before, packed_f_before, packed_o_before, b_z, p_in, b_in, p_for, b_for,
-        p_out, b_out,
+        _, _, _, packed_x, packed_y_before, packed_i_before, packed_f_before, packed_o_before, b_z, p_in, b_in, p_for,
+        b_for, p_out, b_out,
     ) = packed
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
@@ -976,10 +1001,13 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
     The tape is left whole, unless `consume_tape` gives it up.
     """
-    call = calls.begin_backward(SIGNATURE, params, Packed, tape, Tape)
-    with call.device.running(dy, dstate):
+    call = calls.begin_backward(SIGNATURE, params, Packed, tape, (Tape, Checkpoints))
+    with call.device.running(dy, dstate), memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
-        grads = _gradients(tape, errors, ends)
+        if isinstance(tape, Checkpoints):
+            grads = checkpoints.backward(call.device, _run, _gradients, tape.packed, call, tape.kept, errors, ends)
+        else:
+            grads = _gradients(tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
@@ -991,8 +1019,8 @@ def _gradients(tape, errors, ends):
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     (
-        _, packed_x, packed_y_before, packed_i_before, packed_f_before, packed_o_before, b_z, p_in, b_in, p_for, b_for,
-        p_out, b_out,
+        _, _, _, packed_x, packed_y_before, packed_i_before, packed_f_before, packed_o_before, b_z, p_in, b_in, p_for,
+        b_for, p_out, b_out,
     ) = packed
     (error_y,) = errors
     (last_error_i, last_error_f, last_error_c, last_error_o, last_error_y,) = ends

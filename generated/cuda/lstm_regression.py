@@ -1,7 +1,7 @@
 """LSTM with a linear readout and squared error: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the linear output units of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.2.2.1
-Equations: c9478d49065cf354, written by derive 0.1.0 with support 80cea1c44a54bc87. Do not edit: derive writes this file.
+Equations: c9478d49065cf354, written by derive 0.1.0 with support a137e3fc7292f421. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -24,7 +24,8 @@ import numpy as np
 
 import math
 
-from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support import checkpoints, memory
+from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals
 from generated.support.signature import Signature
@@ -68,6 +69,8 @@ class Packed(NamedTuple):
     """What both passes read of the parameters, on the device: stacks of matrices, and what comes from these alone."""
 
     params: Params
+    sizes: dict[str, int]
+    dtype: np.dtype
     packed_x: devices.Array
     packed_h_before: devices.Array
     packed_h_after: devices.Array
@@ -93,6 +96,16 @@ class Tape(NamedTuple):
     kept_h: devices.Array
     kept_y: devices.Array
 
+
+class Checkpoints(NamedTuple):
+    """What the backward pass begins with where `forward` kept states only."""
+
+    call: calls.Call
+    packed: Packed
+    kept: checkpoints.Kept
+
+
+Workspace = workspaces.Workspace
 
 SIGNATURE = Signature(
     cell="lstm_regression",
@@ -592,7 +605,8 @@ def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
     with device.running(params):
-        return _packed(device, *calls.parameters(device, SIGNATURE, params, Params, "pack"))
+        plain, sizes, dtype = calls.parameters(device, SIGNATURE, params, Params, "pack")
+        return _packed(device, Params(*map(memory.copied, plain)), sizes, dtype)
 
 
 def _packed(device, params, sizes, dtype):
@@ -605,24 +619,35 @@ def _packed(device, params, sizes, dtype):
     b_g = params.b_g
     b_o = params.b_o
     b_y = params.b_y
-    return Packed(params, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y)
+    return Packed(params, sizes, dtype, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y)
 
 
-def forward(params, x, target, weight=None, state=None, lengths=None, *, keep_tape=True, regime="auto"):
+def forward(
+    params, x, target, weight=None, state=None, lengths=None, *,
+    keep_tape=True, workspace=None, checkpoint_every=None, regime="auto",
+):
     """Run whole sequences on the device: x (T, B, input_size).
 
     `params` may be packed. Returns the loss, the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
-    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
-    device, and for a regime that cannot run these sizes.
+    (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
+    `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
+    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
+    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
+    that cannot run these sizes.
     """
+    every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
-    with device.running(x):
+    with device.running(x), workspaces.within(device, workspace, SIGNATURE.cell):
         call, packed = calls.begin(
             device, SIGNATURE, LOOP, params, Packed, _packed, x, state, lengths, regime, target, weight
         )
-        y, state, tape = _run(packed, call, keep_tape)
+        if every is None:
+            y, state, tape = _run(packed, call, keep_tape)
+        else:
+            y, state, kept = checkpoints.forward(SIGNATURE, device, _run, packed, call, every)
+            tape = Checkpoints(call, packed, kept)
         loss = losses.VALUE["mse"](device, y, call.target, call.weight)
+        memory.keep(call.lease)
     return loss, y, state, tape
 
 
@@ -641,7 +666,7 @@ def _run(packed, call, keep_tape):
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
-    (_, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = packed
+    (_, _, _, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = packed
     kept_x = call.inputs[0]
     # Without a tape two rows of a state and one of any other value are enough.
     rows, carried_rows = (steps, steps + 1) if keep_tape else (1, 2)
@@ -703,11 +728,15 @@ def backward(params, tape, dy=None, dstate=None, *, consume_tape=False):
     Raises ValueError or TypeError for arrays of another shape or dtype, ValueError for a tape that has been consumed.
     The tape is left whole, unless `consume_tape` gives it up.
     """
-    call = calls.begin_backward(SIGNATURE, params, Packed, tape, Tape)
-    with call.device.running(dy, dstate):
+    call = calls.begin_backward(SIGNATURE, params, Packed, tape, (Tape, Checkpoints))
+    with call.device.running(dy, dstate), memory.behind(call.lease, SIGNATURE.cell):
         errors, ends = calls.errors(SIGNATURE, call, dy, dstate)
-        errors = (losses.errors("mse", call.device, tape.kept_y, call.target, call.weight, errors[0]),)
-        grads = _gradients(tape, errors, ends)
+        y = tape.kept.y[0] if isinstance(tape, Checkpoints) else tape.kept_y
+        errors = (losses.errors("mse", call.device, y, call.target, call.weight, errors[0]),)
+        if isinstance(tape, Checkpoints):
+            grads = checkpoints.backward(call.device, _run, _gradients, tape.packed, call, tape.kept, errors, ends)
+        else:
+            grads = _gradients(tape, errors, ends)
     call.lease.consumed = consume_tape
     return grads
 
@@ -719,7 +748,7 @@ def _gradients(tape, errors, ends):
     input_size = call.sizes["input_size"]
     hidden_size = call.sizes["hidden_size"]
     output_size = call.sizes["output_size"]
-    (_, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = packed
+    (_, _, _, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = packed
     (error_y,) = errors
     (last_error_c, last_error_h,) = ends
     carry_c = device.zeros((2, batch, hidden_size), dtype)

@@ -15,7 +15,7 @@ caller's own array.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -35,9 +35,12 @@ from generated.support.expected import (
     shape_text,
 )
 from generated.support.fields import Fields, named, paths, several
+from generated.support.ranges import refuse_ids, refuse_lengths, refuse_weights
 from generated.support.signature import Signature
 
 Sizes = Mapping[str, int]
+SAME_BATCH = "the state must be of the same batch as the input"
+"""Why a state must have the shape that is expected of it."""
 
 
 def param_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes, Dtype]:
@@ -136,9 +139,9 @@ def check_state(
     neither parameters nor inputs state is that of the first state that has it.
     """
     place = f"{signature.cell}.{where}: state"
-    reason = "the state must be of the same batch as the input"
     if state is None:
-        return _start(signature, sizes, batch, dtype, place)
+        start = start_values(signature, sizes, batch, where)
+        return tuple(_filled(shape, number, dtype) for shape, number in start)
     values = named(state, tuple(name for name, _ in signature.states), place, "State")
     known = dict(sizes)
     arrays = []
@@ -147,7 +150,7 @@ def check_state(
             arrays.append(value)
             continue
         shape = (("B", batch), *axes(known, size))
-        array = Expected(f"{place}.{name}", (dtype,), shape, reason).check(value)
+        array = Expected(f"{place}.{name}", (dtype,), shape, SAME_BATCH).check(value)
         if array.shape[1] < 1:
             raise ValueError(f"{place}.{name}: expected {size} of at least 1, received {describe(array)}")
         known[size] = array.shape[1]
@@ -155,15 +158,13 @@ def check_state(
     return tuple(arrays)
 
 
-def _start(signature: Signature, sizes: Sizes, batch: int, dtype: Dtype, place: str) -> tuple[Array, ...]:
-    """The start values of the cell's states; ValueError where nothing states the size of one."""
-    arrays = []
+def start_values(signature: Signature, sizes: Sizes, batch: int, where: str) -> Iterator[tuple[tuple[int, int], float]]:
+    """The shape and the start value of each state; ValueError where nothing states the size of one."""
     for (name, size), number in zip(signature.states, signature.initial, strict=True):
         if size not in sizes:
-            shape = shape_text((("B", batch), (size, None)))
-            raise ValueError(f"{place}.{name}: no array given states the sizes of {shape}: give this one")
-        arrays.append(_filled((batch, sizes[size]), number, dtype))
-    return tuple(arrays)
+            place, shape = f"{signature.cell}.{where}: state.{name}", shape_text((("B", batch), (size, None)))
+            raise ValueError(f"{place}: no array given states the sizes of {shape}: give this one")
+        yield (batch, sizes[size]), number
 
 
 def check_lengths(signature: Signature, lengths: object, steps: int, batch: int, where: str) -> Array:
@@ -172,7 +173,7 @@ def check_lengths(signature: Signature, lengths: object, steps: int, batch: int,
         return _filled((batch,), steps, _LENGTH)
     place = f"{signature.cell}.{where}: lengths"
     array = Expected(place, INTEGER, (("B", batch),)).check(lengths)
-    _refuse_first((array < 0) | (array > steps), array, f"{place}: expected lengths from 0 to T={steps}")
+    refuse_lengths(array, steps, place)
     return array.astype(_LENGTH, order="C")
 
 
@@ -193,15 +194,7 @@ def check_errors(
     error must be given, else ValueError.
     """
     place = f"{signature.cell}.{where}"
-    outputs: tuple[object, ...] = (None,) * len(signature.outputs)
-    if dy is not None:
-        outputs = several(dy, signature.outputs, f"{place}: dy")
-    states: tuple[object, ...] = (None,) * len(signature.states)
-    if dstate is not None:
-        states = named(dstate, tuple(name for name, _ in signature.states), f"{place}: dstate", "State")
-    if not signature.loss and all(error is None for error in (*outputs, *states)):
-        raise ValueError(f"{place}: no error to propagate: give dy, dstate or both")
-
+    outputs, states = given_errors(signature, dy, dstate, where)
     rows: Shape = (("T", steps), ("B", batch))
     outer = paths(f"{place}: dy", signature.outputs)
     errors = [
@@ -213,6 +206,22 @@ def check_errors(
         for value, (name, size) in zip(states, signature.states, strict=True)
     ]
     return tuple(errors), tuple(ends)
+
+
+def given_errors(
+    signature: Signature, dy: object, dstate: object, where: str
+) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    """The entries of `dy` by output and those of `dstate` by state, None where there is none; errors as above."""
+    place = f"{signature.cell}.{where}"
+    outputs: tuple[object, ...] = (None,) * len(signature.outputs)
+    if dy is not None:
+        outputs = several(dy, signature.outputs, f"{place}: dy")
+    states: tuple[object, ...] = (None,) * len(signature.states)
+    if dstate is not None:
+        states = named(dstate, tuple(name for name, _ in signature.states), f"{place}: dstate", "State")
+    if not signature.loss and all(error is None for error in (*outputs, *states)):
+        raise ValueError(f"{place}: no error to propagate: give dy, dstate or both")
+    return outputs, states
 
 
 def check_target(
@@ -234,8 +243,7 @@ def check_target(
     if target.dtype == dtype:
         return contiguous(values.check(target))
     array = ids.check(target)
-    if array.size and (array.min() < 0 or array.max() >= size):
-        _refuse_first((array < 0) | (array >= size), array, f"{place}: expected ids from 0 to {size - 1}")
+    refuse_ids(array, size, place)
     return memory.copied(array, np.dtype(np.int64))
 
 
@@ -246,8 +254,7 @@ def check_weight(signature: Signature, weight: object, steps: int, batch: int, d
     if weight is None:
         return _filled((steps, batch), 1.0, dtype)
     array = expected.check(weight)
-    if array.size and not (array.min() >= 0.0 and array.max() < np.inf):
-        _refuse_first(~((array >= 0.0) & (array < np.inf)), array, f"{place}: expected finite weights of at least 0")
+    refuse_weights(array, place)
     return contiguous(array)
 
 
@@ -288,11 +295,3 @@ def _filled(shape: tuple[int, ...], number: float, dtype: Dtype) -> Array:
     array = memory.empty(shape, dtype)
     array.fill(number)
     return array
-
-
-def _refuse_first(bad: Array, array: Array, message: str) -> None:
-    """Raise ValueError naming the first entry of `array` for which `bad` holds, if there is one."""
-    places = np.argwhere(bad)
-    if len(places):
-        first = tuple(int(index) for index in places[0])
-        raise ValueError(f"{message}, received {array[first]} at [{', '.join(map(str, first))}]")

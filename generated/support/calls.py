@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -99,18 +100,28 @@ def begin_backward(signature: Signature, params: object, tape: object, kinds: ty
     `params` have other sizes than those of the tape.
     """
     sizes, dtype = arrays.param_sizes(signature, params, "backward")
+    call: Call = call_of(signature, tape, kinds)
+    refuse_other_params(signature, call, sizes, dtype)
+    return call
+
+
+def call_of(signature: Signature, tape: object, kinds: type | tuple[type, ...]) -> Any:
+    """The call that made the tape, one of `kinds`; TypeError for anything else, ValueError for a consumed tape."""
     place = f"{signature.cell}.backward: tape"
     if not isinstance(tape, tuple) or not isinstance(tape, kinds):
         hint = ": forward(..., keep_tape=False) keeps none" if tape is None else ""
         raise TypeError(f"{place}: expected the Tape of this module's forward, received {describe(tape)}{hint}")
-    call: Call = tape[0]
-    if call.lease.consumed:
+    if tape[0].lease.consumed:
         raise ValueError(f"{place}: it was consumed by an earlier backward(..., consume_tape=True)")
+    return tape[0]
+
+
+def refuse_other_params(signature: Signature, call: Any, sizes: Mapping[str, int], dtype: Dtype) -> None:
+    """Raise ValueError for parameters of other sizes, or of another dtype, than those of the call of a tape."""
     expected = {name: call.sizes[name] for name in sizes}
     if sizes != expected or dtype != call.dtype:
         message = f"expected the parameters of forward ({expected}, {call.dtype}), received {sizes}, {dtype}"
         raise ValueError(f"{signature.cell}.backward: params: {message}")
-    return call
 
 
 def errors(signature: Signature, call: Call, dy: object, dstate: object) -> tuple[tuple[Array, ...], tuple[Array, ...]]:

@@ -9,19 +9,29 @@ steps and the tape of `every` steps are in memory at a time, for one more forwar
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-
-from generated.support import memory
-from generated.support.calls import Call
-from generated.support.expected import Array, integer
+from generated.support.expected import Array, Dtype, integer
+from generated.support.memory import again, copied
 from generated.support.signature import Signature
 
-Run = Callable[[Any, Call, bool], tuple[Any, Any, Any]]
+Run = Callable[[Any, Any, bool], tuple[Any, Any, Any]]
 """Runs a call with packed parameters and says whether to keep a tape: the output, the last state and the tape."""
-Differentiate = Callable[[Any, Any, Sequence[Array], Sequence[Array]], Any]
-"""The gradients, from the block of parameters for the way back, a tape, and the errors on outputs and last state."""
+Differentiate = Callable[[Any, Sequence[Array], Sequence[Array]], Any]
+"""The gradients, from a tape and the errors on outputs and last state."""
+
+
+class Memory(Protocol):
+    """What gives the arrays of a target: the module `memory`, or a device."""
+
+    def empty(self, shape: Sequence[int], dtype: Dtype) -> Array:
+        """An uninitialised array."""
+        ...
+
+    def zeros(self, shape: Sequence[int], dtype: Dtype) -> Array:
+        """An array of zeros."""
+        ...
 
 
 class Kept(NamedTuple):
@@ -42,31 +52,33 @@ def interval(signature: Signature, every: object, keep_tape: bool) -> int | None
     return integer(every, place, least=1)
 
 
-def forward(signature: Signature, run: Run, packed: Any, call: Call, every: int) -> tuple[Any, Any, Kept]:
+def forward(
+    signature: Signature, memory: Memory, run: Run, packed: Any, call: Any, every: int
+) -> tuple[Any, Any, Kept]:
     """The output and the last state of a call, and what the backward pass begins with."""
     rows = _segments(call, every)
     whole = [memory.empty((call.steps, call.batch, call.sizes[size]), call.dtype) for _, size in signature.outputs]
     states = tuple(memory.empty((len(rows), *state.shape), state.dtype) for state in call.state)
-    running = [memory.copied(state) for state in call.state]
+    running = [copied(state) for state in call.state]
     for number, part in enumerate(rows):
         for kept, state in zip(states, running, strict=True):
             kept[number] = state
-        with memory.again():
+        with again():
             y, last, _ = run(packed, _segment(call, part, states, number), False)
             for array, piece in zip(whole, _tuple(y), strict=True):
                 array[part] = piece
             for state, piece in zip(running, last, strict=True):
-                np.copyto(state, piece)
-    judged = tuple(map(memory.copied, whole)) if signature.loss else ()
+                state[...] = piece
+    judged = tuple(map(copied, whole)) if signature.loss else ()
     return (type(y)(*whole) if isinstance(y, tuple) else whole[0]), type(last)(*running), Kept(every, states, judged)
 
 
 def backward(
+    memory: Memory,
     run: Run,
     differentiate: Differentiate,
     packed: Any,
-    block: Array,
-    call: Call,
+    call: Any,
     kept: Kept,
     errors: Sequence[Array],
     ends: Sequence[Array],
@@ -74,18 +86,18 @@ def backward(
     """The gradients of a call, from the errors on its outputs, that of the loss included, and on its last state."""
     rows = _segments(call, kept.every)
     inputs = [memory.empty(array.shape, array.dtype) for array in call.inputs]
-    params = [memory.zeros(np.shape(array), call.dtype) for array in packed.params]
-    running = [memory.copied(end) for end in ends]
+    params = [memory.zeros(array.shape, call.dtype) for array in packed.params]
+    running = [copied(end) for end in ends]
     for number, part in reversed(list(enumerate(rows))):
-        with memory.again():
+        with again():
             *_, tape = run(packed, _segment(call, part, kept.states, number), True)
-            grads = differentiate(block, tape, [error[part] for error in errors], running)
+            grads = differentiate(tape, [error[part] for error in errors], running)
             for array, piece in zip(inputs, _tuple(grads.x), strict=True):
                 array[part] = piece
-            for total, piece in zip(params, grads.params, strict=True):
-                np.add(total, piece, out=total)
+            for index, piece in enumerate(grads.params):
+                params[index] += piece
             for end, piece in zip(running, grads.state, strict=True):
-                np.copyto(end, piece)
+                end[...] = piece
     return type(grads)(
         params=type(grads.params)(*params),
         x=type(grads.x)(*inputs) if isinstance(grads.x, tuple) else inputs[0],
@@ -93,24 +105,19 @@ def backward(
     )
 
 
-def _segments(call: Call, every: int) -> list[slice]:
+def _segments(call: Any, every: int) -> list[slice]:
     """The steps of each segment; a call without steps has one that is empty."""
     return [slice(begin, min(begin + every, call.steps)) for begin in range(0, max(call.steps, 1), every)]
 
 
-def _segment(call: Call, part: slice, states: Sequence[Array], number: int) -> Call:
+def _segment(call: Any, part: slice, states: Sequence[Array], number: int) -> Any:
     """A segment as a call of its own: a sequence that ended before has no steps in it, and hands its state on."""
     steps = part.stop - part.start
-    return Call(
-        call.sizes,
-        call.dtype,
-        steps,
-        call.batch,
-        tuple(array[part] for array in call.inputs),
-        tuple(state[number] for state in states),
-        np.clip(call.lengths - part.start, 0, steps),
-        ragged=call.ragged,
-    )
+    inputs = tuple(array[part] for array in call.inputs)
+    lengths = copied(call.lengths)
+    lengths -= part.start
+    lengths.clip(0, steps, lengths)
+    return replace(call, steps=steps, inputs=inputs, state=tuple(state[number] for state in states), lengths=lengths)
 
 
 def _tuple(value: Any) -> tuple[Array, ...]:

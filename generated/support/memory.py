@@ -90,14 +90,14 @@ _BLOCKS = _Blocks()
 _NOWHERE: AbstractContextManager[None] = nullcontext()
 
 
-def within(workspace: object, cell: str) -> AbstractContextManager[None]:
+def within(workspace: object, cell: str, kind: type[Workspace] = Workspace) -> AbstractContextManager[None]:
     """The arrays of a forward pass come from `workspace` as long as this context lasts; None changes nothing.
 
-    Raises TypeError for what is no workspace, ValueError where another thread or a tape uses it.
+    Raises TypeError for what is no workspace of this `kind`, ValueError where another thread or a tape uses it.
     """
     if workspace is None:
         return _NOWHERE
-    if not isinstance(workspace, Workspace):
+    if not isinstance(workspace, Workspace) or type(workspace) is not kind:
         raise TypeError(f"{cell}.forward: workspace: expected a Workspace, received {describe(workspace)}")
     return workspace.forward(f"{cell}.forward")
 
@@ -155,7 +155,7 @@ def copied(array: Array, dtype: Dtype | None = None) -> Array:
     if RUNNING.workspace is None:
         return array.astype(dtype or array.dtype, order="C")
     copy = RUNNING.workspace.take(array.shape, dtype or array.dtype)
-    np.copyto(copy, array, casting="same_kind")
+    copy[...] = array
     return copy
 
 

@@ -70,9 +70,28 @@ def gradient_scratch(rows: int, columns: int, itemsize: int) -> int:
     return extent(itemsize, [panel_shape(depth, columns, itemsize), panel_shape(depth, 1, itemsize)])
 
 
-@partial(compiled, inline="always")
-def weight_gradient(share, shares, adjoints, operands, scratch, out):
+Factors = tuple[np.ndarray, int, np.ndarray, np.ndarray]
+"""Of a gradient: the adjoints and their first column, the operands, and the result, as `weight_gradient` takes them.
+
+Adjoints and operands may have several axes before the last one, which count their rows together.
+"""
+
+
+def weight_gradients(part: int, first: int, stop: int, shares: int, scratch: np.ndarray, *gradients: Factors) -> None:
+    """One of so many shares of several gradients, as `threads.run` calls it; the sequences of the part do not matter.
+
+    What is compiled makes one gradient, for all cells: a function of each cell would hold all tiles of it again.
+    """
+    for adjoints, column, operands, out in gradients:
+        rows = [array.reshape(-1, array.shape[-1]) for array in (adjoints, operands)]
+        weight_gradient(part, shares, rows[0], column, rows[1], scratch, out)
+
+
+@compiled
+def weight_gradient(share, shares, adjoints, column, operands, scratch, out):
     """The gradients of stacked matrices: out (rows, columns) = the sum of adjoint times operandᵀ over all rows of both.
+
+    The rows of `out` belong to as many columns of `adjoints` (rows, all columns), from `column` on.
 
     Written are the rows of one of so many `shares`; all rows have the same bits for any number of them. Each share
     works in its row of `scratch` (shares, at least `gradient_scratch`).
@@ -91,7 +110,7 @@ def weight_gradient(share, shares, adjoints, operands, scratch, out):
         fill_panels(operands[start:end], packed, edge, edge)
         for row in range(first, stop, across):
             last = min(row + across, stop)
-            columns = adjoints[start:end, row:last]
+            columns = adjoints[start:end, column + row : column + last]
             if len(packed) > _FEW:
                 fill_panels(columns, panel, edge, edge)
                 columns = panel[0, : end - start, 0:across]

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -41,10 +42,14 @@ class Workspace:
 
     A call takes its arrays in the same order each time: the number of an array in this order is that of its block, and
     blocks grow. The arrays of `backward` follow those of the tape. One thread at a time may use a workspace.
+
+    `xp` is the module that makes arrays.
     """
 
+    xp: Any = np
+
     def __init__(self) -> None:
-        self._blocks: list[tuple[Array, int]] = []
+        self._blocks: list[Array] = []
         self._starts: dict[int, Array] = {}
         self._taken = 0
         self._behind_tape = 0
@@ -89,13 +94,16 @@ class Workspace:
     def take(self, shape: Sequence[int], dtype: Dtype) -> Array:
         """An uninitialised array in the next block."""
         number, size = self._taken, math.prod(shape) * dtype.itemsize
-        if number == len(self._blocks) or len(self._blocks[number][0]) < size + PAGE + LINE:
-            block = np.empty(size + PAGE + LINE, np.uint8)
-            offset = -block.__array_interface__["data"][0] % LINE + number * STAGGER % PAGE
-            self._blocks[number : number + 1] = [(block, offset)]
+        if number == len(self._blocks) or len(self._blocks[number]) < size:
+            self._blocks[number : number + 1] = [self._block(number, size)]
         self._taken += 1
-        block, offset = self._blocks[number]
-        return np.ndarray(tuple(shape), dtype, block, offset)
+        array: Array = self.xp.ndarray(tuple(shape), dtype, self._blocks[number].data)
+        return array
+
+    def _block(self, number: int, size: int) -> Array:
+        """New memory of at least `size` bytes for the array of this number."""
+        block = np.empty(size + PAGE + LINE, np.uint8)
+        return block[-block.__array_interface__["data"][0] % LINE + number * STAGGER % PAGE :]
 
     @contextmanager
     def again(self) -> Iterator[None]:
@@ -109,19 +117,23 @@ class Workspace:
         for number, value in enumerate(values):
             kept = self._starts.get(number)
             if kept is None or kept.shape != value.shape or kept.dtype != value.dtype:
-                self._starts[number] = np.empty_like(value)
-            np.copyto(self._starts[number], value)
+                self._starts[number] = self.xp.empty_like(value)
+            self._starts[number][...] = value
         return tuple(self._starts[number] for number in range(len(values)))
 
     def refuse_own(self, place: str, arguments: Mapping[str, object]) -> None:
         """Raise ValueError where an argument, an array or a tuple of them, lies in what is about to be overwritten."""
         for name, argument in arguments.items():
             given = argument if isinstance(argument, tuple) else (argument,)
-            views = [value for value in given if isinstance(value, np.ndarray) and value.base is not None]
-            blocks = self._blocks[self._behind_tape :] if views else []
-            if any(np.may_share_memory(value, block) for value in views for block, _ in blocks):
+            if any(self._lies_in(value, self._blocks[self._behind_tape :]) for value in given):
                 message = "it lies in the workspace, where this call overwrites it: give a copy"
                 raise ValueError(f"{place}: {name}: {message}")
+
+    def _lies_in(self, value: object, blocks: Sequence[Array]) -> bool:
+        """Whether `value` is an array in one of these blocks; only a view of other memory can be."""
+        if not isinstance(value, np.ndarray) or value.base is None:
+            return False
+        return any(np.may_share_memory(value, block) for block in blocks)
 
 
 class _Running(threading.local):

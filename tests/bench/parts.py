@@ -37,7 +37,7 @@ SECONDS = 1.0
 """Of rounds of a case: no further one where it would end later, unless FEWEST are not there yet."""
 MOST_SECONDS = 4.0
 """Fewer rounds than FEWEST are made where one more would end later."""
-PASSES = {"_forward_part": "forward", "_backward_part": "backward", "_weights_part": "weights"}
+PASSES = {"_forward_part": "forward", "_backward_part": "backward", "weight_gradients": "weights"}
 """What the compiled functions of a generated module are called here."""
 
 

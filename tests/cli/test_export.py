@@ -36,7 +36,7 @@ print(json.dumps([float(loss), [float(np.sum(g * g)) for g in grads.params], mes
 """
 
 
-@pytest.mark.parametrize("target", ["reference", "cpu"])
+@pytest.mark.parametrize("target", ["reference", "cpu", "cuda"])
 @pytest.mark.parametrize("cell", derive.names())
 def test_every_kernel_is_one_file_without_foreign_names(cell: str, target: str) -> None:
     tree = ast.parse(standalone(derive.load(cell), target))

@@ -10,7 +10,7 @@ import numpy as np
 
 from generated.support.cuda.devices import Array, Device, Factory
 from generated.support.cuda.graphs import key
-from generated.support.expected import Dtype
+from generated.support.expected import Dtype, describe
 from tests.cuda.simulator import FORWARD, Schedule, cuda, launch
 
 KINDS = {
@@ -22,9 +22,10 @@ KINDS = {
 
 
 class SimulatedDevice(Device):
-    """Runs kernels under one schedule; memory that nobody has written holds NaN. `launched` are names of kernels.
+    """Runs kernels under one schedule; memory that nobody has written holds NaN.
 
-    It holds so many blocks at once, `blocks`, whatever these take.
+    `launched` are names of kernels, `allocated` is how many arrays did not come from a workspace. It holds
+    so many blocks at once, `blocks`, whatever these take.
     """
 
     xp = np
@@ -34,16 +35,28 @@ class SimulatedDevice(Device):
         self.schedule = schedule
         self.blocks = blocks
         self.launched: list[str] = []
+        self.allocated = 0
 
     def array(self, value: object, place: str) -> Array:
         """Arrays of NumPy stand for those of a device."""
         if isinstance(value, np.ndarray):
             return value
-        raise TypeError(f"{place}: expected an array on the device, received {type(value).__name__}")
+        raise TypeError(f"{place}: expected an array on the device, received {describe(value)}")
+
+    def address(self, array: Array) -> int:
+        """That of the array of NumPy."""
+        return int(array.ctypes.data)
+
+    def fresh(self, shape: Sequence[int], dtype: Dtype) -> Array:
+        """An array of NumPy, counted."""
+        self.allocated += 1
+        return super().fresh(shape, dtype)
 
     def empty(self, shape: Sequence[int], dtype: Dtype) -> Array:
-        """An array of NaN."""
-        return np.full(shape, np.nan, dtype)
+        """An array of NaN, also in a workspace."""
+        array = super().empty(shape, dtype)
+        array.fill(np.nan if array.dtype.kind == "f" else -1)
+        return array
 
     def product(self, a: Array, b: Array, out: Array) -> None:
         """By NumPy; shapes must agree as they are."""
@@ -56,7 +69,7 @@ class SimulatedDevice(Device):
 
     def repeated(self, step: Callable[[int], None], times: range) -> None:
         """The steps as they are; what they know from around them could be the key of a graph."""
-        assert key(step, lambda array: int(array.ctypes.data))
+        assert key(step, self.address)
         super().repeated(step, times)
 
     def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:

@@ -31,7 +31,7 @@ def test_shapes_and_dtypes():
             inputs=(x.astype(np.float32),))  # fmt: skip
     refused(ValueError, r"gru.forward: x: .*received float64 array of shape \(5, 3, 1\)", given, inputs=(x[:, :, :1],))
     refused(ValueError, r"gru.forward: state.h: .*same batch", given, state=(given.state[0][:1],))
-    refused(TypeError, "on the device, received list", given, inputs=(x.tolist(),))
+    refused(TypeError, "on the device, received a list", given, inputs=(x.tolist(),))
     refused(
         TypeError, "params.U_r: expected float64", given, params=(params[0], params[1].astype(np.float32), *params[2:])
     )
@@ -66,7 +66,7 @@ def test_targets_and_weights():
     assert module.SIGNATURE.loss == "softmax_cross_entropy"
     params = module.init(2, 3, 4, dtype=np.float64)
     x, ids = np.ones((3, 2, 2)), np.zeros((3, 2), np.int32)
-    with pytest.raises(ValueError, match=r"target: expected ids from 0 to 3, received another at \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"target: expected ids from 0 to 3, received 4 at \[0, 1\]"):
         module.forward(params, x, ids + [[0, 4]] * 3)
     with pytest.raises(ValueError, match="finite weights"):
         module.forward(params, x, ids, np.full((3, 2), -1.0))

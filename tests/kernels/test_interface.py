@@ -41,10 +41,12 @@ def test_wrong_inputs_states_and_lengths_are_refused_in_the_words_of_the_caller(
         (x[0], ValueError, f"float64 array of shape (3, {size})"),
         (x[:, :, :1], ValueError, "float64 array of shape (5, 3, 1)"),
         (x.astype(np.float32), TypeError, f"float32 array of shape (5, 3, {size})"),
-        (x.tolist(), TypeError, "a list"),
-        (None, TypeError, "None"),
     ):
         _refused(error, expected + received, this.forward, with_x(wrong))
+    if target == "cuda":
+        expected = f"{place}: expected an array on the device, received "
+    for wrong, received in ((x.tolist(), "a list"), (None, "None")):
+        _refused(TypeError, expected + received, this.forward, with_x(wrong))
     _refused(
         ValueError,
         "lengths: expected lengths from 0 to T=5, received 6",
@@ -108,9 +110,9 @@ def test_wrong_targets_and_weights_are_refused(target):
         this.forward,
         replace(given, target=high),
     )
-    _refused(
-        TypeError, "target: expected integer array of shape (T=5, B=3) or", this.forward, replace(given, target=None)
-    )
+    values = f"float64 array of shape (T=5, B=3, output_size={size})"
+    message = f"target: expected integer array of shape (T=5, B=3) or {values}, received float32 array"
+    _refused(TypeError, message, this.forward, replace(given, target=given.target.astype(np.float32)))
     negative = replace(given, weight=given.weight - 2)
     _refused(ValueError, "weight: expected finite weights of at least 0", this.forward, negative)
 

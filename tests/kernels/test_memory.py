@@ -17,12 +17,12 @@ import pytest
 
 import derive
 from derive.equations import load
-from generated.support.workspaces import Workspace
 from tests.kernels.cases import ZOO, Case, all_cases, case
 from tests.kernels.harness import assert_same_bits, leaves
 
 CPU_CASES = (*ZOO, "pair")
-on_cpu = pytest.mark.parametrize("name", CPU_CASES)
+on_cpu = pytest.mark.parametrize(("target", "name"), [("cpu", name) for name in CPU_CASES])
+of_cpu = pytest.mark.parametrize("target", ["cpu"])
 
 
 def _inputs(this, given):
@@ -77,10 +77,10 @@ def test_a_refused_backward_consumes_nothing(target, name):
 
 @on_cpu
 @pytest.mark.parametrize("options", [{}, {"checkpoint_every": 2}], ids=["tape", "checkpoints"])
-def test_a_workspace_changes_no_bits(name, options):
+def test_a_workspace_changes_no_bits(target, name, options):
     """Several sizes one after the other, with and without lengths, start states and a tape."""
-    this = case("cpu", name)
-    workspace = Workspace()
+    this = case(target, name)
+    workspace = this.module.Workspace()
     sizes = ((5, 3, False), (5, 3, True), (9, 2, False), (2, 1, True), (0, 3, True), (5, 3, False))
     for number, (steps, batch, full) in enumerate(sizes):
         given = this.draw(steps, batch, full=full, seed=number)
@@ -98,10 +98,10 @@ def test_a_workspace_changes_no_bits(name, options):
 
 
 @on_cpu
-def test_a_workspace_takes_its_own_last_state_as_the_next_start(name):
+def test_a_workspace_takes_its_own_last_state_as_the_next_start(target, name):
     """Also where the next call takes other arrays first, and in other blocks: panels, inputs that end early."""
-    this = case("cpu", name)
-    module, workspace = this.module, Workspace()
+    this = case(target, name)
+    module, workspace = this.module, this.module.Workspace()
     given = this.draw(size=12)
     params, x = module.Params(*given.params), _inputs(this, given)
     judged = (given.target,) if this.cell.loss else ()
@@ -118,9 +118,10 @@ def test_a_workspace_takes_its_own_last_state_as_the_next_start(name):
         own = module.forward(packed, x, *judged, workspace=workspace, keep_tape=False)[-2]
 
 
-def test_a_workspace_serves_one_live_tape():
-    this = case("cpu", "gru")
-    workspace, given = Workspace(), this.draw()
+@of_cpu
+def test_a_workspace_serves_one_live_tape(target):
+    this = case(target, "gru")
+    workspace, given = this.module.Workspace(), this.draw()
     *_, tape = this.forward(given, workspace=workspace)
     message = (
         "gru.forward: workspace: it holds a tape that is still in use: "
@@ -140,9 +141,10 @@ def test_a_workspace_serves_one_live_tape():
     assert_same_bits(this.backward(given, twin), this.run(given)[3])
 
 
-def test_a_forward_that_was_refused_leaves_the_workspace_free():
-    this = case("cpu", "gru")
-    workspace, given = Workspace(), this.draw()
+@of_cpu
+def test_a_forward_that_was_refused_leaves_the_workspace_free(target):
+    this = case(target, "gru")
+    workspace, given = this.module.Workspace(), this.draw()
     try:
         this.forward(replace(given, lengths=np.array([9, 9, 9])), workspace=workspace)
     except ValueError as error:
@@ -151,9 +153,10 @@ def test_a_forward_that_was_refused_leaves_the_workspace_free():
     assert "lengths" in str(kept)
 
 
-def test_results_in_a_workspace_are_overwritten_by_the_next_call():
-    this = case("cpu", "gru")
-    workspace, given = Workspace(), this.draw()
+@of_cpu
+def test_results_in_a_workspace_are_overwritten_by_the_next_call(target):
+    this = case(target, "gru")
+    workspace, given = this.module.Workspace(), this.draw()
     _, y, _ = this.forward(given, workspace=workspace)[:3]
     other = replace(given, inputs=(2 * given.inputs[0],))
     _, wanted, _ = this.forward(other, workspace=workspace)[:3]
@@ -161,9 +164,10 @@ def test_results_in_a_workspace_are_overwritten_by_the_next_call():
     np.testing.assert_array_equal(y, wanted)
 
 
-def test_arguments_in_the_workspace_are_refused():
-    this = case("cpu", "rnn_readout")
-    module, workspace, given = this.module, Workspace(), this.draw(size=3)
+@of_cpu
+def test_arguments_in_the_workspace_are_refused(target):
+    this = case(target, "rnn_readout")
+    module, workspace, given = this.module, this.module.Workspace(), this.draw(size=3)
     params, dy = module.Params(*given.params), given.dy[0]
     judged = {"target": given.target, "workspace": workspace}
     _, y, _, tape = module.forward(params, given.inputs[0], **judged)
@@ -173,34 +177,49 @@ def test_arguments_in_the_workspace_are_refused():
     message = "rnn_readout.backward: dstate: it lies in the workspace"
     _refused(ValueError, message, module.backward, params, tape, dy, grads.state)
     module.backward(params, tape, consume_tape=True)
-    for place, x, extra in (("x", y, {}), ("weight", dy, {"weight": y[:, :, 0]}), ("x", y[:, :1], {})):
+    for place, x, extra in (
+        ("x", y, {}),
+        ("weight", dy, {"weight": y[:, :, 0]}),
+        ("x", y[:, :1], {}),
+        ("x", y[2:], {}),
+    ):
         message = f"rnn_readout.forward: {place}: it lies in the workspace, where this call overwrites it: give a copy"
         _refused(ValueError, message, module.forward, params, x, **judged, **extra)
     message = "rnn_readout.forward: params: it lies in the workspace"
     _refused(ValueError, message, module.forward, grads.params, given.inputs[0], **judged)
 
 
-def test_every_segment_of_a_workspace_uses_the_same_memory():
-    this = case("cpu", "gru")
+@of_cpu
+def test_every_segment_of_a_workspace_uses_the_same_memory(target):
+    this = case(target, "gru")
     counts = []
     for steps in (4, 40):
-        workspace, given = Workspace(), this.draw(steps)
+        workspace, given = this.module.Workspace(), this.draw(steps)
         *_, tape = this.forward(given, workspace=workspace, checkpoint_every=2)
         this.backward(given, tape)
         counts.append(len(workspace._blocks))
     assert counts[0] == counts[1]
 
 
-def test_what_is_no_workspace_is_refused():
-    this = case("cpu", "gru")
+def _workspace(target):
+    return case(target, "gru").module.Workspace()
+
+
+@of_cpu
+def test_what_is_no_workspace_is_refused(target):
+    this = case(target, "gru")
     message = "gru.forward: workspace: expected a Workspace, received True"
     _refused(TypeError, message, this.forward, this.draw(), workspace=True)
-    assert this.module.Workspace is Workspace
+    other = "cpu" if target == "cuda" else "cuda"
+    message = f"gru.forward: workspace: expected a Workspace, received a {type(_workspace(other)).__module__}.Workspace"
+    _refused(TypeError, message, this.forward, this.draw(), workspace=_workspace(other))
+    assert this.module.Workspace is case(target, "lstmp").module.Workspace
 
 
-def test_a_workspace_in_use_in_another_thread_is_refused():
-    this = case("cpu", "gru")
-    workspace, given = Workspace(), this.draw()
+@of_cpu
+def test_a_workspace_in_use_in_another_thread_is_refused(target):
+    this = case(target, "gru")
+    workspace, given = this.module.Workspace(), this.draw()
     inside, done = threading.Event(), threading.Event()
 
     def hold():
@@ -233,13 +252,13 @@ def _peak(function):
 @on_cpu
 @pytest.mark.parametrize("options", [{}, {"checkpoint_every": 4}], ids=["tape", "checkpoints"])
 @pytest.mark.parametrize("lengths", ["full", "ragged"])
-def test_the_second_call_in_a_workspace_allocates_nothing_that_grows(name, options, lengths):
+def test_the_second_call_in_a_workspace_allocates_nothing_that_grows(target, name, options, lengths):
     """Every array of the call has 75 KB or more, but for biases and what has one number a sequence.
 
     A loss is computed in blocks of 128 KB, a few at a time.
     """
-    this = case("cpu", name)
-    workspace = Workspace()
+    this = case(target, name)
+    workspace = this.module.Workspace()
     given = this.draw(12, 64, full=lengths == "full", size=150)
     x, dy = _inputs(this, given), _errors(this, given)
     params, module = this.module.Params(*given.params), this.module
@@ -267,14 +286,12 @@ def _of_the_zoo(name):
     return Case(importlib.import_module(f"generated.cpu.{name}"), load(name))
 
 
-@pytest.mark.parametrize("every", [1, 3, 7, 20])
-@pytest.mark.parametrize("name", [*derive.names(), "pair"])
-def test_checkpoints_give_the_same_values_and_gradients(name, every):
-    this = case("cpu", "pair") if name == "pair" else _of_the_zoo(name)
+def assert_checkpoints_change_nothing(this, every, **options):
+    """Lengths from 0 to T, full sequences, and no steps at all; also after the tape was pickled."""
     given = replace(this.draw(7, 4), lengths=np.array([7, 0, 4, 6]))
     for arguments in (given, this.draw(7, 4, full=True), this.draw(0, 2, full=True)):
-        *values, tape = this.forward(arguments)
-        *others, kept = this.forward(arguments, checkpoint_every=every)
+        *values, tape = this.forward(arguments, **options)
+        *others, kept = this.forward(arguments, checkpoint_every=every, **options)
         assert type(kept) is this.module.Checkpoints
         _assert_close(tuple(others), tuple(values))
         if every >= arguments.inputs[0].shape[0]:
@@ -284,10 +301,16 @@ def test_checkpoints_give_the_same_values_and_gradients(name, every):
             _assert_close(this.backward(arguments, twin), wanted)
 
 
+@pytest.mark.parametrize("every", [1, 3, 7, 20])
+@pytest.mark.parametrize("name", [*derive.names(), "pair"])
+def test_checkpoints_give_the_same_values_and_gradients(name, every):
+    assert_checkpoints_change_nothing(case("cpu", "pair") if name == "pair" else _of_the_zoo(name), every)
+
+
 @on_cpu
-def test_checkpoints_do_not_hang_on_results_or_arguments(name):
+def test_checkpoints_do_not_hang_on_results_or_arguments(target, name):
     """What is handed out may be written to, and no argument is."""
-    this = case("cpu", name)
+    this = case(target, name)
     given = this.draw()
     before = copy.deepcopy(given)
     _, y, state, tape = this.forward(given, checkpoint_every=2)
@@ -305,8 +328,9 @@ def test_checkpoints_do_not_hang_on_results_or_arguments(name):
     _refused(ValueError, f"{name}.backward: tape: it was consumed", this.backward, given, tape)
 
 
-def test_wrong_checkpoints_are_refused():
-    this = case("cpu", "gru")
+@of_cpu
+def test_wrong_checkpoints_are_refused(target):
+    this = case(target, "gru")
     given = this.draw()
     place = "gru.forward: checkpoint_every: "
     message = f"{place}expected an integer of at least 1, received "
@@ -316,7 +340,7 @@ def test_wrong_checkpoints_are_refused():
     message = f"{place}keep_tape=False keeps nothing for backward: give only one of both"
     _refused(ValueError, message, this.forward, given, checkpoint_every=2, keep_tape=False)
     *_, tape = this.forward(given, checkpoint_every=np.int64(2))
-    other = case("cpu", "lstmp")
+    other = case(target, "lstmp")
     message = "lstmp.backward: tape: expected the Tape of this module's forward, received Checkpoints with fields"
     _refused(TypeError, message, other.backward, other.draw(), tape)
 

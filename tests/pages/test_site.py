@@ -213,6 +213,7 @@ def test_a_machine_without_a_browser_is_told_of(tmp_path: Path, monkeypatch: pyt
     [
         (["no_such_cell"], "no_such_cell"),
         (["dense", "no_such_cell"], "no_such_cell"),
+        (["dense", "rnn", "dense"], "`dense` and `dense` are both called `dense`"),
         (["--compare", "rnn", "rnn"], "both cells are called"),
         (["--compare", "rnn", "no_such_cell"], "no_such_cell"),
         (["--pdf"], "--pdf needs a CELL"),

@@ -77,7 +77,7 @@ def main() -> None:
         adjoints = a.reshape(k, m)
         out[:] = np.nan
         scratch = rooms[5].array((1, gradient_scratch(k, n, out.itemsize)), dtype, at_end)
-        weight_gradient(0, 1, adjoints[:, 0:], b, scratch, out)
+        weight_gradient(0, 1, adjoints, 0, b, scratch, out)
         assert (out == adjoints.T @ b).all(), (dtype, at_end, m, k, n)
         for room, array in zip((*rooms[:4], rooms[5]), (a, b, packed, out, scratch), strict=True):
             assert room.untouched(array, at_end), (dtype, at_end, m, k, n)

@@ -43,7 +43,7 @@ def gradient(adjoints: Any, operands: Any, shares: int = 1) -> Any:
     out = np.full((adjoints.shape[1], operands.shape[1]), np.nan, adjoints.dtype)
     scratch = np.full((shares, gradient_scratch(*operands.shape, out.itemsize)), np.nan, out.dtype)
     for share in range(shares):
-        weight_gradient(share, shares, adjoints[:, 0:], operands, scratch, out)
+        weight_gradient(share, shares, adjoints, 0, operands, scratch, out)
     return out
 
 

@@ -55,24 +55,33 @@ class Driver:
         """Where the adjoints of the products of a stack lie: as many columns as it has rows, from this place on."""
         return self.plan.places[adjoint(str(stack.products[0]))]
 
+    def steps_of(self, array: Array, lag: int = 0) -> str:
+        """An array at the steps 1 to T, or so many steps before them; as it is where it has no steps."""
+        return f"{array.name}{'[:-1]' if lag else '[1:]'}" if array.kept is Kept.CARRIED else array.name
+
     def rows(self, array: Array, lag: int = 0) -> str:
         """An array as rows for a batched product."""
         if array.kept is Kept.ONCE:
             return array.name
-        rows = {Kept.CARRIED: "[:-1]" if lag else "[1:]"}.get(array.kept, "")
-        return f"{array.name}{rows}.reshape(steps * batch, {columns(array.columns)})"
+        return f"{self.steps_of(array, lag)}.reshape(steps * batch, {columns(array.columns)})"
 
-    def operand(self, stack: Stack) -> str:
-        """The right-hand vectors of a stack, one a row."""
+    def vectors(self, stack: Stack) -> str:
+        """The right-hand vectors of a stack, by their steps and sequences."""
         symbol, parameter = stack.operand, parameter_operand(self.naming, stack)
         if parameter:
             return f"{self.naming.names[parameter]}.reshape(1, {columns([stack.columns])})"
+        return self.steps_of(self.naming.place(symbol).array, symbol.lag if isinstance(symbol, Value) else 0)
+
+    def operand(self, stack: Stack) -> str:
+        """The right-hand vectors of a stack, one a row."""
+        symbol = stack.operand
+        if parameter_operand(self.naming, stack):
+            return self.vectors(stack)
         return self.rows(self.naming.place(symbol).array, symbol.lag if isinstance(symbol, Value) else 0)
 
     def rows_of(self, name: str) -> str:
         """The rows of a variable at the steps 1 to T."""
-        array = self.plan.places[value(name)].array
-        return f"{array.name}{'[1:]' if array.kept is Kept.CARRIED else ''}"
+        return self.steps_of(self.plan.places[value(name)].array)
 
     def parameter_gradient(self, name: str) -> str:
         """The gradient of one parameter, from the deferred products or the sums."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from derive.elementary import value
@@ -68,7 +67,7 @@ class _Driver(Driver):
             final=tuple(f"calls.last_rows({self.kept(name)}, call)" for name in equations.states),
             errors=tuple(self.external_name(error(name)) for name in equations.outputs),
             ends=tuple(self.external_name(last_error(name)) for name in equations.states),
-            weights=self._weights(dimensions),
+            weights=self._weights(),
             parameter_gradients=tuple(self.parameter_gradient(name) for name in equations.parameters),
             input_gradients=tuple(plan.places[adjoint(name)].array.name for name in equations.inputs),
             state_gradients=tuple(self.state_gradient(index) for index in range(len(equations.states))),
@@ -118,21 +117,14 @@ class _Driver(Driver):
                 products = places[item.products[0]].array.name
                 yield f"product({self.operand(item)}, packed_{item.name}, {products})"
 
-    def _weights(self, dimensions: Sequence[str]) -> WeightsView:
+    def _weights(self) -> WeightsView:
         """The deferred products of the stacks: adjoints transposed times right-hand vectors."""
-        arguments = dict.fromkeys(("steps", "batch", *dimensions, "scratch"))
         made, widths, products = [], [], []
         for stack in (item.stack for item in self.plan.weight_gradients):
             place = self.adjoints(stack)
-            adjoints, operand = place.array.name, self.operand(stack)
             name = f"weights_{stack.name}"
             widths.append(stack.columns or "1")
             made.append(Allocation(name, f"({columns(stack.rows)}, {widths[-1]})"))
-            array = re.split(r"\W", operand)[0]
-            arguments |= dict.fromkeys((adjoints, array, name))
-            if place.array in self.naming.padded:
-                start, end = columns(place.before) or "0", columns((*place.before, *stack.rows))
-                adjoints = f"{adjoints}.reshape(steps * batch, {adjoints}.shape[2])[:, {start} : {end}]"
-            products.append(f"weight_gradient(part, shares, {adjoints}, {operand}, scratch, {name})")
+            products.append(f"({place.array.name}, {columns(place.before) or '0'}, {self.vectors(stack)}, {name})")
         widest = f"max({', '.join(dict.fromkeys(widths))})" if len(set(widths)) > 1 else "".join(widths[:1])
-        return WeightsView(tuple(made), widest, tuple(arguments), tuple(products))
+        return WeightsView(tuple(made), widest, tuple(products))

@@ -103,14 +103,13 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class WeightsView:
-    """The compiled function for the gradients of all matrices: what it makes, what it takes, and its products.
+    """The gradients of all matrices: the arrays they are made in, and the factors of each.
 
     `widest` is the code for the most columns that one of them has.
     """
 
     made: tuple[Allocation, ...]
     widest: str
-    arguments: tuple[str, ...]
     products: tuple[str, ...]
 
 

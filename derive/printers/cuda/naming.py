@@ -8,15 +8,16 @@ from derive.plan.model import Accumulate, Array, Plan, Region
 from derive.printers.compiled.naming import Naming
 
 RESERVED = (
-    "abs", "annotations", "array", "backward", "backward_block", "backward_loop", "batch", "before", "block",
-    "call", "calls", "carried_rows", "column", "consume_tape", "Count", "Counts", "cuda", "device", "devices",
-    "dstate", "dtype", "dy", "ends", "errors", "first", "forward", "forward_block", "forward_loop", "Grads",
-    "grads", "halving", "halvings", "here", "index", "init", "init_state", "Inputs", "int", "isinstance", "item",
-    "keep", "keep_tape", "kernels", "lane", "lanes", "launches", "len", "lengths", "LOOP", "loss", "losses", "map",
-    "math", "max", "min", "NamedTuple", "now", "np", "number", "one_step", "operand", "Outputs", "pack", "Packed",
-    "packed", "parameters", "Params", "params", "part", "plain", "range", "real", "Reals", "regime", "regimes", "row",
-    "rows", "seed", "share", "SIGNATURE", "Signature", "sizes", "State", "state", "step", "steps", "stop", "sums",
-    "sweeps", "t", "Tape", "tape", "target", "tuple", "u32", "u64", "unit", "weight", "weights", "x_t",
+    "abs", "annotations", "array", "backward", "backward_block", "backward_loop", "batch", "before", "block", "call",
+    "calls", "carried_rows", "checkpoint_every", "checkpoints", "Checkpoints", "column", "consume_tape", "Count",
+    "Counts", "cuda", "device", "devices", "dict", "dstate", "dtype", "dy", "ends", "errors", "every", "first",
+    "forward", "forward_block", "forward_loop", "grads", "Grads", "halving", "halvings", "here", "index", "init",
+    "init_state", "Inputs", "int", "isinstance", "item", "keep", "keep_tape", "kept", "kernels", "lane", "lanes",
+    "launches", "len", "lengths", "LOOP", "loss", "losses", "map", "math", "max", "memory", "min", "NamedTuple", "now",
+    "np", "number", "one_step", "operand", "Outputs", "pack", "packed", "Packed", "parameters", "params", "Params",
+    "part", "plain", "range", "real", "Reals", "regime", "regimes", "row", "rows", "seed", "share", "Signature",
+    "SIGNATURE", "sizes", "state", "State", "step", "steps", "stop", "sums", "sweeps", "t", "tape", "Tape", "target",
+    "tuple", "u32", "u64", "unit", "weight", "weights", "workspace", "Workspace", "workspaces", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 

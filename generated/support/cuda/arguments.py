@@ -6,29 +6,38 @@ order, and may be the caller's own array.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from generated.support.arrays import Sizes
+from generated.support.arrays import SAME_BATCH, Sizes, given_errors, start_values
 from generated.support.cuda.devices import Array, Device
-from generated.support.expected import INTEGER, REAL, Dtype, Expected, Shape, axes, shape_text
-from generated.support.fields import Fields, named, paths, several
+from generated.support.expected import INTEGER, REAL, Dtype, Expected, Shape, axes
+from generated.support.fields import named, paths, several
+from generated.support.memory import copied
+from generated.support.ranges import refuse_ids, refuse_lengths, refuse_weights
 from generated.support.signature import Signature
+
+_LENGTH = np.dtype(np.int32)
+"""As kernels read it."""
 
 
 def checked(device: Device, expected: Expected, value: object) -> Array:
     """`value`, if it is such an array of the device; else TypeError (place, dtype) or ValueError (rank, size)."""
     array = device.array(value, expected.place)
-    reason = f": {expected.reason}" if expected.reason else ""
-    message = f"{expected.place}: expected {expected}, received {array.dtype.name} array of shape {array.shape}"
+    message = f"{expected.place}: expected {expected}, received {_described(array)}"
     if not expected.allows(array.dtype):
         raise TypeError(message)
     if not expected.fits(array.shape):
-        raise ValueError(message + reason)
-    if any(size < 1 for (name, _), size in zip(expected.shape, array.shape, strict=True) if name not in ("T", "B")):
-        raise ValueError(f"{message}: sizes are at least 1")
+        raise ValueError(message + (f": {expected.reason}" if expected.reason else ""))
+    for (name, _), size in zip(expected.shape, array.shape, strict=True):
+        if size < 1 and name not in ("T", "B"):
+            raise ValueError(f"{expected.place}: expected {name} of at least 1, received {_described(array)}")
     return device.xp.ascontiguousarray(array) if array.ndim else array
+
+
+def _described(array: Array) -> str:
+    return f"{array.dtype.name} array of shape {array.shape}"
 
 
 def parameters(
@@ -74,19 +83,12 @@ def state(
     known = dict(sizes)
     arrays: list[Array] = []
     if given is None:
-        for (name, size), number in zip(signature.states, signature.initial, strict=True):
-            if size not in known:
-                shape = shape_text((("B", batch), (size, None)))
-                raise ValueError(f"{place}.{name}: no array given states the sizes of {shape}: give this one")
-            arrays.append(device.xp.full((batch, known[size]), number, dtype))
-        return tuple(arrays), known
-    reason = "the state must be of the same batch as the input"
-    for (name, size), value in zip(
-        signature.states, named(given, tuple(name for name, _ in signature.states), place, "State"), strict=True
-    ):
-        array = checked(
-            device, Expected(f"{place}.{name}", (dtype,), (("B", batch), *axes(known, size)), reason), value
-        )
+        start = start_values(signature, sizes, batch, where)
+        return tuple(device.full(shape, number, dtype) for shape, number in start), known
+    values = named(given, tuple(name for name, _ in signature.states), place, "State")
+    for (name, size), value in zip(signature.states, values, strict=True):
+        shape = (("B", batch), *axes(known, size))
+        array = checked(device, Expected(f"{place}.{name}", (dtype,), shape, SAME_BATCH), value)
         known[size] = array.shape[1]
         arrays.append(array)
     return tuple(arrays), known
@@ -98,18 +100,13 @@ def lengths(device: Device, signature: Signature, given: object, steps: int, bat
     An array of the host is taken too; one of the device is copied to the host for the check, which waits for it.
     """
     if given is None:
-        return device.xp.full((batch,), steps, np.int32)
+        return device.full((batch,), steps, _LENGTH)
     expected = Expected(f"{signature.cell}.{where}: lengths", INTEGER, (("B", batch),))
     if not isinstance(given, np.ndarray):
         given = device.host(checked(device, expected, given))
     array = expected.check(given)
-    wrong = np.flatnonzero((array < 0) | (array > steps))
-    if len(wrong):
-        first = int(wrong[0])
-        raise ValueError(
-            f"{expected.place}: expected lengths from 0 to T={steps}, received {array[first]} at [{first}]"
-        )
-    return device.moved(array.astype(np.int32))
+    refuse_lengths(array, steps, expected.place)
+    return copied(device.moved(array.astype(_LENGTH)))
 
 
 def errors(
@@ -124,27 +121,21 @@ def errors(
 ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """The errors (T, B, size) of each output and (B, size) of each last state, zeros where None; `rows` are T and B."""
     place = f"{signature.cell}.{where}"
-    outer: Sequence[object] = (None,) * len(signature.outputs)
-    if dy is not None:
-        outer = several(dy, signature.outputs, f"{place}: dy")
-    ends: Sequence[object] = (None,) * len(signature.states)
-    if dstate is not None:
-        ends = named(dstate, tuple(name for name, _ in signature.states), f"{place}: dstate", "State")
-    if not signature.loss and all(error is None for error in (*outer, *ends)):
-        raise ValueError(f"{place}: no error to propagate: give dy, dstate or both")
+    outer, ends = given_errors(signature, dy, dstate, where)
     leading: Shape = (("T", rows[0]), ("B", rows[1]))
 
-    def of(values: Sequence[object], fields: Fields, head: str, before: Shape) -> tuple[Array, ...]:
+    def of(values: Sequence[object], fields: Iterable[tuple[str, str]], before: Shape) -> tuple[Array, ...]:
         arrays = []
-        for value, (name, size) in zip(values, fields, strict=True):
+        for value, (path, size) in zip(values, fields, strict=True):
             shape = (*before, (size, sizes[size]))
             if value is None:
-                arrays.append(device.zeros([length or 0 for _, length in shape], dtype))
+                arrays.append(device.zeros(tuple(length or 0 for _, length in shape), dtype))
             else:
-                arrays.append(checked(device, Expected(f"{place}: {head}.{name}", (dtype,), shape), value))
+                arrays.append(checked(device, Expected(path, (dtype,), shape), value))
         return tuple(arrays)
 
-    return of(outer, signature.outputs, "dy", leading), of(ends, signature.states, "dstate", leading[1:])
+    states = [(f"{place}: dstate.{name}", size) for name, size in signature.states]
+    return of(outer, paths(f"{place}: dy", signature.outputs), leading), of(ends, states, leading[1:])
 
 
 def target(
@@ -160,12 +151,12 @@ def target(
     array = device.array(given, place)
     if signature.loss == "mse" or array.dtype == dtype:
         return checked(device, values, given)
-    ids = checked(device, Expected(place, INTEGER, leading, f"or give {values}"), given)
-    found = device.host(ids)
-    wrong = np.argwhere((found < 0) | (found >= size))
-    if len(wrong):
-        raise ValueError(f"{place}: expected ids from 0 to {size - 1}, received another at {wrong[0].tolist()}")
-    return ids.astype(np.int64)
+    ids = Expected(place, INTEGER, leading)
+    if not ids.allows(array.dtype):
+        raise TypeError(f"{place}: expected {ids} or {values}, received {_described(array)}")
+    found = checked(device, ids, given)
+    refuse_ids(device.host(found), size, place)
+    return copied(found, np.dtype(np.int64))
 
 
 def weight(
@@ -173,9 +164,9 @@ def weight(
 ) -> Array:
     """The weights (T, B) of the losses, finite and not negative, all 1 for None; the check waits for the device."""
     if given is None:
-        return device.xp.ones(rows, dtype)
+        return device.full(rows, 1, dtype)
     expected = Expected(f"{signature.cell}.{where}: weight", (dtype,), (("T", rows[0]), ("B", rows[1])))
     array = checked(device, expected, given)
     if array.size and not bool(((array >= 0) & (array < np.inf)).all()):
-        raise ValueError(f"{expected.place}: expected finite weights of at least 0")
+        refuse_weights(device.host(array), expected.place)
     return array

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from generated.support import memory
 from generated.support.arrays import check_batch
+from generated.support.calls import call_of, refuse_other_params
 from generated.support.cuda import arguments, regimes
 from generated.support.cuda.devices import Array, Device, current
 from generated.support.cuda.launches import LARGEST
-from generated.support.expected import Dtype, describe
+from generated.support.expected import Dtype
+from generated.support.memory import copied
 from generated.support.signature import Signature
 from generated.support.workspaces import Lease
 
@@ -66,10 +69,13 @@ def begin(
 ) -> tuple[Call, Any]:
     """Check the arguments of `forward`, pack the parameters if they are not; errors come before any work."""
     where = "forward"
+    given = () if isinstance(params, kind) else params
+    memory.refuse_own(f"{signature.cell}.{where}", params=given, x=x, target=target, weight=weight)
     plain, sizes, dtype = _plain(device, signature, params, kind, where)
     inputs, rows, sizes = arguments.inputs(device, signature, x, sizes, dtype, where, ("T", "B"))
     steps, batch = rows
     start, sizes = arguments.state(device, signature, state, sizes, batch, dtype, where)
+    start = start if state is None else memory.start(start)
     ends = arguments.lengths(device, signature, lengths, steps, batch, where)
     judged: dict[str, Array] = {}
     if signature.loss:
@@ -104,9 +110,10 @@ def begin_step(
 def _plain(
     device: Device, signature: Signature, params: Any, kind: type, where: str
 ) -> tuple[Any, dict[str, int], Dtype]:
-    """Checked parameters, also of what is packed, a `kind`; the sizes that they state, and their dtype."""
-    plain: Any = params.params if isinstance(params, kind) else params  # type: ignore[attr-defined]
-    return parameters(device, signature, plain, type(plain), where)
+    """Checked parameters, the sizes that they state, and their dtype; what is packed, a `kind`, has been checked."""
+    if isinstance(params, kind):
+        return params.params, params.sizes, params.dtype  # type: ignore[attr-defined]
+    return parameters(device, signature, params, type(params), where)
 
 
 def _refuse_too_large(place: str, loop: regimes.Loop, steps: int, batch: int, sizes: Mapping[str, int]) -> None:
@@ -116,31 +123,23 @@ def _refuse_too_large(place: str, loop: regimes.Loop, steps: int, batch: int, si
         raise ValueError(f"{place}: x: T={steps} and B={batch} give arrays of {largest} elements: split the batch")
 
 
-def begin_backward(signature: Signature, params: Any, packed: type, tape: object, kind: type) -> Call:
-    """Check the first arguments of `backward` and give the call that made the tape, a `kind`.
+def begin_backward(signature: Signature, params: Any, packed: type, tape: object, kinds: tuple[type, ...]) -> Call:
+    """Check the first arguments of `backward` and give the call that made the tape, one of `kinds`.
 
     `packed` is the kind of packed parameters.
 
     Raises TypeError where `tape` is not what this module's `forward` returned, ValueError where it has been consumed or
     `params` have other sizes than those of the tape.
     """
-    place = f"{signature.cell}.backward"
-    if not isinstance(tape, kind):
-        hint = ": forward(..., keep_tape=False) keeps none" if tape is None else ""
-        raise TypeError(f"{place}: tape: expected the Tape of this module's forward, received {describe(tape)}{hint}")
-    call: Call = tape[0]  # type: ignore[index]
-    if call.lease.consumed:
-        raise ValueError(f"{place}: tape: it was consumed by an earlier backward(..., consume_tape=True)")
+    call: Call = call_of(signature, tape, kinds)
     _, sizes, dtype = _plain(call.device, signature, params, packed, "backward")
-    expected = {name: call.sizes[name] for name in sizes}
-    if sizes != expected or dtype != call.dtype:
-        message = f"expected the parameters of forward ({expected}, {call.dtype}), received {sizes}, {dtype}"
-        raise ValueError(f"{place}: params: {message}")
+    refuse_other_params(signature, call, sizes, dtype)
     return call
 
 
 def errors(signature: Signature, call: Call, dy: object, dstate: object) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """Check the other arguments of `backward`: the errors by output, zero beyond the lengths, and by last state."""
+    memory.refuse_own(f"{signature.cell}.backward", dy=dy, dstate=dstate)
     rows = (call.steps, call.batch)
     outer, ends = arguments.errors(call.device, signature, dy, dstate, call.sizes, rows, call.dtype, "backward")
     return tuple(masked(call.device, error, call.lengths) for error in outer) if call.ragged else outer, ends
@@ -156,17 +155,19 @@ def init_state(signature: Signature, params: Any, batch: object, sizes: dict[str
 
 def masked(device: Device, values: Array, lengths: Array) -> Array:
     """A copy of `values` (T, B, ...) with zeros beyond each sequence's length."""
-    alive = device.xp.arange(len(values))[:, None] < lengths
-    return device.xp.where(alive.reshape(alive.shape + (1,) * (values.ndim - 2)), values, values.dtype.type(0))
+    copy = copied(values)
+    beyond = device.xp.arange(len(values))[:, None] >= lengths
+    device.xp.copyto(copy, 0, where=beyond.reshape(beyond.shape + (1,) * (values.ndim - 2)))
+    return copy
 
 
 def last_rows(array: Array, call: Call) -> Array:
     """The state at each sequence's end, from all its rows or, without a tape, from the last two."""
     if len(array) != call.steps + 1:
-        return array[call.steps & 1].copy()
+        return copied(array[call.steps & 1])
     if not call.ragged:
-        return array[call.steps].copy()
-    return array[call.lengths, call.device.xp.arange(call.batch)]
+        return copied(array[call.steps])
+    return copied(array[call.lengths, call.device.xp.arange(call.batch)])
 
 
 def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
@@ -175,9 +176,9 @@ def initial_gradient(call: Call, last_error: Array, *hops: Array) -> Array:
     An empty sequence hands its initial state on as its last one, so that the error on that one is all it gets. T = 0
     leaves no hops at all.
     """
+    gradient = copied(hops[0][0] if call.steps else last_error)
     if not call.steps:
-        return last_error.copy()
-    gradient = hops[0][0].copy()
+        return gradient
     for hop in hops[1:]:
         gradient += hop[0]
     if call.ragged:
@@ -190,7 +191,8 @@ def total(device: Device, sums: Array, pieces: Sequence[tuple[int, int]]) -> Arr
 
     A piece with one column for many is a scalar, to which all units add; one for none starts as zeros.
     """
-    row = sums.sum(axis=0, keepdims=True, dtype=sums.dtype)
+    row = device.empty((1, sums.shape[1]), sums.dtype)
+    sums.sum(axis=0, keepdims=True, dtype=sums.dtype, out=row)
     if all(wide == narrow for wide, narrow in pieces):
         return row
     found, start = [], 0
@@ -201,12 +203,12 @@ def total(device: Device, sums: Array, pieces: Sequence[tuple[int, int]]) -> Arr
         else:
             found.append(device.zeros((1, narrow), sums.dtype))
         start += wide
-    return device.xp.concatenate(found, axis=1)
+    return device.concatenated(found, axis=1)
 
 
 def added(*terms: Array) -> Array:
     """The sum of arrays of one shape, a new array."""
-    result = terms[0].copy()
+    result = copied(terms[0])
     for term in terms[1:]:
         result += term
     return result

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from generated.support.expected import Dtype
+from generated.support.workspaces import RUNNING
 
 Array = Any
 """An array of a device: of CuPy on hardware, of NumPy in a simulator."""
@@ -33,6 +34,10 @@ class Device(ABC):
     @abstractmethod
     def array(self, value: object, place: str) -> Array:
         """`value` as an array of this device, without a copy; TypeError for what does not lie there."""
+
+    @abstractmethod
+    def address(self, array: Array) -> int:
+        """Where the first element of an array of this device lies."""
 
     @abstractmethod
     def product(self, a: Array, b: Array, out: Array) -> None:
@@ -88,21 +93,38 @@ class Device(ABC):
         """An array of the host on the device."""
         return self.xp.asarray(array)
 
-    def empty(self, shape: Sequence[int], dtype: Dtype) -> Array:
-        """An uninitialised array."""
+    def fresh(self, shape: Sequence[int], dtype: Dtype) -> Array:
+        """An uninitialised array in memory that nothing else uses."""
         return self.xp.empty(shape, dtype)
+
+    def empty(self, shape: Sequence[int], dtype: Dtype) -> Array:
+        """An uninitialised array, in the workspace of the running call if it has one."""
+        return self.fresh(shape, dtype) if RUNNING.workspace is None else RUNNING.workspace.take(shape, dtype)
+
+    def full(self, shape: Sequence[int], number: float, dtype: Dtype) -> Array:
+        """An array with the same number everywhere."""
+        array = self.empty(shape, dtype)
+        array.fill(number)
+        return array
 
     def zeros(self, shape: Sequence[int], dtype: Dtype) -> Array:
         """An array of zeros."""
-        return self.xp.zeros(shape, dtype)
+        return self.full(shape, 0, dtype)
 
-    def concatenated(self, pieces: Sequence[Array]) -> Array:
-        """The pieces one behind the other along the first axis."""
-        return self.xp.concatenate(pieces)
+    def concatenated(self, pieces: Sequence[Array], axis: int = 0) -> Array:
+        """The pieces one behind the other along an axis."""
+        shape = list(pieces[0].shape)
+        shape[axis] = sum(piece.shape[axis] for piece in pieces)
+        return self.xp.concatenate(pieces, axis, out=self.empty(shape, pieces[0].dtype))
 
     def stacked(self, matrices: Sequence[Array]) -> Array:
         """Matrices below each other, one array in C order: the one there is, where that is what it is."""
-        return self.xp.ascontiguousarray(matrices[0]) if len(matrices) == 1 else self.xp.concatenate(matrices)
+        whole = len(matrices) == 1 and matrices[0].flags.c_contiguous
+        return matrices[0] if whole else self.concatenated(matrices)
+
+    def __reduce__(self) -> tuple[Callable[[], Device], tuple[()]]:
+        """A copy of a tape belongs to the device that is current where it is made."""
+        return current, ()
 
 
 _CHOSEN: ContextVar[Device | None] = ContextVar("device", default=None)

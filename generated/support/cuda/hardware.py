@@ -52,7 +52,7 @@ class Hardware(Device):
             raise UnavailableError(f"CUDA kernels need a device and its driver, and CuPy says: {error}") from error
         self._types = importlib.import_module("numba").types
         self._cublas = Cublas(self._cupy, _cublas())
-        self._graphs = Graphs(self._cupy, self._cublas.prepare)
+        self._graphs = Graphs(self._cupy, self.address, self._cublas.prepare)
 
     def array(self, value: object, place: str) -> Array:
         """A view of what lies on the device: an array of CuPy, or by its array interface or DLPack."""
@@ -73,6 +73,10 @@ class Hardware(Device):
     def repeated(self, step: Callable[[int], None], times: range) -> None:
         """As CUDA graphs, from the second time on that the same is asked for."""
         self._graphs.run(step, times, allows_tf32())
+
+    def address(self, array: Array) -> int:
+        """Where the first element of an array lies."""
+        return int(array.data.ptr)
 
     def running(self, *values: object) -> AbstractContextManager[object]:
         """The current stream of torch where tensors are given, else CuPy's own."""

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from generated.support.cuda.devices import Array, Device
+from generated.support.memory import copied
 
 
 def softmax_cross_entropy(device: Device, o: Array, target: Array, weight: Array) -> Array:
@@ -58,7 +59,9 @@ ADJOINT: Mapping[str, Callable[[Device, Array, Array, Array], Array]] = MappingP
 
 def errors(loss: str, device: Device, o: Array, target: Array, weight: Array, given: Array) -> Array:
     """dJ/do for the named loss, plus the error that a caller has given."""
-    return ADJOINT[loss](device, o, target, weight) + given
+    total = copied(given)
+    total += ADJOINT[loss](device, o, target, weight)
+    return total
 
 
 def _shifted(device: Device, o: Array, weight: Array) -> Array:

@@ -1,0 +1,32 @@
+"""Checks of what stands in arrays: lengths of sequences, ids of targets, weights of losses."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from generated.support.expected import Array
+
+
+def refuse_lengths(array: Array, steps: int, place: str) -> None:
+    """Raise ValueError naming the first length that is not from 0 to `steps` (T)."""
+    _refuse_first((array < 0) | (array > steps), array, f"{place}: expected lengths from 0 to T={steps}")
+
+
+def refuse_ids(array: Array, size: int, place: str) -> None:
+    """Raise ValueError naming the first id that is not in [0, size)."""
+    if array.size and (array.min() < 0 or array.max() >= size):
+        _refuse_first((array < 0) | (array >= size), array, f"{place}: expected ids from 0 to {size - 1}")
+
+
+def refuse_weights(array: Array, place: str) -> None:
+    """Raise ValueError naming the first weight that is negative or not finite."""
+    if array.size and not (array.min() >= 0.0 and array.max() < np.inf):
+        _refuse_first(~((array >= 0.0) & (array < np.inf)), array, f"{place}: expected finite weights of at least 0")
+
+
+def _refuse_first(bad: Array, array: Array, message: str) -> None:
+    """Raise ValueError naming the first entry of `array` for which `bad` holds, if there is one."""
+    places = np.argwhere(bad)
+    if len(places):
+        first = tuple(int(index) for index in places[0])
+        raise ValueError(f"{message}, received {array[first]} at [{', '.join(map(str, first))}]")
