@@ -16,7 +16,17 @@ from tests.cuda.simulator import launch
 
 
 class Array(np.ndarray):
-    """An array of the double, with the address that CuPy's have."""
+    """An array of the double, with the address that CuPy's have; a copy lies where `double` says."""
+
+    double: Cupy | None = None
+
+    def __array_finalize__(self, base):
+        self.double = getattr(base, "double", None)
+
+    def astype(self, dtype, order="K", copy=True):
+        """As that of NumPy."""
+        result = np.ndarray.astype(self, dtype, order=order, copy=copy)
+        return self.double.placed(result) if self.double else result
 
     @property
     def data(self) -> Any:
@@ -138,7 +148,7 @@ class Cupy:
 
         def call(*arguments: Any, **options: Any) -> Any:
             result = function(*arguments, **options)
-            return self._placed(result) if isinstance(result, np.ndarray) else result
+            return self.placed(result) if isinstance(result, np.ndarray) else result
 
         return call
 
@@ -169,13 +179,15 @@ class Cupy:
 
     def asarray(self, value: Any) -> Array:
         """An array as it is, or a copy of another."""
-        return value if isinstance(value, Array) else self._placed(np.asarray(value))
+        return value if isinstance(value, Array) else self.placed(np.asarray(value))
 
-    def _placed(self, result: np.ndarray) -> Array:
+    def placed(self, result: np.ndarray) -> Array:
+        """The same array where an equal call found it."""
         self._made += 1
         block = self._blocks.setdefault((self._made, result.nbytes), np.empty(result.nbytes + 1, np.uint8))
         placed = block[: result.nbytes].view(result.dtype).reshape(result.shape).view(Array)
         placed[...] = result
+        placed.double = self
         return placed
 
     def _new_stream(self, *, non_blocking: bool) -> Stream:

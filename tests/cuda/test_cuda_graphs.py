@@ -147,7 +147,7 @@ def run(cupy, monkeypatch):
     """Runs a loop as graphs: the calls of CuPy."""
     known = graphs._known
     monkeypatch.setattr(graphs, "_known", lambda value, at: id(value) if value is cupy else known(value, at))
-    made = Graphs(cupy, lambda: cupy.note("prepare", cupy.stream.ptr))
+    made = Graphs(cupy, address, lambda: cupy.note("prepare", cupy.stream.ptr))
 
     def run(step, times, settings=None):
         made.run(step, times, settings)

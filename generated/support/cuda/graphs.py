@@ -38,8 +38,9 @@ Step = Callable[[int], None]
 class Graphs:
     """The graphs of a process. `cupy` is the module; `prepare` makes the current stream ready for a capture."""
 
-    def __init__(self, cupy: Any, prepare: Callable[[], None]) -> None:
+    def __init__(self, cupy: Any, address: Callable[[Array], int], prepare: Callable[[], None]) -> None:
         self._cupy = cupy
+        self._address = address
         self._prepare = prepare
         self._kept: OrderedDict[Any, Any] = OrderedDict()
         self._streams: dict[tuple[int, int], Any] = {}
@@ -56,7 +57,7 @@ class Graphs:
             each(step, times)
             return
         place = self._cupy.cuda.runtime.getDevice(), stream.ptr
-        known = key(step, lambda array: int(array.data.ptr))
+        known = key(step, self._address)
         for first in range(0, len(times), STEPS):
             chunk = times[first : first + STEPS]
             graph = self._graph((place, settings, known, chunk), step, chunk, place)
