@@ -54,7 +54,7 @@ class Hardware(Device):
             raise UnavailableError(f"CUDA kernels need a device and its driver, and CuPy says: {error}") from error
         self._types = importlib.import_module("numba").types
         self._cublas = Cublas(self._cupy, _cublas())
-        self._graphs = Graphs(self._cupy, self._cublas.prepare)
+        self._graphs = Graphs(self._cupy, self.address, self._cublas.prepare)
 
     def array(self, value: object, place: str) -> Array:
         """A view of what lies on the device: an array of CuPy, or by its array interface or DLPack."""
