@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.regimes import Limits
 from generated.support.expected import Dtype
 from tests.cuda.simulator import FORWARD, Schedule, cuda, launch
 
+H200 = Limits(multiprocessors=132, shared=227 * 1024)
 KINDS = {
     "Count": lambda item: type(item) is int,
     "Counts": lambda item: item.dtype == np.int32,
@@ -26,9 +28,19 @@ class SimulatedDevice(Device):
     xp = np
     threads = 8
 
-    def __init__(self, schedule: Schedule = FORWARD) -> None:
+    def __init__(self, schedule: Schedule = FORWARD, limits: Limits = H200, room: int = 1) -> None:
         self.schedule = schedule
         self.launched: list[str] = []
+        self._limits, self._room = limits, room
+
+    @property
+    def limits(self) -> Limits:
+        """As given."""
+        return self._limits
+
+    def resident(self, kernel: Any, threads: int, shared: int) -> int:
+        """`room` blocks for each multiprocessor."""
+        return self.limits.multiprocessors * self._room
 
     def array(self, value: object, place: str) -> Array:
         """Arrays of NumPy stand for those of a device."""
@@ -49,11 +61,26 @@ class SimulatedDevice(Device):
         """Plain functions."""
         return SimpleNamespace(**{item.__name__: item for item in factory(cuda, dtype.type, *sizes)})
 
-    def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
-        """Run a kernel in the simulator, with arrays as rows of elements."""
+    def launch(
+        self,
+        kernel: Any,
+        blocks: int,
+        threads: int,
+        arguments: Sequence[Any],
+        *,
+        shared: int = 0,
+        cooperative: bool = False,
+    ) -> None:
+        """Run a kernel in the simulator, with arrays as rows of elements.
+
+        Blocks that may not wait for each other run one behind the other.
+        """
+        assert shared <= self.limits.shared
         self.launched.append(kernel.__name__)
         for kind, item in zip(kernel.__annotations__.values(), arguments, strict=True):
             assert KINDS[kind](item), (kernel.__name__, kind)
         flat = [item.reshape(-1) if isinstance(item, np.ndarray) else item for item in arguments]
         assert all(np.shares_memory(a, b) for a, b in zip(flat, arguments, strict=True) if getattr(a, "size", 0))
-        launch(kernel, blocks, threads, flat, self.schedule)
+        resident = self.resident(kernel, threads, shared) if cooperative else 1
+        assert not cooperative or blocks <= resident
+        launch(kernel, blocks, threads, flat, self.schedule, resident, shared)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from generated.support.cuda.regimes import Limits
 from generated.support.expected import Dtype
 
 Array = Any
@@ -46,8 +47,29 @@ class Device(ABC):
         """
 
     @abstractmethod
-    def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
-        """Run a kernel of `kernels` with numbers and arrays, in the order of its arguments."""
+    def launch(
+        self,
+        kernel: Any,
+        blocks: int,
+        threads: int,
+        arguments: Sequence[Any],
+        *,
+        shared: int = 0,
+        cooperative: bool = False,
+    ) -> None:
+        """Run a kernel of `kernels` with numbers and arrays, in the order of its arguments.
+
+        A block gets `shared` bytes of dynamic shared memory. Blocks of a `cooperative` launch may wait for each other.
+        """
+
+    @abstractmethod
+    def resident(self, kernel: Any, threads: int, shared: int) -> int:
+        """How many blocks of a kernel can be on the device at a time."""
+
+    @property
+    @abstractmethod
+    def limits(self) -> Limits:
+        """What the device has that a grid is cut to."""
 
     def running(self, *values: object) -> AbstractContextManager[object]:
         """The stream on which the caller of these arrays works is the current one inside this context."""

@@ -1,0 +1,156 @@
+"""The persistent kernel: all blocks of one launch run the loop over time together, each with weights of some units.
+
+Units are dealt to the blocks in turn. Some threads that stand together, the lanes, share a unit, and hold its weights
+in registers for the whole sequence, as in a block kernel. A block computes its units for all items: it reads the
+operand of a product, which other blocks have written to memory, for some items at a time into shared memory, and the
+lanes add up the sum of one item after the other. Then each lane has the sums of an item of its own, and computes its
+statements. Between what one block writes and another one reads lies a barrier of the grid, one before each product.
+
+What a stage needs of another one lies in the arrays of the plan, as it does where each sweep is a kernel of its own:
+the thread that reads it has written it.
+
+Not yet run on a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sympy
+
+from derive.elementary import Value
+from derive.plan.model import Kept, Pass, Place, Plan, Stack, Stage
+from derive.plan.symbols import adjoint, unlagged
+from derive.printers.compiled.sweeps import sweep_lines
+from derive.printers.cuda.kernels import argument
+from derive.printers.cuda.loop import loop_stages
+from derive.printers.cuda.model import Alive, GridKernel, GridProduct, GridStage, Guarded
+from derive.printers.cuda.naming import DeviceNaming
+from derive.printers.cuda.products import INSIDE, LoopBody, depth, given, merged, packed, rows_named, weights
+
+_EVERY_STEP = (Kept.STEPS, Kept.CARRIED, Kept.CHUNK)
+
+
+def grid_kernel(plan: Plan, one_pass: Pass, direction: str) -> GridKernel:
+    """The kernel of the loop of one pass."""
+    backward = direction == "backward"
+    stages = loop_stages(one_pass)
+    naming = DeviceNaming(plan)
+    body = LoopBody(naming, backward, part="lane")
+    views = tuple(_stage(body, stages, number) for number in range(len(stages)))
+    zero = body.constant(sympy.S.Zero)
+    final = [
+        Guarded(body.size(dimension), (f"{element} += {name}",), ())
+        for name, (element, dimension) in body.sums.items()
+    ]
+    inside = set(body.arguments)
+    stacks = [stack for stage in stages for stack in stage.products]
+    names = ["steps", "lengths", *(["keep"] if inside & {"now", "before", "here"} else []), *map(packed, stacks)]
+    names += [name for name in body.arguments if name not in INSIDE and name not in naming.equations.size_names]
+    return GridKernel(
+        name=f"{direction}_loop",
+        backward=backward,
+        zero=zero,
+        sizes=tuple(item.name for item in naming.equations.dimensions if item.name in inside),
+        arguments=tuple(argument(naming, name) for name in dict.fromkeys(("batch", *names))),
+        step_rows=rows_named(line for stage in views for line in _lines(stage)),
+        constants=body.constants,
+        own=body.owned(),
+        stages=views,
+        sums=tuple(body.sums),
+        final=merged(final),
+    )
+
+
+def _stage(body: LoopBody, stages: Sequence[Stage], number: int) -> GridStage:
+    """One stage by itself: it loads what others have left, and stores what others read."""
+    stage, naming = stages[number], body.naming
+    body.aliases.clear()
+    elsewhere = _read(stages[:number]) | _read(stages[number + 1 :])
+    products, work = [], []
+    before: list[str] = []
+    for stack in stage.products:
+        product = _product(body, stack, tuple(before))
+        before.append(product.room)
+        products.append(product)
+        for symbol, item in zip(given(body, stack), product.weights, strict=True):
+            place = naming.plan.places[symbol]
+            if place.array.kept is not Kept.ONE or symbol in elsewhere:
+                work.append(Alive(item.size, (f"{body.element(place)} = {item.sum}",), ()))
+    defined = {symbol for stack in stage.products for symbol in given(body, stack)}
+    loads: dict[str, dict[str, None]] = {}
+    for sweep in stage.sweeps:
+        lines: list[str] = []
+        beyond: dict[str, None] = {}
+        for item in sweep_lines(sweep, body, defined):
+            loads.setdefault(sweep.dimension, {}).update(dict.fromkeys(item.loads))
+            lines.extend(item.computed)
+            # Products whose adjoints share one array give the same store twice.
+            lines.extend(line for line in item.stored if line not in lines)
+            beyond.update(dict.fromkeys(item.beyond))
+        work.append(Alive(body.size(sweep.dimension), tuple(lines), tuple(beyond)))
+    return GridStage(
+        barrier=bool(products) or (number == 0 and any(_is_written_again(body, place) for place in _read_by(body, stages))),
+        products=tuple(products),
+        loads=tuple(Guarded(body.size(name), tuple(lines), ()) for name, lines in loads.items() if lines),
+        work=tuple(work),
+    )
+
+
+def _product(body: LoopBody, stack: Stack, before: tuple[str, ...]) -> GridProduct:
+    """The product of a stack, whose operand lies in shared memory behind those of `before`."""
+    place, lag = _operand(body, stack)
+    count, room, begin = (body.naming.fresh(f"{kind}_{stack.name}") for kind in ("count", "room", "begin"))
+    width = " + ".join(body.sizes(place.array.columns))
+    row = body.row(place.array, lag, following=False)
+    column = " + ".join([*body.sizes(place.before), "column"])
+    held = weights(body, stack, count)
+    return GridProduct(
+        weights=held,
+        totals=tuple(body.naming.fresh(f"totals_of_{item.sum}") for item in held),
+        count=count,
+        room=room,
+        begin=begin,
+        before=before,
+        depth=depth(body, stack),
+        operand=f"{body.array(place.array)}[u32({row} * {f'({width})' if ' ' in width else width} + {column})]",
+    )
+
+
+def _operand(body: LoopBody, stack: Stack) -> tuple[Place, int]:
+    """Where the operand of a product lies, and how many steps before the running one: backward, the adjoints."""
+    if body.backward:
+        return body.naming.place(adjoint(str(stack.products[0]))), 0
+    return body.naming.place(stack.operand), stack.operand.lag if isinstance(stack.operand, Value) else 0
+
+
+def _read_by(body: LoopBody, stages: Sequence[Stage]) -> list[Place]:
+    """Where the operands of all products lie."""
+    return [_operand(body, stack)[0] for stage in stages for stack in stage.products]
+
+
+def _is_written_again(body: LoopBody, place: Place) -> bool:
+    """Whether another step may write to the elements that a product of this step reads.
+
+    The barriers before products do not come between the two, where the first stage of a step has no product.
+    """
+    return place.array.kept not in _EVERY_STEP or (place.array.shrinks and not body.backward)
+
+
+def _read(stages: Sequence[Stage]) -> set[sympy.Symbol]:
+    """What stages read, of which this is where a value must lie in memory."""
+    statements = {
+        symbol
+        for stage in stages
+        for sweep in stage.sweeps
+        for statement in sweep.statements
+        for symbol in statement.expression.free_symbols
+    }
+    return statements | {unlagged(stack.operand) for stage in stages for stack in stage.products}
+
+
+def _lines(stage: GridStage) -> list[str]:
+    """What a stage reads, computes and stores."""
+    lines = [product.operand for product in stage.products]
+    lines += [line for item in stage.loads for line in item.computed]
+    return [*lines, *(line for item in stage.work for line in (*item.lines, *item.beyond))]
