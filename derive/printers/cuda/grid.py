@@ -4,7 +4,9 @@ Units are dealt to the blocks in turn. Some threads that stand together, the lan
 in registers for the whole sequence, as in a block kernel. A block computes its units for all items: it reads the
 operand of a product, which other blocks have written to memory, for some items at a time into shared memory, and the
 lanes add up the sum of one item after the other. Then each lane has the sums of an item of its own, and computes its
-statements. Between what one block writes and another one reads lies a barrier of the grid, one before each product.
+statements. Where a unit has few rows of a product, units make a team: the lanes of each take a part of the columns for
+all units of the team, so that a number read from shared memory serves several products, and the parts are added in
+shared memory. Between what one block writes and another one reads lies a barrier of the grid, one before each product.
 
 What a stage needs of another one lies in the arrays of the plan, as it does where each sweep is a kernel of its own:
 the thread that reads it has written it.
@@ -15,6 +17,7 @@ Not yet run on a device.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import sympy
 
@@ -23,8 +26,8 @@ from derive.plan.model import Kept, Pass, Place, Plan, Stack, Stage
 from derive.plan.symbols import adjoint, unlagged
 from derive.printers.compiled.sweeps import sweep_lines
 from derive.printers.cuda.kernels import argument
-from derive.printers.cuda.loop import loop_stages
-from derive.printers.cuda.model import Alive, GridKernel, GridProduct, GridStage, Guarded
+from derive.printers.cuda.loop import loop_stages, team
+from derive.printers.cuda.model import Alive, GridKernel, GridProduct, GridStage, GridSum, Guarded
 from derive.printers.cuda.naming import DeviceNaming
 from derive.printers.cuda.products import INSIDE, LoopBody, depth, given, merged, packed, rows_named, weights
 
@@ -68,15 +71,17 @@ def _stage(body: LoopBody, stages: Sequence[Stage], number: int) -> GridStage:
     body.aliases.clear()
     elsewhere = _read(stages[:number]) | _read(stages[number + 1 :])
     products, work = [], []
-    before: list[str] = []
+    rooms: list[str] = []
+    parts = 0
     for stack in stage.products:
-        product = _product(body, stack, tuple(before))
-        before.append(product.room)
+        product = _product(body, stack, tuple(rooms), parts)
+        rooms.append(product.room)
+        parts += len(product.sums) * product.team if product.team > 1 else 0
         products.append(product)
-        for symbol, item in zip(given(body, stack), product.weights, strict=True):
+        for symbol, item in zip(given(body, stack), product.sums, strict=True):
             place = naming.plan.places[symbol]
             if place.array.kept is not Kept.ONE or symbol in elsewhere:
-                work.append(Alive(item.size, (f"{body.element(place)} = {item.sum}",), ()))
+                work.append(Alive(item.weights[0].size, (f"{body.element(place)} = {item.name}",), ()))
     defined = {symbol for stack in stage.products for symbol in given(body, stack)}
     loads: dict[str, dict[str, None]] = {}
     for sweep in stage.sweeps:
@@ -92,22 +97,30 @@ def _stage(body: LoopBody, stages: Sequence[Stage], number: int) -> GridStage:
     return GridStage(
         barrier=bool(products) or (number == 0 and any(_is_written_again(body, place) for place in _read_by(body, stages))),
         products=tuple(products),
+        parts=naming.fresh("parts") if parts else "",
+        rooms=tuple(rooms),
         loads=tuple(Guarded(body.size(name), tuple(lines), ()) for name, lines in loads.items() if lines),
         work=tuple(work),
     )
 
 
-def _product(body: LoopBody, stack: Stack, before: tuple[str, ...]) -> GridProduct:
-    """The product of a stack, whose operand lies in shared memory behind those of `before`."""
+def _product(body: LoopBody, stack: Stack, before: tuple[str, ...], parts: int) -> GridProduct:
+    """The product of a stack, whose operand lies in shared memory behind those of `before`, and its parts likewise."""
+    fresh = body.naming.fresh
     place, lag = _operand(body, stack)
-    count, room, begin = (body.naming.fresh(f"{kind}_{stack.name}") for kind in ("count", "room", "begin"))
+    count, room, begin = (fresh(f"{kind}_{stack.name}") for kind in ("count", "room", "begin"))
     width = " + ".join(body.sizes(place.array.columns))
     row = body.row(place.array, lag, following=False)
     column = " + ".join([*body.sizes(place.before), "column"])
-    held = weights(body, stack, count)
+    members = team(len(given(body, stack)))
+    sums = []
+    for number, item in enumerate(weights(body, stack, count)):
+        held = [item, *(replace(item, name=fresh(f"{item.name}_{member}")) for member in range(2, members + 1))]
+        totals = tuple(fresh(each.name.replace("weights_of", "totals")) for each in held)
+        sums.append(GridSum(item.sum, tuple(held), totals, parts + number * members))
     return GridProduct(
-        weights=held,
-        totals=tuple(body.naming.fresh(f"totals_of_{item.sum}") for item in held),
+        sums=tuple(sums),
+        team=members,
         count=count,
         room=room,
         begin=begin,

@@ -21,8 +21,8 @@ def loop_view(plan: Plan) -> LoopView:
         dimensions |= {*stack.rows, stack.columns}
     widest = max((len(array.columns) for array in plan.arrays), default=1)
     return LoopView(
-        forward=_views(forward),
-        backward=_views(backward),
+        forward=_views(forward, backward=False),
+        backward=_views(backward, backward=True),
         dimensions=tuple(sorted(dimensions - {""})),
         obstacle=obstacle,
         widest=widest,
@@ -34,9 +34,20 @@ def loop_stages(one_pass: Pass) -> tuple[Stage, ...]:
     return next((stages for region, stages in one_pass.regions if region is Region.LOOP), ())
 
 
-def _views(stages: tuple[Stage, ...]) -> tuple[ProductView, ...]:
+def team(rows: int) -> int:
+    """How many units of a grid, with so many rows of a product each, share its threads: a power of two.
+
+    Then a number that a thread reads from shared memory serves about four products, which is what keeps multiplying
+    and reading in balance.
+    """
+    return {1: 4, 2: 2}.get(rows, 1)
+
+
+def _views(stages: tuple[Stage, ...], *, backward: bool) -> tuple[ProductView, ...]:
     return tuple(
-        ProductView(stack.rows, stack.columns, number) for number, stage in enumerate(stages) for stack in stage.products
+        ProductView(stack.rows, stack.columns, number, team(1 if backward else len(stack.rows)))
+        for number, stage in enumerate(stages)
+        for stack in stage.products
     )
 
 

@@ -129,16 +129,29 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
-class GridProduct:
-    """The products of a stack inside a persistent kernel.
+class GridSum:
+    """A sum of a product, with the `weights` and the `totals` of each unit of a team.
 
-    `operand` is the element of the operand in a `column` of `depth` for an item; in shared memory an item takes `room`
-    elements, `count` for every lane, from `begin` on, which lies behind the rooms of `before`. `totals` are the sums of
-    several items, one for each of `weights`.
+    `totals` are the sums of several items. The parts of a sum by the threads of each unit lie in shared memory behind
+    as many others as `before`, where a team has several units.
     """
 
+    name: str
     weights: tuple[Weights, ...]
     totals: tuple[str, ...]
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class GridProduct:
+    """The products of a stack inside a persistent kernel, for whose sums the threads of `team` units work together.
+
+    `operand` is the element of the operand in a `column` of `depth` for an item; in shared memory an item takes `room`
+    elements, `count` for every lane of the team, from `begin` on, which lies behind the rooms of `before`.
+    """
+
+    sums: tuple[GridSum, ...]
+    team: int
     count: str
     room: str
     begin: str
@@ -149,10 +162,15 @@ class GridProduct:
 
 @dataclass(frozen=True, slots=True)
 class GridStage:
-    """A stage inside a persistent kernel: a barrier of the grid, products, and behind them the work of each item."""
+    """A stage inside a persistent kernel: a barrier of the grid, products, and behind them the work of each item.
+
+    `parts` is where in shared memory the parts of sums lie, behind `rooms` for each item; "" where teams are one unit.
+    """
 
     barrier: bool
     products: tuple[GridProduct, ...]
+    parts: str
+    rooms: tuple[str, ...]
     loads: tuple[Guarded, ...]
     work: tuple[Alive, ...]
 
@@ -180,11 +198,15 @@ class GridKernel:
 
 @dataclass(frozen=True, slots=True)
 class ProductView:
-    """The dimensions of a product in a stage of the loop: of its rows, one a matrix, and of its columns."""
+    """The dimensions of a product in a stage of the loop: of its rows, one a matrix, and of its columns.
+
+    `team` is how many units share their threads where a grid multiplies.
+    """
 
     rows: tuple[str, ...]
     columns: str
     stage: int
+    team: int
 
 
 @dataclass(frozen=True, slots=True)

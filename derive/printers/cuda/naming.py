@@ -11,7 +11,7 @@ RESERVED = (
     "abs", "annotations", "array", "arrived", "backward", "backward_block", "backward_grid", "backward_loop", "batch",
     "before", "block", "call", "calls", "carried_rows", "column", "consume_tape", "Count", "Counts", "cuda", "device",
     "devices", "dstate", "dtype", "dy", "each", "ends", "errors", "filled", "first", "forward", "forward_block",
-    "forward_grid", "forward_loop", "Grads", "grads", "halving", "halvings", "here", "index", "init", "init_state",
+    "forward_grid", "forward_loop", "Grads", "grads", "group", "groups", "halving", "halvings", "here", "index", "init", "init_state",
     "Inputs", "int", "isinstance", "item", "items", "keep", "keep_tape", "kernels", "lane", "lanes", "launches", "len",
     "lengths", "load_acquire", "LOOP", "loss", "losses", "map", "math", "max", "min", "moved", "NamedTuple", "now",
     "np", "number", "operand", "ordered", "other", "Outputs", "pack", "Packed", "packed", "parameters", "Params",

@@ -40,11 +40,15 @@ _COMFORTABLE = 64
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product in a stage of the loop: the dimensions of its rows, one a matrix, and that of its columns."""
+    """A product in a stage of the loop: the dimensions of its rows, one a matrix, and that of its columns.
+
+    `team` is how many units of a grid share their threads for it.
+    """
 
     rows: tuple[str, ...]
     columns: str
     stage: int = 0
+    team: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,35 +165,55 @@ def _grids(loop: Loop, sizes: Mapping[str, int], dtype: Dtype, limits: Limits) -
         raise _CannotError(loop.obstacle)
     units = max(sizes[name] for name in loop.dimensions)
     words = dtype.itemsize // 4
-    forward = [(item.stage, sizes[item.columns], len(item.rows)) for item in loop.forward]
-    backward = [(item.stage, sum(sizes[name] for name in item.rows), 1) for item in loop.backward]
+    forward = [_Sums(item.stage, item.team, sizes[item.columns], len(item.rows)) for item in loop.forward]
+    backward = [_Sums(item.stage, item.team, sum(sizes[name] for name in item.rows), 1) for item in loop.backward]
     shapes = [grid(units, products, words, limits) for products in (forward, backward)]
     return Plan("grid", "it was asked for", *shapes)
 
 
-def grid(units: int, products: Sequence[tuple[int, int, int]], words: int, limits: Limits) -> Grid:
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """The sums of a product in one pass: over `depth` elements, `rows` for each unit."""
+
+    stage: int
+    team: int
+    depth: int
+    rows: int
+
+    def weights(self, lanes: int) -> int:
+        """Numbers that each thread holds."""
+        return self.rows * self.team * -(-self.depth // (lanes * self.team))
+
+    def shared(self, lanes: int, groups: int) -> int:
+        """Numbers in shared memory for an item: the operand, and where a team has several units the parts of sums."""
+        room = -(-self.depth // (lanes * self.team)) * lanes * self.team
+        return room + (self.rows * self.team * groups if self.team > 1 else 0)
+
+
+def grid(units: int, products: Sequence[_Sums], words: int, limits: Limits) -> Grid:
     """The grid for so many units, dealt evenly to at most one block for each multiprocessor.
 
-    `products` are the stage of each, its depth, and how many rows of it belong to a unit; numbers have so many `words`
-    of 32 bits. Raises _CannotError where registers or shared memory do not suffice.
+    Numbers have so many `words` of 32 bits. Raises _CannotError where registers or shared memory do not suffice.
     """
     most = -(-units // max(limits.multiprocessors, 1))
     blocks = -(-units // most)
+    team = max((item.team for item in products), default=1)
+    groups = -(-most // team) * team
 
-    def weights(lanes: int) -> int:
-        return words * sum(rows * -(-depth // lanes) for _, depth, rows in products)
+    def fits(lanes: int) -> bool:
+        need = words * sum(item.weights(lanes) for item in products)
+        return need <= min(_HELD, REGISTERS // _threads(groups, lanes) - OTHERS)
 
-    fitting = [lanes for lanes in _lanes(most) if lanes <= _MOST_LANES]
-    fitting = [lanes for lanes in fitting if weights(lanes) <= min(_HELD, REGISTERS // _threads(most, lanes) - OTHERS)]
+    fitting = [lanes for lanes in _lanes(groups) if lanes <= _MOST_LANES and fits(lanes)]
     if not fitting:
         raise _CannotError(f"{most} units of a block need more registers than it has for their recurrent weights")
     lanes = fitting[-1]
 
     def shared(items: int) -> int:
-        rooms: dict[int, int] = {}
-        for stage, depth, _ in products:
-            rooms[stage] = rooms.get(stage, 0) + -(-depth // lanes) * lanes
-        return 4 * words * items * max(rooms.values(), default=0)
+        taken: dict[int, int] = {}
+        for item in products:
+            taken[item.stage] = taken.get(item.stage, 0) + item.shared(lanes, _threads(groups, lanes) // lanes)
+        return 4 * words * items * max(taken.values(), default=0)
 
     items = lanes
     while items > min(TILE, lanes) and shared(items) > limits.shared:
@@ -199,7 +223,7 @@ def grid(units: int, products: Sequence[tuple[int, int, int]], words: int, limit
             f"the operands of {items} sequences take {shared(items)} bytes of shared memory, and a block has "
             f"{limits.shared}"
         )
-    return Grid(blocks, _threads(most, lanes), lanes, items, shared(items))
+    return Grid(blocks, _threads(groups, lanes), lanes, items, shared(items))
 
 
 def block(units: int, weights: Callable[[int], int]) -> Block | None:
