@@ -38,7 +38,7 @@ class SimulatedDevice(Device):
         """As given."""
         return self._limits
 
-    def resident(self, kernel: Any, threads: int, shared: int) -> int:
+    def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:
         """`room` blocks for each multiprocessor."""
         return self.limits.multiprocessors * self._room
 

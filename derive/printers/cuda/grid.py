@@ -43,15 +43,14 @@ def grid_kernel(plan: Plan, one_pass: Pass, direction: str) -> GridKernel:
     views = tuple(_stage(body, stages, number) for number in range(len(stages)))
     zero = body.constant(sympy.S.Zero)
     final = [
-        Guarded(body.size(dimension), (f"{element} += {name}",), ())
-        for name, (element, dimension) in body.sums.items()
+        Guarded(body.size(dimension), (f"{element} += {name}",), ()) for name, (element, dimension) in body.sums.items()
     ]
     inside = set(body.arguments)
     stacks = [stack for stage in stages for stack in stage.products]
     names = ["steps", "lengths", *(["keep"] if inside & {"now", "before", "here"} else []), *map(packed, stacks)]
     names += [name for name in body.arguments if name not in INSIDE and name not in naming.equations.size_names]
     return GridKernel(
-        name=f"{direction}_loop",
+        name=f"{direction}_grid_loop",
         backward=backward,
         zero=zero,
         sizes=tuple(item.name for item in naming.equations.dimensions if item.name in inside),
@@ -95,7 +94,7 @@ def _stage(body: LoopBody, stages: Sequence[Stage], number: int) -> GridStage:
             beyond.update(dict.fromkeys(item.beyond))
         work.append(Alive(body.size(sweep.dimension), tuple(lines), tuple(beyond)))
     return GridStage(
-        barrier=bool(products) or (number == 0 and any(_is_written_again(body, place) for place in _read_by(body, stages))),
+        barrier=bool(products) or (number == 0 and _is_written_again(body, stages)),
         products=tuple(products),
         parts=naming.fresh("parts") if parts else "",
         rooms=tuple(rooms),
@@ -137,17 +136,13 @@ def _operand(body: LoopBody, stack: Stack) -> tuple[Place, int]:
     return body.naming.place(stack.operand), stack.operand.lag if isinstance(stack.operand, Value) else 0
 
 
-def _read_by(body: LoopBody, stages: Sequence[Stage]) -> list[Place]:
-    """Where the operands of all products lie."""
-    return [_operand(body, stack)[0] for stage in stages for stack in stage.products]
+def _is_written_again(body: LoopBody, stages: Sequence[Stage]) -> bool:
+    """Whether a step may write to elements that a product of the step before reads.
 
-
-def _is_written_again(body: LoopBody, place: Place) -> bool:
-    """Whether another step may write to the elements that a product of this step reads.
-
-    The barriers before products do not come between the two, where the first stage of a step has no product.
+    Where the first stage of a step has no product, the barriers before products do not come between the two.
     """
-    return place.array.kept not in _EVERY_STEP or (place.array.shrinks and not body.backward)
+    arrays = [_operand(body, stack)[0].array for stage in stages for stack in stage.products]
+    return any(array.kept not in _EVERY_STEP or (array.shrinks and not body.backward) for array in arrays)
 
 
 def _read(stages: Sequence[Stage]) -> set[sympy.Symbol]:

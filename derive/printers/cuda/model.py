@@ -242,10 +242,10 @@ class CudaView:
     """What the CUDA template lays out.
 
     `constants` are the typed numbers of all sweeps, `zero` is the name of one. `blocks` are the kernels of the loop of
-    both passes, if there are any, `grids` those that blocks run together. `packed` is what both passes read of the parameters, each with the code that gives
-    it; `once` is what the forward pass computes from parameters alone, by the lines of `preamble`. `sums` are the
-    columns of the sums that threads add to, "" for none, and `parts` how many rows of them there are at most; `totals`
-    are the pieces that they become, of `narrow` columns together.
+    both passes, if there are any, `grids` those that blocks run together. `packed` is what both passes read of the
+    parameters, each with the code that gives it; `once` is what the forward pass computes from parameters alone, by the
+    lines of `preamble`. `sums` are the columns of the sums that threads add to, "" for none, and `parts` how many rows
+    of them there are at most; `totals` are the pieces that they become, of `narrow` columns together.
     """
 
     sizes: tuple[str, ...]

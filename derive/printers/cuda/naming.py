@@ -8,17 +8,17 @@ from derive.plan.model import Accumulate, Array, Plan, Region
 from derive.printers.compiled.naming import Naming
 
 RESERVED = (
-    "abs", "annotations", "array", "arrived", "backward", "backward_block", "backward_grid", "backward_loop", "batch",
-    "before", "block", "call", "calls", "carried_rows", "column", "consume_tape", "Count", "Counts", "cuda", "device",
-    "devices", "dstate", "dtype", "dy", "each", "ends", "errors", "filled", "first", "forward", "forward_block",
-    "forward_grid", "forward_loop", "Grads", "grads", "group", "groups", "halving", "halvings", "here", "index", "init", "init_state",
-    "Inputs", "int", "isinstance", "item", "items", "keep", "keep_tape", "kernels", "lane", "lanes", "launches", "len",
-    "lengths", "load_acquire", "LOOP", "loss", "losses", "map", "math", "max", "min", "moved", "NamedTuple", "now",
-    "np", "number", "operand", "ordered", "other", "Outputs", "pack", "Packed", "packed", "parameters", "Params",
-    "params", "part", "passed", "plain", "range", "real", "Reals", "regime", "regimes", "row", "rows", "runs", "seed",
-    "share", "shared", "SIGNATURE", "Signature", "sizes", "start", "State", "state", "step", "steps", "stop",
-    "store_release", "sums", "sweeps", "t", "Tape", "tape", "target", "tile", "tuple", "u32", "u64", "unit", "weight",
-    "weights", "x_t",
+    "abs", "annotations", "array", "arrived", "backward", "backward_block", "backward_grid", "backward_grid_loop",
+    "backward_loop", "batch", "before", "block", "call", "calls", "carried_rows", "column", "consume_tape", "Count",
+    "Counts", "cuda", "device", "devices", "dstate", "dtype", "dy", "each", "ends", "errors", "filled", "first",
+    "forward", "forward_block", "forward_grid", "forward_grid_loop", "forward_loop", "Grads", "grads", "group",
+    "groups", "halving", "halvings", "here", "index", "init", "init_state", "Inputs", "int", "isinstance", "item",
+    "items", "keep", "keep_tape", "kernels", "lane", "lanes", "launches", "len", "lengths", "load_acquire", "LOOP",
+    "loss", "losses", "map", "math", "max", "min", "moved", "NamedTuple", "now", "np", "number", "operand", "ordered",
+    "other", "Outputs", "pack", "Packed", "packed", "parameters", "Params", "params", "part", "passed", "plain",
+    "range", "real", "Reals", "regime", "regimes", "row", "rows", "runs", "seed", "share", "shared", "SIGNATURE",
+    "Signature", "sizes", "start", "State", "state", "step", "steps", "stop", "store_release", "sums", "sweeps", "t",
+    "Tape", "tape", "target", "tile", "tuple", "u32", "u64", "unit", "weight", "weights", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 

@@ -63,7 +63,7 @@ class Device(ABC):
         """
 
     @abstractmethod
-    def resident(self, kernel: Any, threads: int, shared: int) -> int:
+    def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:
         """How many blocks of a kernel can be on the device at a time."""
 
     @property

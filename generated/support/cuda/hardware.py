@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.regimes import Limits
 from generated.support.expected import Dtype, describe
 
 INSTALL = "pip install 'derive[cuda]', or the CuPy and numba-cuda of your CUDA version"
@@ -123,10 +124,33 @@ class Hardware(Device):
         # that the offline gate has seen.
         return self._cuda.jit(signature, launch_bounds=launch_bounds(threads), lto=False)(function)
 
-    def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
+    @property
+    def limits(self) -> Limits:
+        """Those of the current device."""
+        attributes = self._cupy.cuda.Device().attributes
+        return Limits(attributes["MultiProcessorCount"], attributes["MaxSharedMemoryPerBlockOptin"])
+
+    def launch(
+        self,
+        kernel: Any,
+        blocks: int,
+        threads: int,
+        arguments: Sequence[Any],
+        *,
+        shared: int = 0,
+        cooperative: bool = False,
+    ) -> None:
         """Run a kernel on the current stream of CuPy; arrays go to it by their address."""
         given = [item.data.ptr if isinstance(item, self._cupy.ndarray) else item for item in arguments]
-        kernel.compiled[blocks, threads, self._stream(self._cupy.cuda.get_current_stream().ptr)](*given)
+        (made,) = kernel.compiled.overloads.values()
+        made.cooperative = cooperative
+        stream = self._stream(self._cupy.cuda.get_current_stream().ptr)
+        kernel.compiled[blocks, threads, stream, shared](*given)
+
+    def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:
+        """By the occupancy of the current device."""
+        (made,) = kernel.compiled.overloads.values()
+        return int(made.max_cooperative_grid_blocks(threads, shared))
 
     @functools.lru_cache(maxsize=64)  # noqa: B019 - there is one device a process
     def _stream(self, address: int) -> Any:

@@ -70,9 +70,7 @@ def grid(
             f"{resident} can be on the device at a time; 'library' can"
         )
     arrived = device.zeros((shape.blocks,), np.dtype(np.int32))
-    device.launch(
-        kernel, shape.blocks, shape.threads, (arrived, *arguments), shared=shape.shared, cooperative=True
-    )
+    device.launch(kernel, shape.blocks, shape.threads, (arrived, *arguments), shared=shape.shared, cooperative=True)
 
 
 def units(device: Device, kernel: Any, count: int, arguments: Sequence[Any]) -> None:

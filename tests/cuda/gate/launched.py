@@ -22,6 +22,12 @@ SIZES = (32, 64, 96)
 """Numbers of units for which block kernels are compiled, where a block can run them."""
 
 
+GRIDS = (256, 1024)
+"""Numbers of units for which persistent kernels are compiled, where a grid can run them."""
+H200 = regimes.Limits(multiprocessors=132, shared=227 * 1024)
+"""The device whose grids are compiled, for all architectures: another one deals units and lanes differently."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """A kernel of a cell: `size` is the number of units that it is made for, 0 where it serves any."""
@@ -50,6 +56,22 @@ def kernels(cell: str, cuda: Any, dtype: Dtype, sizes: tuple[int, ...] = SIZES) 
         for factory, shape in blocks(module, dtype, size):
             names = tuple(inspect.signature(factory).parameters)
             for function in factory(cuda, dtype.type, shape.lanes, *(size for _ in names[3:])):
+                yield Kernel(cell, function, dtype, size, shape.threads)
+    yield from grids(cell, cuda, dtype)
+
+
+def grids(cell: str, cuda: Any, dtype: Dtype, sizes: tuple[int, ...] = GRIDS) -> Iterator[Kernel]:
+    """The persistent kernels of a cell, for those of `sizes` that a grid can run."""
+    module = importlib.import_module(f"generated.cuda.{cell}")
+    for size in sizes:
+        every = {name: size for names in module.SIGNATURE.sizes for name in names}
+        try:
+            plan = regimes.choose(cell, module.LOOP, "grid", every, dtype, H200)
+        except ValueError:
+            continue
+        for factory, shape in ((module.forward_grid, plan.forward), (module.backward_grid, plan.backward)):
+            names = tuple(inspect.signature(factory).parameters)
+            for function in factory(cuda, dtype.type, shape.lanes, shape.items, *(size for _ in names[4:])):
                 yield Kernel(cell, function, dtype, size, shape.threads)
 
 

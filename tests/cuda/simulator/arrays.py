@@ -133,10 +133,15 @@ class TrackedArray(Array):
         self._published: dict[int, dict[Block, int]] = {}
 
     def acquire(self, key: Any, instruction: int) -> Any:
-        """The value, loaded with acquire: with one stored with release comes what the thread knew that stored it."""
+        """The value, loaded with acquire: with one stored with release comes what the thread knew that stored it.
+
+        It is the one that is there at the moment; who looks for another one lets all other threads run first.
+        """
         thread: Any = getcurrent()
-        thread.wait(instruction)
         offset = self._offset(key)
+        if thread.looked == (self, offset):
+            thread.wait(instruction)
+        thread.looked = self, offset
         write = self._writes[offset]
         if offset in self._published:
             thread.known = later(thread.known, self._published[offset])

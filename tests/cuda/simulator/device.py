@@ -124,10 +124,7 @@ class Cuda:
         thread.meet(thread.block, "syncthreads", sys._getframe(1).f_lasti)
 
     def ordered_accesses(self) -> tuple[Any, Any]:
-        """What `generated.support.cuda.ordered` makes of instructions on a device: load_acquire and store_release.
-
-        A load lets all other threads run first.
-        """
+        """What `generated.support.cuda.ordered` makes of instructions on a device: load_acquire and store_release."""
 
         def load_acquire(array: TrackedArray, index: Any) -> Any:
             return array.acquire(index, sys._getframe(1).f_lasti)

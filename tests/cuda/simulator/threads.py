@@ -94,7 +94,8 @@ class Thread(greenlet):
     """One thread of a launch; what created it, its parent, runs the threads in turn.
 
     While it waits, `operation` and `instruction` say for what and where. `known` are blocks, each with the time before
-    which what it did to memory comes before what this thread does: from values that it loaded with acquire.
+    which what it did to memory comes before what this thread does: from values that it loaded with acquire. `looked` is
+    the element that it loaded so last, since it waited for others.
     """
 
     warp: Team
@@ -110,6 +111,7 @@ class Thread(greenlet):
         self.instruction = 0
         self.value: Any = None
         self.known: dict[Block, int] = {}
+        self.looked: tuple[TrackedArray, int] | None = None
 
     def run(self) -> None:
         """Run the kernel, and let the next block in where the device has room for one."""
@@ -123,6 +125,7 @@ class Thread(greenlet):
     def meet(self, team: Team, operation: str, instruction: int, value: Any = None, orders: bool = True) -> list[Any]:
         """Wait until the whole team has come; gives the values that its threads brought, in their order."""
         self.operation, self.instruction, self.value = operation, instruction, value
+        self.looked = None
         team.arrived += 1
         if team.arrived == len(team.threads):
             self._release(team, orders)
