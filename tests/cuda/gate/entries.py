@@ -9,18 +9,22 @@ from collections.abc import Iterable
 import numpy as np
 
 from tests.cuda.gate.compiling import RefusedError, resources
-from tests.cuda.gate.launched import SIZES, kernels
+from tests.cuda.gate.launched import GRIDS, SIZES, kernels
 from tests.cuda.gate.page import Entry
 
 DTYPES = ("float32", "float64")
 
 
 def passed(
-    cell: str, dtype: str, architectures: Iterable[str], sizes: tuple[int, ...] = SIZES
+    cell: str,
+    dtype: str,
+    architectures: Iterable[str],
+    sizes: tuple[int, ...] = SIZES,
+    of_grid: tuple[int, ...] = GRIDS,
 ) -> tuple[list[Entry], list[str]]:
     """The entries of all kernels of a cell on these architectures, and the messages of those that are refused."""
     entries, refused = [], []
-    made = kernels(cell, importlib.import_module("numba.cuda"), np.dtype(dtype), sizes)
+    made = kernels(cell, importlib.import_module("numba.cuda"), np.dtype(dtype), sizes, of_grid)
     for kernel, architecture in itertools.product(made, architectures):
         try:
             found = resources(kernel, architecture)
@@ -29,6 +33,15 @@ def passed(
             continue
         name = kernel.function.__name__
         entries.append(
-            Entry(dtype, cell, kernel.size, name, kernel.threads, found.shared, architecture, found.registers)
+            Entry(
+                dtype,
+                cell,
+                kernel.size,
+                name,
+                kernel.threads,
+                found.shared + kernel.shared,
+                architecture,
+                found.registers,
+            )
         )
     return entries, refused

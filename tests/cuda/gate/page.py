@@ -15,7 +15,8 @@ _HEAD = """\
 What the compiler makes of every kernel of [`generated/cuda`](cuda.md): registers of a thread on each architecture,
 bytes of shared memory of a block. `make gate` writes this page, and writes none where a kernel spills registers, uses
 local memory, or is one of float32 and computes in float64. Element-wise kernels serve any size; block kernels are made
-for a number of units, and stand here for those sizes at which a block runs the cell.
+for a number of units, and stand here for those sizes at which a block runs the cell. Persistent kernels, `grid_loop`,
+stand here for the largest of some sizes at which all multiprocessors of an H200 run the cell together.
 
 By {versions}.
 """
