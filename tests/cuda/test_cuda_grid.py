@@ -54,16 +54,6 @@ def test_any_number_of_blocks_gives_what_the_reference_gives(name, blocks, size,
     assert_agree(got, run_module(case(name, "reference").module, cell, given))
 
 
-@pytest.mark.parametrize("schedule", [REVERSE, shuffled(1)], ids=str)
-@pytest.mark.parametrize("name", ["gru", "lem"])
-def test_the_schedule_of_threads_does_not_matter(name, schedule):
-    cell = case(name, "cuda").cell
-    given = drawn(cell, 3, 2, [2, 1, 2, 0, 2])
-    with using(SimulatedDevice(schedule, Limits(2, SHARED))):
-        got = run_module(InRegime(case(name, "cuda").module, "grid"), cell, given)
-    assert_agree(got, run_module(case(name, "reference").module, cell, given))
-
-
 def test_blocks_that_are_not_on_the_device_together_are_refused():
     """Before the launch, which would never end."""
     each = case("gru", "cuda")
@@ -152,8 +142,8 @@ def test_a_planted_fault_is_found(name, backward, text, monkeypatch):
     monkeypatch.setattr(regimes, "_MOST_LANES", 2)
     mutant = in_memory(text, "mutant")
     cell = load(name)
-    given = draw_arguments(cell, {"input_size": 2, "hidden_size": 9}, seed=1, steps=3, batch=4)
-    given = replace(given, lengths=np.array([3, 2, 0, 1]))
+    given = draw_arguments(cell, {"input_size": 2, "hidden_size": 9}, seed=1, steps=3, batch=3)
+    given = replace(given, lengths=np.array([3, 1, 3]))
     wanted = outcome(case(name, "reference").module, cell, given, backward)
     with pytest.raises((KernelError, AssertionError, UnboundLocalError)), np.errstate(all="ignore"):
         assert_near_under_schedules(InRegime(mutant, "grid"), cell, given, backward, wanted)

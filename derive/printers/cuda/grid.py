@@ -77,10 +77,10 @@ def _stage(body: LoopBody, stages: Sequence[Stage], number: int) -> GridStage:
         rooms.append(product.room)
         parts += len(product.sums) * product.team if product.team > 1 else 0
         products.append(product)
-        for symbol, item in zip(given(body, stack), product.sums, strict=True):
+        for symbol, total in zip(given(body, stack), product.sums, strict=True):
             place = naming.plan.places[symbol]
             if place.array.kept is not Kept.ONE or symbol in elsewhere:
-                work.append(Alive(item.weights[0].size, (f"{body.element(place)} = {item.name}",), ()))
+                work.append(Alive(total.weights[0].size, (f"{body.element(place)} = {total.name}",), ()))
     defined = {symbol for stack in stage.products for symbol in given(body, stack)}
     loads: dict[str, dict[str, None]] = {}
     for sweep in stage.sweeps:
