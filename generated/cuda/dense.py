@@ -1,7 +1,7 @@
 """Dense layer: cuda kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support e8acb441b0653108. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support f80af6b7d1ec3ee8. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -15,7 +15,7 @@ import numpy as np
 
 import math
 
-from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals
 from generated.support.signature import Signature
@@ -176,8 +176,8 @@ def forward(params, x, state=None, lengths=None, *, keep_tape=True, regime="auto
     """Run whole sequences on the device: x (T, B, input_size).
 
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
-    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
+    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by
+    size; the tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
     device, and for a regime that cannot run these sizes.
     """
     device = devices.current()

@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cuda kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support e8acb441b0653108. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support f80af6b7d1ec3ee8. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -16,7 +16,7 @@ import numpy as np
 
 import math
 
-from generated.support.cuda import calls, devices, launches, losses, regimes
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals
 from generated.support.signature import Signature
@@ -268,8 +268,8 @@ def forward(params, x, target, weight=None, state=None, lengths=None, *, keep_ta
     """Run whole sequences on the device: x (T, B, input_size).
 
     `params` may be packed. Returns the loss, the output (T, B, size), the last state, and the tape for `backward`
-    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "library", or "auto" by size; the
-    tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
+    (None with keep_tape=False). `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by
+    size; the tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
     device, and for a regime that cannot run these sizes.
     """
     device = devices.current()
