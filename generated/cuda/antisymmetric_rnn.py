@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cuda kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 58428050953ab0f3. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support 7a6b12acdb5e9005. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -16,7 +16,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -112,8 +112,8 @@ def init_state(params, batch, **sizes):
 
 
 LOOP = regimes.Loop(
-    forward=(regimes.Product(("hidden_size", "hidden_size", ), "hidden_size"), ),
-    backward=(regimes.Product(("hidden_size", "hidden_size", ), "hidden_size"), ),
+    forward=(regimes.Product(("hidden_size", "hidden_size", ), "hidden_size", 0, 2), ),
+    backward=(regimes.Product(("hidden_size", "hidden_size", ), "hidden_size", 1, 4), ),
     dimensions=("hidden_size", ),
     obstacle="",
     widest=2,
@@ -384,6 +384,388 @@ def backward_block(cuda, real, lanes, hidden_size):
     return (backward_loop,)
 
 
+def forward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    epsilon = real(0.1)
+    gamma = real(0.01)
+    zero = real(0)
+    count_h_before = -(-(hidden_size) // (2 * lanes))
+    room_h_before = count_h_before * 2 * lanes
+    begin_h_before = 0
+    parts = items * room_h_before
+
+    def forward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, kept_h:
+        Stored, products_x: Reals, b: Stored, kept_function_1: Stored, out_h: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -2)
+        totals_U_product = cuda.local.array(tile, real)
+        weights_of_U_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 2 + (group & 1)) * lanes + lane
+            weights_of_U_product[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 2 + (group & 1)) * lanes + lane
+        weights_of_U_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        totals_U_product_ = cuda.local.array(tile, real)
+        weights_of_U_product_ = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 2 + (group & 1)) * lanes + lane
+            weights_of_U_product_[u32(number)] = (
+                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 2 + (group & 1)) * lanes + lane
+        weights_of_U_product_[u32(count_h_before - 1)] = (
+            packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -2) + 1)
+        totals_U_product_2 = cuda.local.array(tile, real)
+        weights_of_U_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 2 + (group & 1)) * lanes + lane
+            weights_of_U_product_2[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 2 + (group & 1)) * lanes + lane
+        weights_of_U_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        totals_U_product__2 = cuda.local.array(tile, real)
+        weights_of_U_product__2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 2 + (group & 1)) * lanes + lane
+            weights_of_U_product__2[u32(number)] = (
+                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 2 + (group & 1)) * lanes + lane
+        weights_of_U_product__2[u32(count_h_before - 1)] = (
+            packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b = b[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_h[u32((before * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    V_product = products_x[u32((t * batch + item) * hidden_size + unit)]
+                    h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_U_product[u32(each)] = zero
+                        totals_U_product_2[u32(each)] = zero
+                        totals_U_product_[u32(each)] = zero
+                        totals_U_product__2[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 2 + (group & 1)) * lanes +
+                                lane
+                            )]
+                            totals_U_product[u32(each)] += weights_of_U_product[u32(column)] * operand
+                            totals_U_product_2[u32(each)] += weights_of_U_product_2[u32(column)] * operand
+                            totals_U_product_[u32(each)] += weights_of_U_product_[u32(column)] * operand
+                            totals_U_product__2[u32(each)] += weights_of_U_product__2[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_product[u32(each)], 1 << halving)
+                            totals_U_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_product_2[u32(each)], 1 << halving)
+                            totals_U_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_product_[u32(each)], 1 << halving)
+                            totals_U_product_[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_product__2[u32(each)], 1 << halving)
+                            totals_U_product__2[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 1)) * groups + (group & -2)) * items + lane)] = (
+                                totals_U_product[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 1)) * groups + (group & -2) + 1) * items + lane)] = (
+                                totals_U_product_2[u32(each)]
+                            )
+                            shared[u32(parts + ((2 + (group & 1)) * groups + (group & -2)) * items + lane)] = (
+                                totals_U_product_[u32(each)]
+                            )
+                            shared[u32(parts + ((2 + (group & 1)) * groups + (group & -2) + 1) * items + lane)] = (
+                                totals_U_product__2[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    U_product = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    U_product += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    U_product_ = shared[u32(parts + (2 * groups + group) * items + lane)]
+                    U_product_ += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    a = U_product - h_before * gamma - U_product_ + V_product + own_b  # (F.1)
+                    function_1 = math.tanh(a)
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    h = h_before + epsilon * function_1  # (F.2)
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = h
+                elif lane < rows and unit < hidden_size:
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_grid_loop,)
+
+
+def backward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    epsilon = real(0.1)
+    gamma = real(0.01)
+    one = real(1)
+    zero = real(0)
+    count_h_before = -(-(2 * hidden_size) // (4 * lanes))
+    room_h_before = count_h_before * 4 * lanes
+    begin_h_before = 0
+    parts = items * room_h_before
+
+    def backward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, carry_h: Reals, error_h:
+        Stored, last_error_h: Stored, d_h: Reals, kept_function_1: Stored, d_a: Reals, sums: Reals, adjoints_h_before:
+        Stored, adjoints_x: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_1 = cuda.local.array(tile, real)
+        weights_of_pulled_product_1 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_1[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_1[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 2 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_1_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_1_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_1_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_1_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 2 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_1_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_1_3 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_1_3[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_1_3[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 2 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_1_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_1_4 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_1_4[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_1_4[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 2 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        sum_b = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    next_h_before_from_loop = carry_h[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                    last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                    d_h[u32(item * hidden_size + unit)] = d_h_
+                    d_a_ = epsilon * d_h_ * (one - function_1 * function_1)  # (B.2)
+                    d_a[u32(item * hidden_size + unit)] = d_a_
+                    sum_b += d_a_  # (B.6)
+                    adjoints_h_before[u32((t * batch + item) * (2 * hidden_size) + unit)] = d_a_
+                    d_product_2 = -d_a_
+                    adjoints_h_before[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)] = d_product_2
+                    adjoints_x[u32((t * batch + item) * hidden_size + unit)] = d_a_
+                elif lane < rows and unit < hidden_size:
+                    adjoints_h_before[u32((t * batch + item) * (2 * hidden_size) + unit)] = zero
+                    adjoints_h_before[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_h_before[u32((t * batch + item) * (2 * hidden_size) + column)] if row < rows and
+                            column < 2 * hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    d_a_ = d_a[u32(item * hidden_size + unit)]
+                    d_h_ = d_h[u32(item * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_1[u32(each)] = zero
+                        totals_pulled_product_1_2[u32(each)] = zero
+                        totals_pulled_product_1_3[u32(each)] = zero
+                        totals_pulled_product_1_4[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_1[u32(each)] += weights_of_pulled_product_1[u32(column)] * operand
+                            totals_pulled_product_1_2[u32(each)] += weights_of_pulled_product_1_2[u32(column)] * operand
+                            totals_pulled_product_1_3[u32(each)] += weights_of_pulled_product_1_3[u32(column)] * operand
+                            totals_pulled_product_1_4[u32(each)] += weights_of_pulled_product_1_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_1[u32(each)], 1 << halving)
+                            totals_pulled_product_1[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_1_2[u32(each)], 1 << halving)
+                            totals_pulled_product_1_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_1_3[u32(each)], 1 << halving)
+                            totals_pulled_product_1_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_1_4[u32(each)], 1 << halving)
+                            totals_pulled_product_1_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_1[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_1_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_1_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_1_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_1 = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    pulled_product_1 += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    pulled_product_1 += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    pulled_product_1 += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    d_h_before_from_loop = -gamma * d_a_ + pulled_product_1 + d_h_
+                    carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_h_before_from_loop
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (hidden_size) + unit)] += sum_b
+
+    return (backward_grid_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -409,9 +791,9 @@ def forward(
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
     `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
-    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
-    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
-    that cannot run these sizes.
+    `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by size; the tape tells which it
+    was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a
+    regime that cannot run these sizes.
     """
     every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
@@ -459,6 +841,11 @@ def _run(packed, call, keep_tape):
         launches.block(
             device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
             packed_h_before, products_x, b, kept_function_1, out_h, kept_h, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
+            lengths, keep, packed_h_before, kept_h, products_x, b, kept_function_1, out_h, )
         )
     else:
         carried_h = device.empty((2, batch, hidden_size), real)
@@ -516,6 +903,12 @@ def _gradients(tape, errors, ends):
         launches.block(
             device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_h_before,
             error_h, last_error_h, kept_function_1, sums, adjoints_h_before, adjoints_x, carry_h, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
+            steps, lengths, packed_h_before, carry_h, error_h, last_error_h, d_h, kept_function_1, d_a, sums,
+            adjoints_h_before, adjoints_x, )
         )
     else:
         def one_step(t):

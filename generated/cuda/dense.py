@@ -1,7 +1,7 @@
 """Dense layer: cuda kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support 58428050953ab0f3. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support 7a6b12acdb5e9005. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -16,7 +16,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -195,9 +195,9 @@ def forward(
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
     `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
-    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
-    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
-    that cannot run these sizes.
+    `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by size; the tape tells which it
+    was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a
+    regime that cannot run these sizes.
     """
     every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()

@@ -1,7 +1,7 @@
 """GRU, reset before the product: cuda kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 58428050953ab0f3. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 7a6b12acdb5e9005. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -21,7 +21,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -142,12 +142,12 @@ def init_state(params, batch, **sizes):
 
 LOOP = regimes.Loop(
     forward=(
-        regimes.Product(("hidden_size", "hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", ),
-        "hidden_size"),
+        regimes.Product(("hidden_size", "hidden_size", ), "hidden_size", 0, 2), regimes.Product(("hidden_size", ),
+        "hidden_size", 1, 4),
     ),
     backward=(
-        regimes.Product(("hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", "hidden_size", ),
-        "hidden_size"),
+        regimes.Product(("hidden_size", ), "hidden_size", 1, 4), regimes.Product(("hidden_size", "hidden_size", ),
+        "hidden_size", 2, 4),
     ),
     dimensions=("hidden_size", ),
     obstacle="",
@@ -558,6 +558,689 @@ def backward_block(cuda, real, lanes, hidden_size):
     return (backward_loop,)
 
 
+def forward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_h_before = -(-(hidden_size) // (2 * lanes))
+    room_h_before = count_h_before * 2 * lanes
+    begin_h_before = 0
+    parts = items * room_h_before
+    count_operand_6 = -(-(hidden_size) // (4 * lanes))
+    room_operand_6 = count_operand_6 * 4 * lanes
+    begin_operand_6 = 0
+    parts_ = items * room_operand_6
+
+    def forward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored,
+        packed_operand_6: Stored, kept_h: Stored, products_x: Reals, b_r: Stored, b_z: Stored, kept_r: Stored, kept_z:
+        Stored, kept_operand_6: Stored, b_n: Stored, kept_n: Stored, out_h: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -2)
+        totals_U_r_product = cuda.local.array(tile, real)
+        weights_of_U_r_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 2 + (group & 1)) * lanes + lane
+            weights_of_U_r_product[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 2 + (group & 1)) * lanes + lane
+        weights_of_U_r_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        totals_U_z_product = cuda.local.array(tile, real)
+        weights_of_U_z_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 2 + (group & 1)) * lanes + lane
+            weights_of_U_z_product[u32(number)] = (
+                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 2 + (group & 1)) * lanes + lane
+        weights_of_U_z_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -2) + 1)
+        totals_U_r_product_2 = cuda.local.array(tile, real)
+        weights_of_U_r_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 2 + (group & 1)) * lanes + lane
+            weights_of_U_r_product_2[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 2 + (group & 1)) * lanes + lane
+        weights_of_U_r_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        totals_U_z_product_2 = cuda.local.array(tile, real)
+        weights_of_U_z_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 2 + (group & 1)) * lanes + lane
+            weights_of_U_z_product_2[u32(number)] = (
+                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 2 + (group & 1)) * lanes + lane
+        weights_of_U_z_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_U_n_product = cuda.local.array(tile, real)
+        weights_of_U_n_product = cuda.local.array(count_operand_6, real)
+        for number in range(count_operand_6 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_n_product[u32(number)] = (
+                packed_operand_6[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_6 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_n_product[u32(count_operand_6 - 1)] = (
+            packed_operand_6[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_U_n_product_2 = cuda.local.array(tile, real)
+        weights_of_U_n_product_2 = cuda.local.array(count_operand_6, real)
+        for number in range(count_operand_6 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_n_product_2[u32(number)] = (
+                packed_operand_6[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_6 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_n_product_2[u32(count_operand_6 - 1)] = (
+            packed_operand_6[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_U_n_product_3 = cuda.local.array(tile, real)
+        weights_of_U_n_product_3 = cuda.local.array(count_operand_6, real)
+        for number in range(count_operand_6 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_n_product_3[u32(number)] = (
+                packed_operand_6[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_6 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_n_product_3[u32(count_operand_6 - 1)] = (
+            packed_operand_6[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_U_n_product_4 = cuda.local.array(tile, real)
+        weights_of_U_n_product_4 = cuda.local.array(count_operand_6, real)
+        for number in range(count_operand_6 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_n_product_4[u32(number)] = (
+                packed_operand_6[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_6 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_n_product_4[u32(count_operand_6 - 1)] = (
+            packed_operand_6[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_r = b_r[u32(unit)]
+            own_b_z = b_z[u32(unit)]
+            own_b_n = b_n[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_h[u32((before * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    W_r_product = products_x[u32((t * batch + item) * (3 * hidden_size) + unit)]
+                    W_z_product = products_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)]
+                    h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_U_r_product[u32(each)] = zero
+                        totals_U_r_product_2[u32(each)] = zero
+                        totals_U_z_product[u32(each)] = zero
+                        totals_U_z_product_2[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 2 + (group & 1)) * lanes +
+                                lane
+                            )]
+                            totals_U_r_product[u32(each)] += weights_of_U_r_product[u32(column)] * operand
+                            totals_U_r_product_2[u32(each)] += weights_of_U_r_product_2[u32(column)] * operand
+                            totals_U_z_product[u32(each)] += weights_of_U_z_product[u32(column)] * operand
+                            totals_U_z_product_2[u32(each)] += weights_of_U_z_product_2[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_r_product[u32(each)], 1 << halving)
+                            totals_U_r_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_r_product_2[u32(each)], 1 << halving)
+                            totals_U_r_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_z_product[u32(each)], 1 << halving)
+                            totals_U_z_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_z_product_2[u32(each)], 1 << halving)
+                            totals_U_z_product_2[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 1)) * groups + (group & -2)) * items + lane)] = (
+                                totals_U_r_product[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 1)) * groups + (group & -2) + 1) * items + lane)] = (
+                                totals_U_r_product_2[u32(each)]
+                            )
+                            shared[u32(parts + ((2 + (group & 1)) * groups + (group & -2)) * items + lane)] = (
+                                totals_U_z_product[u32(each)]
+                            )
+                            shared[u32(parts + ((2 + (group & 1)) * groups + (group & -2) + 1) * items + lane)] = (
+                                totals_U_z_product_2[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    U_r_product = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    U_r_product += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    U_z_product = shared[u32(parts + (2 * groups + group) * items + lane)]
+                    U_z_product += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    r_bar = W_r_product + U_r_product + own_b_r  # (F.1)
+                    z_bar = W_z_product + U_z_product + own_b_z  # (F.2)
+                    r = one / (one + math.exp(-r_bar))  # (F.3)
+                    kept_r[u32((here * batch + item) * hidden_size + unit)] = r
+                    z = one / (one + math.exp(-z_bar))  # (F.4)
+                    kept_z[u32((here * batch + item) * hidden_size + unit)] = z
+                    operand_6 = h_before * r
+                    kept_operand_6[u32((here * batch + item) * hidden_size + unit)] = operand_6
+                elif lane < rows and unit < hidden_size:
+                    kept_operand_6[u32((here * batch + item) * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_operand_6
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_operand_6))
+                        column = u32(index - row * u32(room_operand_6))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_operand_6[u32((here * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_operand_6 + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    W_n_product = products_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)]
+                    h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                    z = kept_z[u32((here * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_U_n_product[u32(each)] = zero
+                        totals_U_n_product_2[u32(each)] = zero
+                        totals_U_n_product_3[u32(each)] = zero
+                        totals_U_n_product_4[u32(each)] = zero
+                    for column in range(count_operand_6):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_operand_6 + (number + each) * room_operand_6 + (column * 4 + (group & 3)) * lanes
+                                + lane
+                            )]
+                            totals_U_n_product[u32(each)] += weights_of_U_n_product[u32(column)] * operand
+                            totals_U_n_product_2[u32(each)] += weights_of_U_n_product_2[u32(column)] * operand
+                            totals_U_n_product_3[u32(each)] += weights_of_U_n_product_3[u32(column)] * operand
+                            totals_U_n_product_4[u32(each)] += weights_of_U_n_product_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_n_product[u32(each)], 1 << halving)
+                            totals_U_n_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_n_product_2[u32(each)], 1 << halving)
+                            totals_U_n_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_n_product_3[u32(each)], 1 << halving)
+                            totals_U_n_product_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_n_product_4[u32(each)], 1 << halving)
+                            totals_U_n_product_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_U_n_product[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_U_n_product_2[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_U_n_product_3[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_U_n_product_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    U_n_product = shared[u32(parts_ + (0 * groups + group) * items + lane)]
+                    U_n_product += shared[u32(parts_ + (1 * groups + group) * items + lane)]
+                    U_n_product += shared[u32(parts_ + (2 * groups + group) * items + lane)]
+                    U_n_product += shared[u32(parts_ + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    n_bar = W_n_product + U_n_product + own_b_n  # (F.5)
+                    n = math.tanh(n_bar)  # (F.6)
+                    kept_n[u32((here * batch + item) * hidden_size + unit)] = n
+                    h = z * h_before + (one - z) * n  # (F.7)
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = h
+                elif lane < rows and unit < hidden_size:
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_grid_loop,)
+
+
+def backward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_operand_6 = -(-(hidden_size) // (4 * lanes))
+    room_operand_6 = count_operand_6 * 4 * lanes
+    begin_operand_6 = 0
+    parts = items * room_operand_6
+    count_h_before = -(-(2 * hidden_size) // (4 * lanes))
+    room_h_before = count_h_before * 4 * lanes
+    begin_h_before = 0
+    parts_ = items * room_h_before
+
+    def backward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_operand_6: Stored, packed_h_before: Stored,
+        carry_h: Reals, error_h: Stored, last_error_h: Stored, d_h: Reals, kept_z: Stored, kept_n: Stored, kept_h:
+        Stored, sums: Reals, adjoints_x: Stored, pulled_operand_6: Reals, kept_r: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_6 = cuda.local.array(tile, real)
+        weights_of_pulled_product_6 = cuda.local.array(count_operand_6, real)
+        for number in range(count_operand_6 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_6[u32(number)] = (
+                packed_operand_6[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_6 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_6[u32(count_operand_6 - 1)] = (
+            packed_operand_6[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_6_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_6_2 = cuda.local.array(count_operand_6, real)
+        for number in range(count_operand_6 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_6_2[u32(number)] = (
+                packed_operand_6[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_6 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_6_2[u32(count_operand_6 - 1)] = (
+            packed_operand_6[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_6_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_6_3 = cuda.local.array(count_operand_6, real)
+        for number in range(count_operand_6 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_6_3[u32(number)] = (
+                packed_operand_6[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_6 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_6_3[u32(count_operand_6 - 1)] = (
+            packed_operand_6[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_6_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_6_4 = cuda.local.array(count_operand_6, real)
+        for number in range(count_operand_6 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_6_4[u32(number)] = (
+                packed_operand_6[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_6 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_6_4[u32(count_operand_6 - 1)] = (
+            packed_operand_6[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 2 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_2_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 2 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_2_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_3 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_3[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_3[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 2 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_2_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_4 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_4[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_4[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 2 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        sum_b_z = zero
+        sum_b_n = zero
+        sum_b_r = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    next_h_before_from_loop = carry_h[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                    last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                    n = kept_n[u32((t * batch + item) * hidden_size + unit)]
+                    h_before = kept_h[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                    d_h[u32(item * hidden_size + unit)] = d_h_
+                    common_1 = one - z
+                    d_n = common_1 * d_h_  # (B.2)
+                    d_n_bar = d_n * (one - n * n)  # (B.3)
+                    d_z = -n * d_h_ + h_before * d_h_  # (B.4)
+                    d_z_bar = common_1 * z * d_z  # (B.6)
+                    sum_b_z += d_z_bar  # (B.14)
+                    sum_b_n += d_n_bar  # (B.17)
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = d_z_bar
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = d_n_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_operand_6
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_operand_6))
+                        column = u32(index - row * u32(room_operand_6))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + column)] if row <
+                            rows and column < hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_operand_6 + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    h_before = kept_h[u32((t * batch + item) * hidden_size + unit)]
+                    r = kept_r[u32((t * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_6[u32(each)] = zero
+                        totals_pulled_product_6_2[u32(each)] = zero
+                        totals_pulled_product_6_3[u32(each)] = zero
+                        totals_pulled_product_6_4[u32(each)] = zero
+                    for column in range(count_operand_6):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_operand_6 + (number + each) * room_operand_6 + (column * 4 + (group & 3)) * lanes
+                                + lane
+                            )]
+                            totals_pulled_product_6[u32(each)] += weights_of_pulled_product_6[u32(column)] * operand
+                            totals_pulled_product_6_2[u32(each)] += weights_of_pulled_product_6_2[u32(column)] * operand
+                            totals_pulled_product_6_3[u32(each)] += weights_of_pulled_product_6_3[u32(column)] * operand
+                            totals_pulled_product_6_4[u32(each)] += weights_of_pulled_product_6_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_6[u32(each)], 1 << halving)
+                            totals_pulled_product_6[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_6_2[u32(each)], 1 << halving)
+                            totals_pulled_product_6_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_6_3[u32(each)], 1 << halving)
+                            totals_pulled_product_6_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_6_4[u32(each)], 1 << halving)
+                            totals_pulled_product_6_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_6[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_6_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_6_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_6_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_6 = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    pulled_product_6 += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    pulled_product_6 += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    pulled_product_6 += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    pulled_operand_6[u32(item * hidden_size + unit)] = pulled_product_6
+                if runs and unit < hidden_size:
+                    d_r = pulled_product_6 * h_before  # (B.5)
+                    d_r_bar = r * d_r * (one - r)  # (B.7)
+                    sum_b_r += d_r_bar  # (B.11)
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = d_r_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_x[u32((t * batch + item) * (3 * hidden_size) + column)] if row < rows and column <
+                            2 * hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    pulled_product_6 = pulled_operand_6[u32(item * hidden_size + unit)]
+                    r = kept_r[u32((t * batch + item) * hidden_size + unit)]
+                    z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                    d_h_ = d_h[u32(item * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_2[u32(each)] = zero
+                        totals_pulled_product_2_2[u32(each)] = zero
+                        totals_pulled_product_2_3[u32(each)] = zero
+                        totals_pulled_product_2_4[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_3[u32(each)], 1 << halving)
+                            totals_pulled_product_2_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_4[u32(each)], 1 << halving)
+                            totals_pulled_product_2_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_2[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_2_2[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_2_3[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_2_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_2 = shared[u32(parts_ + (0 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts_ + (1 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts_ + (2 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts_ + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    d_h_before_from_loop = pulled_product_2 + pulled_product_6 * r + z * d_h_
+                    carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_h_before_from_loop
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (3 * hidden_size) + unit)] += sum_b_z
+            sums[u32(lane * (3 * hidden_size) + hidden_size + unit)] += sum_b_n
+            sums[u32(lane * (3 * hidden_size) + 2 * hidden_size + unit)] += sum_b_r
+
+    return (backward_grid_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -586,9 +1269,9 @@ def forward(
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
     `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
-    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
-    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
-    that cannot run these sizes.
+    `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by size; the tape tells which it
+    was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a
+    regime that cannot run these sizes.
     """
     every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
@@ -641,6 +1324,12 @@ def _run(packed, call, keep_tape):
             device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
             packed_h_before, packed_operand_6, products_x, b_r, b_z, kept_r, kept_z, kept_operand_6, b_n, kept_n, out_h,
             kept_h, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
+            lengths, keep, packed_h_before, packed_operand_6, kept_h, products_x, b_r, b_z, kept_r, kept_z,
+            kept_operand_6, b_n, kept_n, out_h, )
         )
     else:
         carried_h = device.empty((2, batch, hidden_size), real)
@@ -702,6 +1391,12 @@ def _gradients(tape, errors, ends):
         launches.block(
             device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_operand_6,
             packed_h_before, error_h, last_error_h, kept_z, kept_n, kept_h, sums, adjoints_x, kept_r, carry_h, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
+            steps, lengths, packed_operand_6, packed_h_before, carry_h, error_h, last_error_h, d_h, kept_z, kept_n,
+            kept_h, sums, adjoints_x, pulled_operand_6, kept_r, )
         )
     else:
         def one_step(t):

@@ -1,7 +1,7 @@
 """GRU, reset after the product: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 58428050953ab0f3. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 7a6b12acdb5e9005. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -21,7 +21,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -144,8 +144,8 @@ def init_state(params, batch, **sizes):
 
 
 LOOP = regimes.Loop(
-    forward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), ),
-    backward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), ),
+    forward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", ), "hidden_size", 0, 1), ),
+    backward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", ), "hidden_size", 1, 4), ),
     dimensions=("hidden_size", ),
     obstacle="",
     widest=3,
@@ -505,6 +505,398 @@ def backward_block(cuda, real, lanes, hidden_size):
     return (backward_loop,)
 
 
+def forward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_h_before = -(-(hidden_size) // lanes)
+    room_h_before = count_h_before * lanes
+    begin_h_before = 0
+
+    def forward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, kept_h:
+        Stored, products_x: Reals, b_r: Stored, b_z: Stored, kept_r: Stored, kept_z: Stored, b_n: Stored, b_un: Stored,
+        kept_n: Stored, out_h: Stored, kept_product_6: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        totals_U_r_product = cuda.local.array(tile, real)
+        weights_of_U_r_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = number * lanes + lane
+            weights_of_U_r_product[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_U_r_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        totals_U_z_product = cuda.local.array(tile, real)
+        weights_of_U_z_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = number * lanes + lane
+            weights_of_U_z_product[u32(number)] = (
+                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_U_z_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        totals_U_n_product = cuda.local.array(tile, real)
+        weights_of_U_n_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = number * lanes + lane
+            weights_of_U_n_product[u32(number)] = (
+                packed_h_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_U_n_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_r = b_r[u32(unit)]
+            own_b_z = b_z[u32(unit)]
+            own_b_n = b_n[u32(unit)]
+            own_b_un = b_un[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_h[u32((before * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    W_r_product = products_x[u32((t * batch + item) * (3 * hidden_size) + unit)]
+                    W_z_product = products_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)]
+                    W_n_product = products_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)]
+                    h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                U_r_product = zero
+                U_z_product = zero
+                U_n_product = zero
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_U_r_product[u32(each)] = zero
+                        totals_U_z_product[u32(each)] = zero
+                        totals_U_n_product[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + column * lanes + lane
+                            )]
+                            totals_U_r_product[u32(each)] += weights_of_U_r_product[u32(column)] * operand
+                            totals_U_z_product[u32(each)] += weights_of_U_z_product[u32(column)] * operand
+                            totals_U_n_product[u32(each)] += weights_of_U_n_product[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_r_product[u32(each)], 1 << halving)
+                            totals_U_r_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_z_product[u32(each)], 1 << halving)
+                            totals_U_z_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_n_product[u32(each)], 1 << halving)
+                            totals_U_n_product[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            U_r_product = totals_U_r_product[u32(each)]
+                            U_z_product = totals_U_z_product[u32(each)]
+                            U_n_product = totals_U_n_product[u32(each)]
+                if runs and unit < hidden_size:
+                    r_bar = W_r_product + U_r_product + own_b_r  # (F.1)
+                    z_bar = W_z_product + U_z_product + own_b_z  # (F.2)
+                    r = one / (one + math.exp(-r_bar))  # (F.3)
+                    kept_r[u32((here * batch + item) * hidden_size + unit)] = r
+                    z = one / (one + math.exp(-z_bar))  # (F.4)
+                    kept_z[u32((here * batch + item) * hidden_size + unit)] = z
+                    n_bar = W_n_product + own_b_n + r * (U_n_product + own_b_un)  # (F.5)
+                    n = math.tanh(n_bar)  # (F.6)
+                    kept_n[u32((here * batch + item) * hidden_size + unit)] = n
+                    h = z * h_before + (one - z) * n  # (F.7)
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = h
+                    kept_product_6[u32((here * batch + item) * hidden_size + unit)] = U_n_product
+                elif lane < rows and unit < hidden_size:
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_grid_loop,)
+
+
+def backward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_h_before = -(-(3 * hidden_size) // (4 * lanes))
+    room_h_before = count_h_before * 4 * lanes
+    begin_h_before = 0
+    parts = items * room_h_before
+
+    def backward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, carry_h: Reals, error_h:
+        Stored, last_error_h: Stored, d_h: Reals, kept_z: Stored, kept_n: Stored, kept_h: Stored, kept_product_6:
+        Stored, b_un: Stored, kept_r: Stored, sums: Reals, adjoints_x: Stored, adjoints_h_before: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_2_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_2_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_3 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_3[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_3[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_2_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_4 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_4[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_4[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_un = b_un[u32(unit)]
+        sum_b_r = zero
+        sum_b_z = zero
+        sum_b_n = zero
+        sum_b_un = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    next_h_before_from_loop = carry_h[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                    last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                    n = kept_n[u32((t * batch + item) * hidden_size + unit)]
+                    h_before = kept_h[u32((t * batch + item) * hidden_size + unit)]
+                    product_6 = kept_product_6[u32((t * batch + item) * hidden_size + unit)]
+                    r = kept_r[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                    d_h[u32(item * hidden_size + unit)] = d_h_
+                    common_1 = one - z
+                    d_n = common_1 * d_h_  # (B.2)
+                    d_n_bar = d_n * (one - n * n)  # (B.3)
+                    d_z = -n * d_h_ + h_before * d_h_  # (B.4)
+                    d_r = d_n_bar * (product_6 + own_b_un)  # (B.5)
+                    d_z_bar = common_1 * z * d_z  # (B.6)
+                    d_r_bar = r * d_r * (one - r)  # (B.7)
+                    sum_b_r += d_r_bar  # (B.11)
+                    sum_b_z += d_z_bar  # (B.14)
+                    sum_b_n += d_n_bar  # (B.16)
+                    common_2 = r * d_n_bar
+                    sum_b_un += common_2  # (B.18)
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = d_r_bar
+                    adjoints_h_before[u32((t * batch + item) * (3 * hidden_size) + unit)] = d_r_bar
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = d_z_bar
+                    adjoints_h_before[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = d_z_bar
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = d_n_bar
+                    d_product_6 = common_2
+                    adjoints_h_before[u32(
+                        (t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit
+                    )] = d_product_6
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = zero
+                    adjoints_h_before[u32((t * batch + item) * (3 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_h_before[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = zero
+                    adjoints_h_before[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_h_before[u32((t * batch + item) * (3 * hidden_size) + column)] if row < rows and
+                            column < 3 * hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                    d_h_ = d_h[u32(item * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_2[u32(each)] = zero
+                        totals_pulled_product_2_2[u32(each)] = zero
+                        totals_pulled_product_2_3[u32(each)] = zero
+                        totals_pulled_product_2_4[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_3[u32(each)], 1 << halving)
+                            totals_pulled_product_2_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_4[u32(each)], 1 << halving)
+                            totals_pulled_product_2_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_2_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_2_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_2_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_2 = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    d_h_before_from_loop = pulled_product_2 + z * d_h_
+                    carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_h_before_from_loop
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (4 * hidden_size) + unit)] += sum_b_r
+            sums[u32(lane * (4 * hidden_size) + hidden_size + unit)] += sum_b_z
+            sums[u32(lane * (4 * hidden_size) + 2 * hidden_size + unit)] += sum_b_n
+            sums[u32(lane * (4 * hidden_size) + 3 * hidden_size + unit)] += sum_b_un
+
+    return (backward_grid_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -533,9 +925,9 @@ def forward(
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
     `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
-    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
-    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
-    that cannot run these sizes.
+    `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by size; the tape tells which it
+    was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a
+    regime that cannot run these sizes.
     """
     every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
@@ -586,6 +978,12 @@ def _run(packed, call, keep_tape):
         launches.block(
             device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
             packed_h_before, products_x, b_r, b_z, kept_r, kept_z, b_n, b_un, kept_n, out_h, kept_h, kept_product_6, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
+            lengths, keep, packed_h_before, kept_h, products_x, b_r, b_z, kept_r, kept_z, b_n, b_un, kept_n, out_h,
+            kept_product_6, )
         )
     else:
         carried_h = device.empty((2, batch, hidden_size), real)
@@ -644,6 +1042,12 @@ def _gradients(tape, errors, ends):
             device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_h_before,
             error_h, last_error_h, kept_z, kept_n, kept_h, kept_product_6, b_un, kept_r, sums, adjoints_x,
             adjoints_h_before, carry_h, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
+            steps, lengths, packed_h_before, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h,
+            kept_product_6, b_un, kept_r, sums, adjoints_x, adjoints_h_before, )
         )
     else:
         def one_step(t):

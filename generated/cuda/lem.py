@@ -1,7 +1,7 @@
 """Long expressive memory: cuda kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 58428050953ab0f3. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 7a6b12acdb5e9005. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -22,7 +22,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -155,12 +155,12 @@ def init_state(params, batch, **sizes):
 
 LOOP = regimes.Loop(
     forward=(
-        regimes.Product(("hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), regimes.Product(("hidden_size",
-        ), "hidden_size"),
+        regimes.Product(("hidden_size", "hidden_size", "hidden_size", ), "hidden_size", 0, 1),
+        regimes.Product(("hidden_size", ), "hidden_size", 1, 4),
     ),
     backward=(
-        regimes.Product(("hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", "hidden_size", "hidden_size",
-        ), "hidden_size"),
+        regimes.Product(("hidden_size", ), "hidden_size", 1, 4), regimes.Product(("hidden_size", "hidden_size",
+        "hidden_size", ), "hidden_size", 2, 4),
     ),
     dimensions=("hidden_size", ),
     obstacle="",
@@ -642,6 +642,684 @@ def backward_block(cuda, real, lanes, hidden_size):
     return (backward_loop,)
 
 
+def forward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    dt = real(1)
+    one = real(1)
+    zero = real(0)
+    count_y_before = -(-(hidden_size) // lanes)
+    room_y_before = count_y_before * lanes
+    begin_y_before = 0
+    count_z = -(-(hidden_size) // (4 * lanes))
+    room_z = count_z * 4 * lanes
+    begin_z = 0
+    parts = items * room_z
+
+    def forward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Stored, packed_z:
+        Stored, kept_y: Stored, products_x: Reals, b_1: Stored, b_2: Stored, kept_function_1: Stored, kept_function_2:
+        Stored, kept_Delta_2: Reals, b_z: Stored, kept_function_4: Stored, kept_z: Stored, b_y: Stored, kept_function_3:
+        Stored, out_y: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        totals_W_1_product = cuda.local.array(tile, real)
+        weights_of_W_1_product = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = number * lanes + lane
+            weights_of_W_1_product[u32(number)] = (
+                packed_y_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_y_before - 1) * lanes + lane
+        weights_of_W_1_product[u32(count_y_before - 1)] = (
+            packed_y_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        totals_W_2_product = cuda.local.array(tile, real)
+        weights_of_W_2_product = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = number * lanes + lane
+            weights_of_W_2_product[u32(number)] = (
+                packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_y_before - 1) * lanes + lane
+        weights_of_W_2_product[u32(count_y_before - 1)] = (
+            packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        totals_W_z_product = cuda.local.array(tile, real)
+        weights_of_W_z_product = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = number * lanes + lane
+            weights_of_W_z_product[u32(number)] = (
+                packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_y_before - 1) * lanes + lane
+        weights_of_W_z_product[u32(count_y_before - 1)] = (
+            packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_W_y_product = cuda.local.array(tile, real)
+        weights_of_W_y_product = cuda.local.array(count_z, real)
+        for number in range(count_z - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_W_y_product[u32(number)] = (
+                packed_z[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_z - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_W_y_product[u32(count_z - 1)] = (
+            packed_z[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_W_y_product_2 = cuda.local.array(tile, real)
+        weights_of_W_y_product_2 = cuda.local.array(count_z, real)
+        for number in range(count_z - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_W_y_product_2[u32(number)] = (
+                packed_z[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_z - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_W_y_product_2[u32(count_z - 1)] = (
+            packed_z[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_W_y_product_3 = cuda.local.array(tile, real)
+        weights_of_W_y_product_3 = cuda.local.array(count_z, real)
+        for number in range(count_z - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_W_y_product_3[u32(number)] = (
+                packed_z[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_z - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_W_y_product_3[u32(count_z - 1)] = (
+            packed_z[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_W_y_product_4 = cuda.local.array(tile, real)
+        weights_of_W_y_product_4 = cuda.local.array(count_z, real)
+        for number in range(count_z - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_W_y_product_4[u32(number)] = (
+                packed_z[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_z - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_W_y_product_4[u32(count_z - 1)] = (
+            packed_z[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_1 = b_1[u32(unit)]
+            own_b_2 = b_2[u32(unit)]
+            own_b_z = b_z[u32(unit)]
+            own_b_y = b_y[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_y_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_y_before))
+                        column = u32(index - row * u32(room_y_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_y[u32((before * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_y_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    V_1_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                    V_2_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                    V_z_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                    z_before = kept_z[u32((before * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                W_1_product = zero
+                W_2_product = zero
+                W_z_product = zero
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_W_1_product[u32(each)] = zero
+                        totals_W_2_product[u32(each)] = zero
+                        totals_W_z_product[u32(each)] = zero
+                    for column in range(count_y_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_y_before + (number + each) * room_y_before + column * lanes + lane
+                            )]
+                            totals_W_1_product[u32(each)] += weights_of_W_1_product[u32(column)] * operand
+                            totals_W_2_product[u32(each)] += weights_of_W_2_product[u32(column)] * operand
+                            totals_W_z_product[u32(each)] += weights_of_W_z_product[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_1_product[u32(each)], 1 << halving)
+                            totals_W_1_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_2_product[u32(each)], 1 << halving)
+                            totals_W_2_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_z_product[u32(each)], 1 << halving)
+                            totals_W_z_product[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            W_1_product = totals_W_1_product[u32(each)]
+                            W_2_product = totals_W_2_product[u32(each)]
+                            W_z_product = totals_W_z_product[u32(each)]
+                if runs and unit < hidden_size:
+                    Delta_1_bar = W_1_product + V_1_product + own_b_1  # (F.1)
+                    Delta_2_bar = W_2_product + V_2_product + own_b_2  # (F.2)
+                    function_1 = one / (one + math.exp(-Delta_1_bar))
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    Delta_1 = dt * function_1  # (F.3)
+                    function_2 = one / (one + math.exp(-Delta_2_bar))
+                    kept_function_2[u32((here * batch + item) * hidden_size + unit)] = function_2
+                    Delta_2 = dt * function_2  # (F.4)
+                    kept_Delta_2[u32(item * hidden_size + unit)] = Delta_2
+                    z_bar = W_z_product + V_z_product + own_b_z  # (F.5)
+                    function_4 = math.tanh(z_bar)
+                    kept_function_4[u32((here * batch + item) * hidden_size + unit)] = function_4
+                    z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
+                    kept_z[u32((now * batch + item) * hidden_size + unit)] = z
+                elif lane < rows and unit < hidden_size:
+                    kept_z[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_z[u32((before * batch + item) * hidden_size + unit)]
+                    )
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_z
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_z))
+                        column = u32(index - row * u32(room_z))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_z[u32((now * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_z + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    V_y_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+                    Delta_2 = kept_Delta_2[u32(item * hidden_size + unit)]
+                    y_before = kept_y[u32((before * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_W_y_product[u32(each)] = zero
+                        totals_W_y_product_2[u32(each)] = zero
+                        totals_W_y_product_3[u32(each)] = zero
+                        totals_W_y_product_4[u32(each)] = zero
+                    for column in range(count_z):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_z + (number + each) * room_z + (column * 4 + (group & 3)) * lanes + lane
+                            )]
+                            totals_W_y_product[u32(each)] += weights_of_W_y_product[u32(column)] * operand
+                            totals_W_y_product_2[u32(each)] += weights_of_W_y_product_2[u32(column)] * operand
+                            totals_W_y_product_3[u32(each)] += weights_of_W_y_product_3[u32(column)] * operand
+                            totals_W_y_product_4[u32(each)] += weights_of_W_y_product_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_y_product[u32(each)], 1 << halving)
+                            totals_W_y_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_y_product_2[u32(each)], 1 << halving)
+                            totals_W_y_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_y_product_3[u32(each)], 1 << halving)
+                            totals_W_y_product_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_y_product_4[u32(each)], 1 << halving)
+                            totals_W_y_product_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_W_y_product[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_W_y_product_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_W_y_product_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_W_y_product_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    W_y_product = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    W_y_product += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    W_y_product += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    W_y_product += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    y_bar = W_y_product + V_y_product + own_b_y  # (F.7)
+                    function_3 = math.tanh(y_bar)
+                    kept_function_3[u32((here * batch + item) * hidden_size + unit)] = function_3
+                    y = Delta_2 * function_3 + (one - Delta_2) * y_before  # (F.8)
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = y
+                elif lane < rows and unit < hidden_size:
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_y[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_grid_loop,)
+
+
+def backward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    dt = real(1)
+    one = real(1)
+    zero = real(0)
+    count_z = -(-(hidden_size) // (4 * lanes))
+    room_z = count_z * 4 * lanes
+    begin_z = 0
+    parts = items * room_z
+    count_y_before = -(-(3 * hidden_size) // (4 * lanes))
+    room_y_before = count_y_before * 4 * lanes
+    begin_y_before = 0
+    parts_ = items * room_y_before
+
+    def backward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_z: Stored, packed_y_before: Stored,
+        kept_function_2: Stored, carry_y: Reals, last_error_y: Stored, error_y: Stored, d_y: Reals, kept_function_3:
+        Stored, kept_y: Stored, sums: Reals, adjoints_x: Stored, kept_function_1: Stored, carry_z: Reals, last_error_z:
+        Stored, kept_function_4: Stored, kept_z: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_7 = cuda.local.array(tile, real)
+        weights_of_pulled_product_7 = cuda.local.array(count_z, real)
+        for number in range(count_z - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_7[u32(number)] = (
+                packed_z[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_z - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_7[u32(count_z - 1)] = (
+            packed_z[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_7_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_7_2 = cuda.local.array(count_z, real)
+        for number in range(count_z - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_7_2[u32(number)] = (
+                packed_z[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_z - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_7_2[u32(count_z - 1)] = (
+            packed_z[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_7_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_7_3 = cuda.local.array(count_z, real)
+        for number in range(count_z - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_7_3[u32(number)] = (
+                packed_z[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_z - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_7_3[u32(count_z - 1)] = (
+            packed_z[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_7_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_7_4 = cuda.local.array(count_z, real)
+        for number in range(count_z - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_7_4[u32(number)] = (
+                packed_z[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_z - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_7_4[u32(count_z - 1)] = (
+            packed_z[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_1 = cuda.local.array(tile, real)
+        weights_of_pulled_product_1 = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_1[u32(number)] = (
+                packed_y_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_y_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_1[u32(count_y_before - 1)] = (
+            packed_y_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_1_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_1_2 = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_1_2[u32(number)] = (
+                packed_y_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_y_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_1_2[u32(count_y_before - 1)] = (
+            packed_y_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_1_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_1_3 = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_1_3[u32(number)] = (
+                packed_y_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_y_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_1_3[u32(count_y_before - 1)] = (
+            packed_y_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_1_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_1_4 = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_1_4[u32(number)] = (
+                packed_y_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_y_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_1_4[u32(count_y_before - 1)] = (
+            packed_y_before[u64(column * hidden_size + unit)] if column < 3 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        sum_b_2 = zero
+        sum_b_y = zero
+        sum_b_1 = zero
+        sum_b_z = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    function_2 = kept_function_2[u32((t * batch + item) * hidden_size + unit)]
+                    next_y_before_from_loop = carry_y[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_y_ = last_error_y[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    error_y_ = error_y[u32((t * batch + item) * hidden_size + unit)]
+                    function_3 = kept_function_3[u32((t * batch + item) * hidden_size + unit)]
+                    y_before = kept_y[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    Delta_2 = dt * function_2  # (F.4)
+                    d_y_ = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                    d_y[u32(item * hidden_size + unit)] = d_y_
+                    d_y_bar = Delta_2 * d_y_ * (one - function_3 * function_3)  # (B.2)
+                    d_Delta_2 = -y_before * d_y_ + function_3 * d_y_  # (B.5)
+                    d_Delta_2_bar = Delta_2 * d_Delta_2 * (one - function_2)  # (B.7)
+                    sum_b_2 += d_Delta_2_bar  # (B.15)
+                    sum_b_y += d_y_bar  # (B.21)
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_Delta_2_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_y_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_z
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_z))
+                        column = u32(index - row * u32(room_z))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + column)] if row <
+                            rows and column < hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_z + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                    next_z_before_from_loop = carry_z[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_z_ = last_error_z[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    function_4 = kept_function_4[u32((t * batch + item) * hidden_size + unit)]
+                    z_before = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_7[u32(each)] = zero
+                        totals_pulled_product_7_2[u32(each)] = zero
+                        totals_pulled_product_7_3[u32(each)] = zero
+                        totals_pulled_product_7_4[u32(each)] = zero
+                    for column in range(count_z):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_z + (number + each) * room_z + (column * 4 + (group & 3)) * lanes + lane
+                            )]
+                            totals_pulled_product_7[u32(each)] += weights_of_pulled_product_7[u32(column)] * operand
+                            totals_pulled_product_7_2[u32(each)] += weights_of_pulled_product_7_2[u32(column)] * operand
+                            totals_pulled_product_7_3[u32(each)] += weights_of_pulled_product_7_3[u32(column)] * operand
+                            totals_pulled_product_7_4[u32(each)] += weights_of_pulled_product_7_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_7[u32(each)], 1 << halving)
+                            totals_pulled_product_7[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_7_2[u32(each)], 1 << halving)
+                            totals_pulled_product_7_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_7_3[u32(each)], 1 << halving)
+                            totals_pulled_product_7_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_7_4[u32(each)], 1 << halving)
+                            totals_pulled_product_7_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_7[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_7_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_7_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_7_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_7 = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    pulled_product_7 += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    pulled_product_7 += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    pulled_product_7 += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    Delta_1 = dt * function_1  # (F.3)
+                    d_z = pulled_product_7 + next_z_before_from_loop + last_error_z_  # (B.3)
+                    d_z_before_from_loop = d_z * (one - Delta_1)
+                    carry_z[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_z_before_from_loop
+                    d_z_bar = Delta_1 * d_z * (one - function_4 * function_4)  # (B.4)
+                    d_Delta_1 = -z_before * d_z + function_4 * d_z  # (B.6)
+                    d_Delta_1_bar = Delta_1 * d_Delta_1 * (one - function_1)  # (B.8)
+                    sum_b_1 += d_Delta_1_bar  # (B.12)
+                    sum_b_z += d_z_bar  # (B.18)
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_Delta_1_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_z_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_y_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_y_before))
+                        column = u32(index - row * u32(room_y_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_x[u32((t * batch + item) * (4 * hidden_size) + column)] if row < rows and column <
+                            3 * hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_y_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    function_2 = kept_function_2[u32((t * batch + item) * hidden_size + unit)]
+                    d_y_ = d_y[u32(item * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_1[u32(each)] = zero
+                        totals_pulled_product_1_2[u32(each)] = zero
+                        totals_pulled_product_1_3[u32(each)] = zero
+                        totals_pulled_product_1_4[u32(each)] = zero
+                    for column in range(count_y_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_y_before + (number + each) * room_y_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_1[u32(each)] += weights_of_pulled_product_1[u32(column)] * operand
+                            totals_pulled_product_1_2[u32(each)] += weights_of_pulled_product_1_2[u32(column)] * operand
+                            totals_pulled_product_1_3[u32(each)] += weights_of_pulled_product_1_3[u32(column)] * operand
+                            totals_pulled_product_1_4[u32(each)] += weights_of_pulled_product_1_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_1[u32(each)], 1 << halving)
+                            totals_pulled_product_1[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_1_2[u32(each)], 1 << halving)
+                            totals_pulled_product_1_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_1_3[u32(each)], 1 << halving)
+                            totals_pulled_product_1_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_1_4[u32(each)], 1 << halving)
+                            totals_pulled_product_1_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_1[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_1_2[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_1_3[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_1_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_1 = shared[u32(parts_ + (0 * groups + group) * items + lane)]
+                    pulled_product_1 += shared[u32(parts_ + (1 * groups + group) * items + lane)]
+                    pulled_product_1 += shared[u32(parts_ + (2 * groups + group) * items + lane)]
+                    pulled_product_1 += shared[u32(parts_ + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    Delta_2 = dt * function_2  # (F.4)
+                    d_y_before_from_loop = pulled_product_1 + d_y_ * (one - Delta_2)
+                    carry_y[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_y_before_from_loop
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (4 * hidden_size) + unit)] += sum_b_2
+            sums[u32(lane * (4 * hidden_size) + hidden_size + unit)] += sum_b_y
+            sums[u32(lane * (4 * hidden_size) + 2 * hidden_size + unit)] += sum_b_1
+            sums[u32(lane * (4 * hidden_size) + 3 * hidden_size + unit)] += sum_b_z
+
+    return (backward_grid_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -671,9 +1349,9 @@ def forward(
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
     `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
-    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
-    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
-    that cannot run these sizes.
+    `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by size; the tape tells which it
+    was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a
+    regime that cannot run these sizes.
     """
     every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
@@ -729,6 +1407,12 @@ def _run(packed, call, keep_tape):
             device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
             packed_y_before, packed_z, products_x, b_1, b_2, kept_function_1, kept_function_2, b_z, kept_function_4,
             kept_z, b_y, kept_function_3, out_y, kept_y, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
+            lengths, keep, packed_y_before, packed_z, kept_y, products_x, b_1, b_2, kept_function_1, kept_function_2,
+            kept_Delta_2, b_z, kept_function_4, kept_z, b_y, kept_function_3, out_y, )
         )
     else:
         carried_y = device.empty((2, batch, hidden_size), real)
@@ -797,6 +1481,13 @@ def _gradients(tape, errors, ends):
             device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_z,
             packed_y_before, kept_function_2, last_error_y, error_y, kept_function_3, kept_y, sums, adjoints_x,
             kept_function_1, last_error_z, kept_function_4, kept_z, carry_y, carry_z, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
+            steps, lengths, packed_z, packed_y_before, kept_function_2, carry_y, last_error_y, error_y, d_y,
+            kept_function_3, kept_y, sums, adjoints_x, kept_function_1, carry_z, last_error_z, kept_function_4, kept_z,
+            )
         )
     else:
         def one_step(t):

@@ -1,7 +1,7 @@
 """LSTM with peephole connections: cuda kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), section II.A, equations 1 to 10
-Equations: 4c17308428ffb07e, written by derive 0.1.0 with support 58428050953ab0f3. Do not edit: derive writes this file.
+Equations: 4c17308428ffb07e, written by derive 0.1.0 with support 7a6b12acdb5e9005. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -24,7 +24,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -168,8 +168,8 @@ def init_state(params, batch, **sizes):
 
 
 LOOP = regimes.Loop(
-    forward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), ),
-    backward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), ),
+    forward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size", 0, 1), ),
+    backward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size", 1, 4), ),
     dimensions=("hidden_size", ),
     obstacle="",
     widest=4,
@@ -590,6 +590,439 @@ def backward_block(cuda, real, lanes, hidden_size):
     return (backward_loop,)
 
 
+def forward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_y_before = -(-(hidden_size) // lanes)
+    room_y_before = count_y_before * lanes
+    begin_y_before = 0
+
+    def forward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Stored, kept_y:
+        Stored, products_x: Reals, b_z: Stored, kept_c: Reals, p_in: Stored, b_in: Stored, p_for: Stored, b_for: Stored,
+        kept_z: Stored, kept_i: Stored, kept_f: Stored, p_out: Stored, b_out: Stored, kept_o: Stored, kept_function_1:
+        Stored, out_y: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        totals_R_z_product = cuda.local.array(tile, real)
+        weights_of_R_z_product = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = number * lanes + lane
+            weights_of_R_z_product[u32(number)] = (
+                packed_y_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_y_before - 1) * lanes + lane
+        weights_of_R_z_product[u32(count_y_before - 1)] = (
+            packed_y_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        totals_R_in_product = cuda.local.array(tile, real)
+        weights_of_R_in_product = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = number * lanes + lane
+            weights_of_R_in_product[u32(number)] = (
+                packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_y_before - 1) * lanes + lane
+        weights_of_R_in_product[u32(count_y_before - 1)] = (
+            packed_y_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        totals_R_for_product = cuda.local.array(tile, real)
+        weights_of_R_for_product = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = number * lanes + lane
+            weights_of_R_for_product[u32(number)] = (
+                packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_y_before - 1) * lanes + lane
+        weights_of_R_for_product[u32(count_y_before - 1)] = (
+            packed_y_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        totals_R_out_product = cuda.local.array(tile, real)
+        weights_of_R_out_product = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = number * lanes + lane
+            weights_of_R_out_product[u32(number)] = (
+                packed_y_before[u64((3 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_y_before - 1) * lanes + lane
+        weights_of_R_out_product[u32(count_y_before - 1)] = (
+            packed_y_before[u64((3 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_z = b_z[u32(unit)]
+            own_p_in = p_in[u32(unit)]
+            own_b_in = b_in[u32(unit)]
+            own_p_for = p_for[u32(unit)]
+            own_b_for = b_for[u32(unit)]
+            own_p_out = p_out[u32(unit)]
+            own_b_out = b_out[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_y_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_y_before))
+                        column = u32(index - row * u32(room_y_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_y[u32((before * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_y_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    W_z_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                    W_in_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                    c_before = kept_c[u32((before * batch + item) * hidden_size + unit)]
+                    W_for_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                    W_out_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+                cuda.syncthreads()
+                R_z_product = zero
+                R_in_product = zero
+                R_for_product = zero
+                R_out_product = zero
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_R_z_product[u32(each)] = zero
+                        totals_R_in_product[u32(each)] = zero
+                        totals_R_for_product[u32(each)] = zero
+                        totals_R_out_product[u32(each)] = zero
+                    for column in range(count_y_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_y_before + (number + each) * room_y_before + column * lanes + lane
+                            )]
+                            totals_R_z_product[u32(each)] += weights_of_R_z_product[u32(column)] * operand
+                            totals_R_in_product[u32(each)] += weights_of_R_in_product[u32(column)] * operand
+                            totals_R_for_product[u32(each)] += weights_of_R_for_product[u32(column)] * operand
+                            totals_R_out_product[u32(each)] += weights_of_R_out_product[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_R_z_product[u32(each)], 1 << halving)
+                            totals_R_z_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_R_in_product[u32(each)], 1 << halving)
+                            totals_R_in_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_R_for_product[u32(each)], 1 << halving)
+                            totals_R_for_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_R_out_product[u32(each)], 1 << halving)
+                            totals_R_out_product[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            R_z_product = totals_R_z_product[u32(each)]
+                            R_in_product = totals_R_in_product[u32(each)]
+                            R_for_product = totals_R_for_product[u32(each)]
+                            R_out_product = totals_R_out_product[u32(each)]
+                if runs and unit < hidden_size:
+                    z_bar = W_z_product + R_z_product + own_b_z  # (F.1)
+                    i_bar = W_in_product + R_in_product + own_p_in * c_before + own_b_in  # (F.2)
+                    f_bar = W_for_product + R_for_product + own_p_for * c_before + own_b_for  # (F.3)
+                    z = math.tanh(z_bar)  # (F.4)
+                    kept_z[u32((here * batch + item) * hidden_size + unit)] = z
+                    i = one / (one + math.exp(-i_bar))  # (F.5)
+                    kept_i[u32((here * batch + item) * hidden_size + unit)] = i
+                    f = one / (one + math.exp(-f_bar))  # (F.6)
+                    kept_f[u32((here * batch + item) * hidden_size + unit)] = f
+                    c = z * i + c_before * f  # (F.7)
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = c
+                    o_bar = W_out_product + R_out_product + own_p_out * c + own_b_out  # (F.8)
+                    o = one / (one + math.exp(-o_bar))  # (F.9)
+                    kept_o[u32((here * batch + item) * hidden_size + unit)] = o
+                    function_1 = math.tanh(c)
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    y = o * function_1  # (F.10)
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = y
+                elif lane < rows and unit < hidden_size:
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_c[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_y[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_grid_loop,)
+
+
+def backward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_y_before = -(-(4 * hidden_size) // (4 * lanes))
+    room_y_before = count_y_before * 4 * lanes
+    begin_y_before = 0
+    parts = items * room_y_before
+
+    def backward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_y_before: Stored, carry_y: Reals,
+        last_error_y: Stored, error_y: Stored, kept_function_1: Stored, kept_o: Stored, carry_c: Reals, last_error_c:
+        Stored, p_out: Stored, kept_c: Reals, kept_z: Stored, kept_i: Stored, kept_f: Stored, p_for: Stored, p_in:
+        Stored, sums: Reals, adjoints_x: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2 = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_y_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_y_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2[u32(count_y_before - 1)] = (
+            packed_y_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_2_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_2 = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_2[u32(number)] = (
+                packed_y_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_y_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_2[u32(count_y_before - 1)] = (
+            packed_y_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_2_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_3 = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_3[u32(number)] = (
+                packed_y_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_y_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_3[u32(count_y_before - 1)] = (
+            packed_y_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_2_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_4 = cuda.local.array(count_y_before, real)
+        for number in range(count_y_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_4[u32(number)] = (
+                packed_y_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_y_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_4[u32(count_y_before - 1)] = (
+            packed_y_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_p_out = p_out[u32(unit)]
+            own_p_for = p_for[u32(unit)]
+            own_p_in = p_in[u32(unit)]
+        sum_b_z = zero
+        sum_p_in = zero
+        sum_b_in = zero
+        sum_p_for = zero
+        sum_b_for = zero
+        sum_p_out = zero
+        sum_b_out = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    next_y_before_from_loop = carry_y[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_y_ = last_error_y[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    error_y_ = error_y[u32((t * batch + item) * hidden_size + unit)]
+                    function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                    o = kept_o[u32((t * batch + item) * hidden_size + unit)]
+                    next_c_before_from_loop = carry_c[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_c_ = last_error_c[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    c_before = kept_c[u32((t * batch + item) * hidden_size + unit)]
+                    z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                    i = kept_i[u32((t * batch + item) * hidden_size + unit)]
+                    f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                    c = kept_c[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                    d_o = function_1 * d_y  # (B.2)
+                    d_o_bar = o * d_o * (one - o)  # (B.3)
+                    d_c = next_c_before_from_loop + own_p_out * d_o_bar + o * d_y * (one - function_1 * function_1) + last_error_c_  # (B.4)
+                    d_f = c_before * d_c  # (B.5)
+                    d_i = z * d_c  # (B.6)
+                    d_z = i * d_c  # (B.7)
+                    d_f_bar = f * d_f * (one - f)  # (B.8)
+                    d_i_bar = i * d_i * (one - i)  # (B.9)
+                    d_c_before_from_loop = f * d_c + own_p_for * d_f_bar + own_p_in * d_i_bar
+                    carry_c[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_c_before_from_loop
+                    d_z_bar = d_z * (one - z * z)  # (B.10)
+                    sum_b_z += d_z_bar  # (B.14)
+                    sum_p_in += c_before * d_i_bar  # (B.17)
+                    sum_b_in += d_i_bar  # (B.18)
+                    sum_p_for += c_before * d_f_bar  # (B.21)
+                    sum_b_for += d_f_bar  # (B.22)
+                    sum_p_out += c * d_o_bar  # (B.25)
+                    sum_b_out += d_o_bar  # (B.26)
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_z_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_i_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_f_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_o_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_y_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_y_before))
+                        column = u32(index - row * u32(room_y_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_x[u32((t * batch + item) * (4 * hidden_size) + column)] if row < rows and column <
+                            4 * hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_y_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_2[u32(each)] = zero
+                        totals_pulled_product_2_2[u32(each)] = zero
+                        totals_pulled_product_2_3[u32(each)] = zero
+                        totals_pulled_product_2_4[u32(each)] = zero
+                    for column in range(count_y_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_y_before + (number + each) * room_y_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_3[u32(each)], 1 << halving)
+                            totals_pulled_product_2_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_4[u32(each)], 1 << halving)
+                            totals_pulled_product_2_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_2_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_2_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_2_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_2 = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    carry_y[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_2
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (7 * hidden_size) + unit)] += sum_b_z
+            sums[u32(lane * (7 * hidden_size) + hidden_size + unit)] += sum_p_in
+            sums[u32(lane * (7 * hidden_size) + 2 * hidden_size + unit)] += sum_b_in
+            sums[u32(lane * (7 * hidden_size) + 3 * hidden_size + unit)] += sum_p_for
+            sums[u32(lane * (7 * hidden_size) + 4 * hidden_size + unit)] += sum_b_for
+            sums[u32(lane * (7 * hidden_size) + 5 * hidden_size + unit)] += sum_p_out
+            sums[u32(lane * (7 * hidden_size) + 6 * hidden_size + unit)] += sum_b_out
+
+    return (backward_grid_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -621,9 +1054,9 @@ def forward(
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
     `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
-    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
-    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
-    that cannot run these sizes.
+    `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by size; the tape tells which it
+    was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a
+    regime that cannot run these sizes.
     """
     every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
@@ -678,6 +1111,12 @@ def _run(packed, call, keep_tape):
             device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
             packed_y_before, products_x, b_z, p_in, b_in, p_for, b_for, kept_z, kept_i, kept_f, kept_c, p_out, b_out,
             kept_o, kept_function_1, out_y, kept_y, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
+            lengths, keep, packed_y_before, kept_y, products_x, b_z, kept_c, p_in, b_in, p_for, b_for, kept_z, kept_i,
+            kept_f, p_out, b_out, kept_o, kept_function_1, out_y, )
         )
     else:
         def one_step(t):
@@ -735,6 +1174,12 @@ def _gradients(tape, errors, ends):
             device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_y_before,
             last_error_y, error_y, kept_function_1, kept_o, last_error_c, p_out, kept_c, kept_z, kept_i, kept_f, p_for,
             p_in, sums, adjoints_x, carry_y, carry_c, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
+            steps, lengths, packed_y_before, carry_y, last_error_y, error_y, kept_function_1, kept_o, carry_c,
+            last_error_c, p_out, kept_c, kept_z, kept_i, kept_f, p_for, p_in, sums, adjoints_x, )
         )
     else:
         def one_step(t):

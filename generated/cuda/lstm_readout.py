@@ -1,7 +1,7 @@
 """LSTM with a softmax readout: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the readout of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.10 and 10.11
-Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 58428050953ab0f3. Do not edit: derive writes this file.
+Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 7a6b12acdb5e9005. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -25,7 +25,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -166,8 +166,8 @@ def init_state(params, batch, **sizes):
 
 
 LOOP = regimes.Loop(
-    forward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), ),
-    backward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size"), ),
+    forward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size", 0, 1), ),
+    backward=(regimes.Product(("hidden_size", "hidden_size", "hidden_size", "hidden_size", ), "hidden_size", 1, 4), ),
     dimensions=("hidden_size", ),
     obstacle="",
     widest=4,
@@ -621,6 +621,418 @@ def backward_block(cuda, real, lanes, hidden_size, output_size):
     return (backward_loop,)
 
 
+def forward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_h_before = -(-(hidden_size) // lanes)
+    room_h_before = count_h_before * lanes
+    begin_h_before = 0
+
+    def forward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, kept_h:
+        Stored, products_x: Reals, b_i: Stored, b_f: Stored, b_g: Stored, b_o: Stored, kept_i: Stored, kept_f: Stored,
+        kept_g: Stored, kept_o: Stored, kept_c: Reals, kept_function_1: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        totals_U_i_product = cuda.local.array(tile, real)
+        weights_of_U_i_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = number * lanes + lane
+            weights_of_U_i_product[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_U_i_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        totals_U_f_product = cuda.local.array(tile, real)
+        weights_of_U_f_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = number * lanes + lane
+            weights_of_U_f_product[u32(number)] = (
+                packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_U_f_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64((hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        totals_U_g_product = cuda.local.array(tile, real)
+        weights_of_U_g_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = number * lanes + lane
+            weights_of_U_g_product[u32(number)] = (
+                packed_h_before[u64((2 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_U_g_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64((2 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        totals_U_o_product = cuda.local.array(tile, real)
+        weights_of_U_o_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = number * lanes + lane
+            weights_of_U_o_product[u32(number)] = (
+                packed_h_before[u64((3 * hidden_size + unit) * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = (count_h_before - 1) * lanes + lane
+        weights_of_U_o_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64((3 * hidden_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_i = b_i[u32(unit)]
+            own_b_f = b_f[u32(unit)]
+            own_b_g = b_g[u32(unit)]
+            own_b_o = b_o[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_h[u32((t * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    W_i_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                    W_f_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                    W_g_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                    W_o_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+                    c_before = kept_c[u32((before * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                U_i_product = zero
+                U_f_product = zero
+                U_g_product = zero
+                U_o_product = zero
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_U_i_product[u32(each)] = zero
+                        totals_U_f_product[u32(each)] = zero
+                        totals_U_g_product[u32(each)] = zero
+                        totals_U_o_product[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + column * lanes + lane
+                            )]
+                            totals_U_i_product[u32(each)] += weights_of_U_i_product[u32(column)] * operand
+                            totals_U_f_product[u32(each)] += weights_of_U_f_product[u32(column)] * operand
+                            totals_U_g_product[u32(each)] += weights_of_U_g_product[u32(column)] * operand
+                            totals_U_o_product[u32(each)] += weights_of_U_o_product[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_i_product[u32(each)], 1 << halving)
+                            totals_U_i_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_f_product[u32(each)], 1 << halving)
+                            totals_U_f_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_g_product[u32(each)], 1 << halving)
+                            totals_U_g_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_o_product[u32(each)], 1 << halving)
+                            totals_U_o_product[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            U_i_product = totals_U_i_product[u32(each)]
+                            U_f_product = totals_U_f_product[u32(each)]
+                            U_g_product = totals_U_g_product[u32(each)]
+                            U_o_product = totals_U_o_product[u32(each)]
+                if runs and unit < hidden_size:
+                    i_bar = W_i_product + U_i_product + own_b_i  # (F.1)
+                    f_bar = W_f_product + U_f_product + own_b_f  # (F.2)
+                    g_bar = W_g_product + U_g_product + own_b_g  # (F.3)
+                    o_bar = W_o_product + U_o_product + own_b_o  # (F.4)
+                    i = one / (one + math.exp(-i_bar))  # (F.5)
+                    kept_i[u32((here * batch + item) * hidden_size + unit)] = i
+                    f = one / (one + math.exp(-f_bar))  # (F.6)
+                    kept_f[u32((here * batch + item) * hidden_size + unit)] = f
+                    g = math.tanh(g_bar)  # (F.7)
+                    kept_g[u32((here * batch + item) * hidden_size + unit)] = g
+                    o = one / (one + math.exp(-o_bar))  # (F.8)
+                    kept_o[u32((here * batch + item) * hidden_size + unit)] = o
+                    c = f * c_before + i * g  # (F.9)
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = c
+                    function_1 = math.tanh(c)
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    h = o * function_1  # (F.10)
+                    kept_h[u32(((t + 1) * batch + item) * hidden_size + unit)] = h
+                elif lane < rows and unit < hidden_size:
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_c[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_h[u32(((t + 1) * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((t * batch + item) * hidden_size + unit)]
+                    )
+
+    return (forward_grid_loop,)
+
+
+def backward_grid(cuda, real, lanes, items, hidden_size, output_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_h_before = -(-(4 * hidden_size) // (4 * lanes))
+    room_h_before = count_h_before * 4 * lanes
+    begin_h_before = 0
+    parts = items * room_h_before
+
+    def backward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, d_h_from_suffix: Reals,
+        carry_h: Reals, last_error_h: Stored, kept_function_1: Stored, kept_o: Stored, carry_c: Reals, last_error_c:
+        Stored, kept_f: Stored, kept_i: Stored, kept_c: Reals, kept_g: Stored, sums: Reals, adjoints_x: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_2_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_2_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_3 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_3[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_3[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_2_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_4 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_4[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_4[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < 4 * hidden_size and unit < hidden_size else
+            zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        sum_b_i = zero
+        sum_b_f = zero
+        sum_b_g = zero
+        sum_b_o = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    d_h_from_suffix_ = d_h_from_suffix[u32((t * batch + item) * hidden_size + unit)]
+                    next_h_before_from_loop = carry_h[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                    o = kept_o[u32((t * batch + item) * hidden_size + unit)]
+                    next_c_before_from_loop = carry_c[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_c_ = last_error_c[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                    i = kept_i[u32((t * batch + item) * hidden_size + unit)]
+                    c_before = kept_c[u32((t * batch + item) * hidden_size + unit)]
+                    g = kept_g[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_h = d_h_from_suffix_ + next_h_before_from_loop + last_error_h_  # (B.2)
+                    d_c = next_c_before_from_loop + o * d_h * (one - function_1 * function_1) + last_error_c_  # (B.3)
+                    d_c_before_from_loop = f * d_c
+                    carry_c[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_c_before_from_loop
+                    d_o = function_1 * d_h  # (B.4)
+                    d_g = i * d_c  # (B.5)
+                    d_f = c_before * d_c  # (B.6)
+                    d_i = g * d_c  # (B.7)
+                    d_o_bar = o * d_o * (one - o)  # (B.8)
+                    d_g_bar = d_g * (one - g * g)  # (B.9)
+                    d_f_bar = f * d_f * (one - f)  # (B.10)
+                    d_i_bar = i * d_i * (one - i)  # (B.11)
+                    sum_b_i += d_i_bar  # (B.15)
+                    sum_b_f += d_f_bar  # (B.18)
+                    sum_b_g += d_g_bar  # (B.21)
+                    sum_b_o += d_o_bar  # (B.24)
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_i_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_f_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_g_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_o_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_x[u32((t * batch + item) * (4 * hidden_size) + column)] if row < rows and column <
+                            4 * hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_2[u32(each)] = zero
+                        totals_pulled_product_2_2[u32(each)] = zero
+                        totals_pulled_product_2_3[u32(each)] = zero
+                        totals_pulled_product_2_4[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_3[u32(each)], 1 << halving)
+                            totals_pulled_product_2_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_4[u32(each)], 1 << halving)
+                            totals_pulled_product_2_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_2_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_2_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_2_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_2 = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_2
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (output_size + 4 * hidden_size) + output_size + unit)] += sum_b_i
+            sums[u32(lane * (output_size + 4 * hidden_size) + output_size + hidden_size + unit)] += sum_b_f
+            sums[u32(lane * (output_size + 4 * hidden_size) + output_size + 2 * hidden_size + unit)] += sum_b_g
+            sums[u32(lane * (output_size + 4 * hidden_size) + output_size + 3 * hidden_size + unit)] += sum_b_o
+
+    return (backward_grid_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -651,9 +1063,9 @@ def forward(
     `params` may be packed. Returns the loss, the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
     `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
-    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
-    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
-    that cannot run these sizes.
+    `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by size; the tape tells which it
+    was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a
+    regime that cannot run these sizes.
     """
     every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
@@ -714,6 +1126,12 @@ def _run(packed, call, keep_tape):
             device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
             packed_h_before, products_x, b_i, b_f, b_g, b_o, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1,
             kept_h, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
+            lengths, keep, packed_h_before, kept_h, products_x, b_i, b_f, b_g, b_o, kept_i, kept_f, kept_g, kept_o,
+            kept_c, kept_function_1, )
         )
     else:
         def one_step(t):
@@ -801,6 +1219,12 @@ def _gradients(tape, errors, ends):
             device, backward_block, call, call.plan.backward, (hidden_size, output_size, ), (batch, steps, lengths,
             packed_h_before, d_h_from_suffix, last_error_h, kept_function_1, kept_o, last_error_c, kept_f, kept_i,
             kept_c, kept_g, sums, adjoints_x, carry_h, carry_c, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, output_size, ),
+            (batch, steps, lengths, packed_h_before, d_h_from_suffix, carry_h, last_error_h, kept_function_1, kept_o,
+            carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g, sums, adjoints_x, )
         )
     else:
         def one_step(t):

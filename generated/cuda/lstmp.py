@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cuda kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 58428050953ab0f3. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 7a6b12acdb5e9005. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -25,7 +25,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -175,12 +175,12 @@ def init_state(params, batch, **sizes):
 
 LOOP = regimes.Loop(
     forward=(
-        regimes.Product(("cell_size", "cell_size", "cell_size", "cell_size", ), "hidden_size"),
-        regimes.Product(("hidden_size", ), "cell_size"),
+        regimes.Product(("cell_size", "cell_size", "cell_size", "cell_size", ), "hidden_size", 0, 1),
+        regimes.Product(("hidden_size", ), "cell_size", 1, 4),
     ),
     backward=(
-        regimes.Product(("hidden_size", ), "cell_size"), regimes.Product(("cell_size", "cell_size", "cell_size",
-        "cell_size", ), "hidden_size"),
+        regimes.Product(("hidden_size", ), "cell_size", 1, 4), regimes.Product(("cell_size", "cell_size", "cell_size",
+        "cell_size", ), "hidden_size", 2, 4),
     ),
     dimensions=("cell_size", "hidden_size", ),
     obstacle="",
@@ -704,6 +704,709 @@ def backward_block(cuda, real, lanes, hidden_size, cell_size):
     return (backward_loop,)
 
 
+def forward_grid(cuda, real, lanes, items, hidden_size, cell_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_r_before = -(-(hidden_size) // lanes)
+    room_r_before = count_r_before * lanes
+    begin_r_before = 0
+    count_m = -(-(cell_size) // (4 * lanes))
+    room_m = count_m * 4 * lanes
+    begin_m = 0
+    parts = items * room_m
+
+    def forward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_r_before: Stored, packed_m:
+        Stored, kept_r: Stored, products_x: Reals, kept_c: Reals, w_ic: Stored, b_i: Stored, w_fc: Stored, b_f: Stored,
+        b_c: Stored, kept_i: Stored, kept_f: Stored, kept_z: Stored, w_oc: Stored, b_o: Stored, kept_o: Stored,
+        kept_function_1: Stored, kept_m: Stored, out_r: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        totals_W_ir_product = cuda.local.array(tile, real)
+        weights_of_W_ir_product = cuda.local.array(count_r_before, real)
+        for number in range(count_r_before - 1):
+            column = number * lanes + lane
+            weights_of_W_ir_product[u32(number)] = (
+                packed_r_before[u64(unit * hidden_size + column)] if unit < cell_size else zero
+            )
+        column = (count_r_before - 1) * lanes + lane
+        weights_of_W_ir_product[u32(count_r_before - 1)] = (
+            packed_r_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < cell_size else zero
+        )
+        totals_W_fr_product = cuda.local.array(tile, real)
+        weights_of_W_fr_product = cuda.local.array(count_r_before, real)
+        for number in range(count_r_before - 1):
+            column = number * lanes + lane
+            weights_of_W_fr_product[u32(number)] = (
+                packed_r_before[u64((cell_size + unit) * hidden_size + column)] if unit < cell_size else zero
+            )
+        column = (count_r_before - 1) * lanes + lane
+        weights_of_W_fr_product[u32(count_r_before - 1)] = (
+            packed_r_before[u64((cell_size + unit) * hidden_size + column)] if column < hidden_size and unit < cell_size
+            else zero
+        )
+        totals_W_cr_product = cuda.local.array(tile, real)
+        weights_of_W_cr_product = cuda.local.array(count_r_before, real)
+        for number in range(count_r_before - 1):
+            column = number * lanes + lane
+            weights_of_W_cr_product[u32(number)] = (
+                packed_r_before[u64((2 * cell_size + unit) * hidden_size + column)] if unit < cell_size else zero
+            )
+        column = (count_r_before - 1) * lanes + lane
+        weights_of_W_cr_product[u32(count_r_before - 1)] = (
+            packed_r_before[u64((2 * cell_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            cell_size else zero
+        )
+        totals_W_or_product = cuda.local.array(tile, real)
+        weights_of_W_or_product = cuda.local.array(count_r_before, real)
+        for number in range(count_r_before - 1):
+            column = number * lanes + lane
+            weights_of_W_or_product[u32(number)] = (
+                packed_r_before[u64((3 * cell_size + unit) * hidden_size + column)] if unit < cell_size else zero
+            )
+        column = (count_r_before - 1) * lanes + lane
+        weights_of_W_or_product[u32(count_r_before - 1)] = (
+            packed_r_before[u64((3 * cell_size + unit) * hidden_size + column)] if column < hidden_size and unit <
+            cell_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_W_rm_product = cuda.local.array(tile, real)
+        weights_of_W_rm_product = cuda.local.array(count_m, real)
+        for number in range(count_m - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_W_rm_product[u32(number)] = (
+                packed_m[u64(unit * cell_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_m - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_W_rm_product[u32(count_m - 1)] = (
+            packed_m[u64(unit * cell_size + column)] if column < cell_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_W_rm_product_2 = cuda.local.array(tile, real)
+        weights_of_W_rm_product_2 = cuda.local.array(count_m, real)
+        for number in range(count_m - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_W_rm_product_2[u32(number)] = (
+                packed_m[u64(unit * cell_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_m - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_W_rm_product_2[u32(count_m - 1)] = (
+            packed_m[u64(unit * cell_size + column)] if column < cell_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_W_rm_product_3 = cuda.local.array(tile, real)
+        weights_of_W_rm_product_3 = cuda.local.array(count_m, real)
+        for number in range(count_m - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_W_rm_product_3[u32(number)] = (
+                packed_m[u64(unit * cell_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_m - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_W_rm_product_3[u32(count_m - 1)] = (
+            packed_m[u64(unit * cell_size + column)] if column < cell_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_W_rm_product_4 = cuda.local.array(tile, real)
+        weights_of_W_rm_product_4 = cuda.local.array(count_m, real)
+        for number in range(count_m - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_W_rm_product_4[u32(number)] = (
+                packed_m[u64(unit * cell_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_m - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_W_rm_product_4[u32(count_m - 1)] = (
+            packed_m[u64(unit * cell_size + column)] if column < cell_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < cell_size:
+            own_w_ic = w_ic[u32(unit)]
+            own_b_i = b_i[u32(unit)]
+            own_w_fc = w_fc[u32(unit)]
+            own_b_f = b_f[u32(unit)]
+            own_b_c = b_c[u32(unit)]
+            own_w_oc = w_oc[u32(unit)]
+            own_b_o = b_o[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_r_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_r_before))
+                        column = u32(index - row * u32(room_r_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_r[u32((before * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_r_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < cell_size:
+                    W_ix_product = products_x[u32((t * batch + item) * (4 * cell_size) + unit)]
+                    c_before = kept_c[u32((before * batch + item) * cell_size + unit)]
+                    W_fx_product = products_x[u32((t * batch + item) * (4 * cell_size) + cell_size + unit)]
+                    W_cx_product = products_x[u32((t * batch + item) * (4 * cell_size) + 2 * cell_size + unit)]
+                    W_ox_product = products_x[u32((t * batch + item) * (4 * cell_size) + 3 * cell_size + unit)]
+                cuda.syncthreads()
+                W_ir_product = zero
+                W_fr_product = zero
+                W_cr_product = zero
+                W_or_product = zero
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_W_ir_product[u32(each)] = zero
+                        totals_W_fr_product[u32(each)] = zero
+                        totals_W_cr_product[u32(each)] = zero
+                        totals_W_or_product[u32(each)] = zero
+                    for column in range(count_r_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_r_before + (number + each) * room_r_before + column * lanes + lane
+                            )]
+                            totals_W_ir_product[u32(each)] += weights_of_W_ir_product[u32(column)] * operand
+                            totals_W_fr_product[u32(each)] += weights_of_W_fr_product[u32(column)] * operand
+                            totals_W_cr_product[u32(each)] += weights_of_W_cr_product[u32(column)] * operand
+                            totals_W_or_product[u32(each)] += weights_of_W_or_product[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_ir_product[u32(each)], 1 << halving)
+                            totals_W_ir_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_fr_product[u32(each)], 1 << halving)
+                            totals_W_fr_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_cr_product[u32(each)], 1 << halving)
+                            totals_W_cr_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_or_product[u32(each)], 1 << halving)
+                            totals_W_or_product[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            W_ir_product = totals_W_ir_product[u32(each)]
+                            W_fr_product = totals_W_fr_product[u32(each)]
+                            W_cr_product = totals_W_cr_product[u32(each)]
+                            W_or_product = totals_W_or_product[u32(each)]
+                if runs and unit < cell_size:
+                    i_bar = W_ix_product + W_ir_product + own_w_ic * c_before + own_b_i  # (F.1)
+                    f_bar = W_fx_product + W_fr_product + own_w_fc * c_before + own_b_f  # (F.2)
+                    z_bar = W_cx_product + W_cr_product + own_b_c  # (F.3)
+                    i = one / (one + math.exp(-i_bar))  # (F.4)
+                    kept_i[u32((here * batch + item) * cell_size + unit)] = i
+                    f = one / (one + math.exp(-f_bar))  # (F.5)
+                    kept_f[u32((here * batch + item) * cell_size + unit)] = f
+                    z = math.tanh(z_bar)  # (F.6)
+                    kept_z[u32((here * batch + item) * cell_size + unit)] = z
+                    c = f * c_before + i * z  # (F.7)
+                    kept_c[u32((now * batch + item) * cell_size + unit)] = c
+                    o_bar = W_ox_product + W_or_product + own_w_oc * c + own_b_o  # (F.8)
+                    o = one / (one + math.exp(-o_bar))  # (F.9)
+                    kept_o[u32((here * batch + item) * cell_size + unit)] = o
+                    function_1 = math.tanh(c)
+                    kept_function_1[u32((here * batch + item) * cell_size + unit)] = function_1
+                    m = o * function_1  # (F.10)
+                    kept_m[u32((here * batch + item) * cell_size + unit)] = m
+                elif lane < rows and unit < cell_size:
+                    kept_c[u32((now * batch + item) * cell_size + unit)] = (
+                        kept_c[u32((before * batch + item) * cell_size + unit)]
+                    )
+                    kept_m[u32((here * batch + item) * cell_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_m
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_m))
+                        column = u32(index - row * u32(room_m))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_m[u32((here * batch + item) * cell_size + column)] if row < rows and column < cell_size
+                            else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_m + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_W_rm_product[u32(each)] = zero
+                        totals_W_rm_product_2[u32(each)] = zero
+                        totals_W_rm_product_3[u32(each)] = zero
+                        totals_W_rm_product_4[u32(each)] = zero
+                    for column in range(count_m):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_m + (number + each) * room_m + (column * 4 + (group & 3)) * lanes + lane
+                            )]
+                            totals_W_rm_product[u32(each)] += weights_of_W_rm_product[u32(column)] * operand
+                            totals_W_rm_product_2[u32(each)] += weights_of_W_rm_product_2[u32(column)] * operand
+                            totals_W_rm_product_3[u32(each)] += weights_of_W_rm_product_3[u32(column)] * operand
+                            totals_W_rm_product_4[u32(each)] += weights_of_W_rm_product_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_rm_product[u32(each)], 1 << halving)
+                            totals_W_rm_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_rm_product_2[u32(each)], 1 << halving)
+                            totals_W_rm_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_rm_product_3[u32(each)], 1 << halving)
+                            totals_W_rm_product_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_W_rm_product_4[u32(each)], 1 << halving)
+                            totals_W_rm_product_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_W_rm_product[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_W_rm_product_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_W_rm_product_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_W_rm_product_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    W_rm_product = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    W_rm_product += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    W_rm_product += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    W_rm_product += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    r = W_rm_product  # (F.11)
+                    kept_r[u32((now * batch + item) * hidden_size + unit)] = r
+                    out_r[u32((t * batch + item) * hidden_size + unit)] = r
+                elif lane < rows and unit < hidden_size:
+                    kept_r[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_r[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_r[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_grid_loop,)
+
+
+def backward_grid(cuda, real, lanes, items, hidden_size, cell_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_m = -(-(hidden_size) // (4 * lanes))
+    room_m = count_m * 4 * lanes
+    begin_m = 0
+    parts = items * room_m
+    count_r_before = -(-(4 * cell_size) // (4 * lanes))
+    room_r_before = count_r_before * 4 * lanes
+    begin_r_before = 0
+    parts_ = items * room_r_before
+
+    def backward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_m: Stored, packed_r_before: Stored,
+        carry_r: Reals, last_error_r: Stored, error_r: Stored, adjoints_m: Stored, kept_function_1: Stored, kept_o:
+        Stored, carry_c: Reals, last_error_c: Stored, w_oc: Stored, kept_i: Stored, kept_c: Reals, kept_z: Stored,
+        kept_f: Stored, w_fc: Stored, w_ic: Stored, sums: Reals, adjoints_x: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_9 = cuda.local.array(tile, real)
+        weights_of_pulled_product_9 = cuda.local.array(count_m, real)
+        for number in range(count_m - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_9[u32(number)] = (
+                packed_m[u64(column * cell_size + unit)] if unit < cell_size else zero
+            )
+        column = ((count_m - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_9[u32(count_m - 1)] = (
+            packed_m[u64(column * cell_size + unit)] if column < hidden_size and unit < cell_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_9_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_9_2 = cuda.local.array(count_m, real)
+        for number in range(count_m - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_9_2[u32(number)] = (
+                packed_m[u64(column * cell_size + unit)] if unit < cell_size else zero
+            )
+        column = ((count_m - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_9_2[u32(count_m - 1)] = (
+            packed_m[u64(column * cell_size + unit)] if column < hidden_size and unit < cell_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_9_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_9_3 = cuda.local.array(count_m, real)
+        for number in range(count_m - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_9_3[u32(number)] = (
+                packed_m[u64(column * cell_size + unit)] if unit < cell_size else zero
+            )
+        column = ((count_m - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_9_3[u32(count_m - 1)] = (
+            packed_m[u64(column * cell_size + unit)] if column < hidden_size and unit < cell_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_9_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_9_4 = cuda.local.array(count_m, real)
+        for number in range(count_m - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_9_4[u32(number)] = (
+                packed_m[u64(column * cell_size + unit)] if unit < cell_size else zero
+            )
+        column = ((count_m - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_9_4[u32(count_m - 1)] = (
+            packed_m[u64(column * cell_size + unit)] if column < hidden_size and unit < cell_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2 = cuda.local.array(count_r_before, real)
+        for number in range(count_r_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_r_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_r_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2[u32(count_r_before - 1)] = (
+            packed_r_before[u64(column * hidden_size + unit)] if column < 4 * cell_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_2_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_2 = cuda.local.array(count_r_before, real)
+        for number in range(count_r_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_2[u32(number)] = (
+                packed_r_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_r_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_2[u32(count_r_before - 1)] = (
+            packed_r_before[u64(column * hidden_size + unit)] if column < 4 * cell_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_2_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_3 = cuda.local.array(count_r_before, real)
+        for number in range(count_r_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_3[u32(number)] = (
+                packed_r_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_r_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_3[u32(count_r_before - 1)] = (
+            packed_r_before[u64(column * hidden_size + unit)] if column < 4 * cell_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_2_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_4 = cuda.local.array(count_r_before, real)
+        for number in range(count_r_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_4[u32(number)] = (
+                packed_r_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_r_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_4[u32(count_r_before - 1)] = (
+            packed_r_before[u64(column * hidden_size + unit)] if column < 4 * cell_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < cell_size:
+            own_w_oc = w_oc[u32(unit)]
+            own_w_fc = w_fc[u32(unit)]
+            own_w_ic = w_ic[u32(unit)]
+        sum_w_ic = zero
+        sum_b_i = zero
+        sum_w_fc = zero
+        sum_b_f = zero
+        sum_b_c = zero
+        sum_w_oc = zero
+        sum_b_o = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    next_r_before_from_loop = carry_r[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_r_ = last_error_r[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    error_r_ = error_r[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_r = next_r_before_from_loop + last_error_r_ + error_r_  # (B.1)
+                    adjoints_m[u32((t * batch + item) * hidden_size + unit)] = d_r
+                elif lane < rows and unit < hidden_size:
+                    adjoints_m[u32((t * batch + item) * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_m
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_m))
+                        column = u32(index - row * u32(room_m))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_m[u32((t * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_m + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < cell_size:
+                    function_1 = kept_function_1[u32((t * batch + item) * cell_size + unit)]
+                    o = kept_o[u32((t * batch + item) * cell_size + unit)]
+                    next_c_before_from_loop = carry_c[u32(
+                        (((t + 1) & 1) * batch + item) * cell_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_c_ = last_error_c[u32(item * cell_size + unit)] if t + 1 == lengths[item] else zero
+                    i = kept_i[u32((t * batch + item) * cell_size + unit)]
+                    c_before = kept_c[u32((t * batch + item) * cell_size + unit)]
+                    z = kept_z[u32((t * batch + item) * cell_size + unit)]
+                    f = kept_f[u32((t * batch + item) * cell_size + unit)]
+                    c = kept_c[u32(((t + 1) * batch + item) * cell_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_9[u32(each)] = zero
+                        totals_pulled_product_9_2[u32(each)] = zero
+                        totals_pulled_product_9_3[u32(each)] = zero
+                        totals_pulled_product_9_4[u32(each)] = zero
+                    for column in range(count_m):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_m + (number + each) * room_m + (column * 4 + (group & 3)) * lanes + lane
+                            )]
+                            totals_pulled_product_9[u32(each)] += weights_of_pulled_product_9[u32(column)] * operand
+                            totals_pulled_product_9_2[u32(each)] += weights_of_pulled_product_9_2[u32(column)] * operand
+                            totals_pulled_product_9_3[u32(each)] += weights_of_pulled_product_9_3[u32(column)] * operand
+                            totals_pulled_product_9_4[u32(each)] += weights_of_pulled_product_9_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_9[u32(each)], 1 << halving)
+                            totals_pulled_product_9[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_9_2[u32(each)], 1 << halving)
+                            totals_pulled_product_9_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_9_3[u32(each)], 1 << halving)
+                            totals_pulled_product_9_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_9_4[u32(each)], 1 << halving)
+                            totals_pulled_product_9_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_9[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_9_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_9_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_9_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_9 = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    pulled_product_9 += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    pulled_product_9 += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    pulled_product_9 += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < cell_size:
+                    d_m = pulled_product_9  # (B.2)
+                    d_o = function_1 * d_m  # (B.3)
+                    d_o_bar = o * d_o * (one - o)  # (B.4)
+                    d_c = next_c_before_from_loop + o * d_m * (one - function_1 * function_1) + own_w_oc * d_o_bar + last_error_c_  # (B.5)
+                    d_z = i * d_c  # (B.6)
+                    d_f = c_before * d_c  # (B.7)
+                    d_i = z * d_c  # (B.8)
+                    d_z_bar = d_z * (one - z * z)  # (B.9)
+                    d_f_bar = f * d_f * (one - f)  # (B.10)
+                    d_i_bar = i * d_i * (one - i)  # (B.11)
+                    d_c_before_from_loop = f * d_c + own_w_fc * d_f_bar + own_w_ic * d_i_bar
+                    carry_c[u32(((t & 1) * batch + item) * cell_size + unit)] = d_c_before_from_loop
+                    sum_w_ic += c_before * d_i_bar  # (B.15)
+                    sum_b_i += d_i_bar  # (B.16)
+                    sum_w_fc += c_before * d_f_bar  # (B.19)
+                    sum_b_f += d_f_bar  # (B.20)
+                    sum_b_c += d_z_bar  # (B.23)
+                    sum_w_oc += c * d_o_bar  # (B.26)
+                    sum_b_o += d_o_bar  # (B.27)
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + unit)] = d_i_bar
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + cell_size + unit)] = d_f_bar
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + 2 * cell_size + unit)] = d_z_bar
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + 3 * cell_size + unit)] = d_o_bar
+                elif lane < rows and unit < cell_size:
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + cell_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + 2 * cell_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + 3 * cell_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_r_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_r_before))
+                        column = u32(index - row * u32(room_r_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_x[u32((t * batch + item) * (4 * cell_size) + column)] if row < rows and column < 4
+                            * cell_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_r_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_2[u32(each)] = zero
+                        totals_pulled_product_2_2[u32(each)] = zero
+                        totals_pulled_product_2_3[u32(each)] = zero
+                        totals_pulled_product_2_4[u32(each)] = zero
+                    for column in range(count_r_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_r_before + (number + each) * room_r_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_3[u32(each)], 1 << halving)
+                            totals_pulled_product_2_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_4[u32(each)], 1 << halving)
+                            totals_pulled_product_2_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_2[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_2_2[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_2_3[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_2_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_2 = shared[u32(parts_ + (0 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts_ + (1 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts_ + (2 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts_ + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    carry_r[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_2
+        if lane < batch and unit < cell_size:
+            sums[u32(lane * (7 * cell_size) + unit)] += sum_w_ic
+            sums[u32(lane * (7 * cell_size) + cell_size + unit)] += sum_b_i
+            sums[u32(lane * (7 * cell_size) + 2 * cell_size + unit)] += sum_w_fc
+            sums[u32(lane * (7 * cell_size) + 3 * cell_size + unit)] += sum_b_f
+            sums[u32(lane * (7 * cell_size) + 4 * cell_size + unit)] += sum_b_c
+            sums[u32(lane * (7 * cell_size) + 5 * cell_size + unit)] += sum_w_oc
+            sums[u32(lane * (7 * cell_size) + 6 * cell_size + unit)] += sum_b_o
+
+    return (backward_grid_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -736,9 +1439,9 @@ def forward(
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
     `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
-    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
-    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
-    that cannot run these sizes.
+    `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by size; the tape tells which it
+    was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a
+    regime that cannot run these sizes.
     """
     every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
@@ -796,6 +1499,12 @@ def _run(packed, call, keep_tape):
             device, forward_block, call, call.plan.forward, (hidden_size, cell_size, ), (batch, steps, lengths, keep,
             packed_r_before, packed_m, products_x, w_ic, b_i, w_fc, b_f, b_c, kept_i, kept_f, kept_z, kept_c, w_oc, b_o,
             kept_o, kept_function_1, kept_m, out_r, kept_r, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, cell_size, ),
+            (batch, steps, lengths, keep, packed_r_before, packed_m, kept_r, products_x, kept_c, w_ic, b_i, w_fc, b_f,
+            b_c, kept_i, kept_f, kept_z, w_oc, b_o, kept_o, kept_function_1, kept_m, out_r, )
         )
     else:
         def one_step(t):
@@ -861,6 +1570,13 @@ def _gradients(tape, errors, ends):
             device, backward_block, call, call.plan.backward, (hidden_size, cell_size, ), (batch, steps, lengths,
             packed_m, packed_r_before, last_error_r, error_r, adjoints_m, kept_function_1, kept_o, last_error_c, w_oc,
             kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sums, adjoints_x, carry_r, carry_c, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, cell_size, ),
+            (batch, steps, lengths, packed_m, packed_r_before, carry_r, last_error_r, error_r, adjoints_m,
+            kept_function_1, kept_o, carry_c, last_error_c, w_oc, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sums,
+            adjoints_x, )
         )
     else:
         def one_step(t):

@@ -1,7 +1,7 @@
 """Minimal gated unit: cuda kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 58428050953ab0f3. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 7a6b12acdb5e9005. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -19,7 +19,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -128,8 +128,14 @@ def init_state(params, batch, **sizes):
 
 
 LOOP = regimes.Loop(
-    forward=(regimes.Product(("hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", ), "hidden_size"), ),
-    backward=(regimes.Product(("hidden_size", ), "hidden_size"), regimes.Product(("hidden_size", ), "hidden_size"), ),
+    forward=(
+        regimes.Product(("hidden_size", ), "hidden_size", 0, 4), regimes.Product(("hidden_size", ), "hidden_size", 1,
+        4),
+    ),
+    backward=(
+        regimes.Product(("hidden_size", ), "hidden_size", 1, 4), regimes.Product(("hidden_size", ), "hidden_size", 2,
+        4),
+    ),
     dimensions=("hidden_size", ),
     obstacle="",
     widest=2,
@@ -494,6 +500,672 @@ def backward_block(cuda, real, lanes, hidden_size):
     return (backward_loop,)
 
 
+def forward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_h_before = -(-(hidden_size) // (4 * lanes))
+    room_h_before = count_h_before * 4 * lanes
+    begin_h_before = 0
+    parts = items * room_h_before
+    count_operand_4 = -(-(hidden_size) // (4 * lanes))
+    room_operand_4 = count_operand_4 * 4 * lanes
+    begin_operand_4 = 0
+    parts_ = items * room_operand_4
+
+    def forward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored,
+        packed_operand_4: Stored, kept_h: Stored, products_x: Reals, b_f: Stored, kept_f: Stored, kept_operand_4:
+        Stored, b_h: Stored, kept_n: Stored, out_h: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_U_f_product = cuda.local.array(tile, real)
+        weights_of_U_f_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_f_product[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_f_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_U_f_product_2 = cuda.local.array(tile, real)
+        weights_of_U_f_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_f_product_2[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_f_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_U_f_product_3 = cuda.local.array(tile, real)
+        weights_of_U_f_product_3 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_f_product_3[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_f_product_3[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_U_f_product_4 = cuda.local.array(tile, real)
+        weights_of_U_f_product_4 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_f_product_4[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_f_product_4[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_U_h_product = cuda.local.array(tile, real)
+        weights_of_U_h_product = cuda.local.array(count_operand_4, real)
+        for number in range(count_operand_4 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_h_product[u32(number)] = (
+                packed_operand_4[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_4 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_h_product[u32(count_operand_4 - 1)] = (
+            packed_operand_4[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_U_h_product_2 = cuda.local.array(tile, real)
+        weights_of_U_h_product_2 = cuda.local.array(count_operand_4, real)
+        for number in range(count_operand_4 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_h_product_2[u32(number)] = (
+                packed_operand_4[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_4 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_h_product_2[u32(count_operand_4 - 1)] = (
+            packed_operand_4[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_U_h_product_3 = cuda.local.array(tile, real)
+        weights_of_U_h_product_3 = cuda.local.array(count_operand_4, real)
+        for number in range(count_operand_4 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_h_product_3[u32(number)] = (
+                packed_operand_4[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_4 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_h_product_3[u32(count_operand_4 - 1)] = (
+            packed_operand_4[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_U_h_product_4 = cuda.local.array(tile, real)
+        weights_of_U_h_product_4 = cuda.local.array(count_operand_4, real)
+        for number in range(count_operand_4 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_h_product_4[u32(number)] = (
+                packed_operand_4[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_4 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_h_product_4[u32(count_operand_4 - 1)] = (
+            packed_operand_4[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_f = b_f[u32(unit)]
+            own_b_h = b_h[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_h[u32((before * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    W_f_product = products_x[u32((t * batch + item) * (2 * hidden_size) + unit)]
+                    h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_U_f_product[u32(each)] = zero
+                        totals_U_f_product_2[u32(each)] = zero
+                        totals_U_f_product_3[u32(each)] = zero
+                        totals_U_f_product_4[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_U_f_product[u32(each)] += weights_of_U_f_product[u32(column)] * operand
+                            totals_U_f_product_2[u32(each)] += weights_of_U_f_product_2[u32(column)] * operand
+                            totals_U_f_product_3[u32(each)] += weights_of_U_f_product_3[u32(column)] * operand
+                            totals_U_f_product_4[u32(each)] += weights_of_U_f_product_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_f_product[u32(each)], 1 << halving)
+                            totals_U_f_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_f_product_2[u32(each)], 1 << halving)
+                            totals_U_f_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_f_product_3[u32(each)], 1 << halving)
+                            totals_U_f_product_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_f_product_4[u32(each)], 1 << halving)
+                            totals_U_f_product_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_U_f_product[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_U_f_product_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_U_f_product_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_U_f_product_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    U_f_product = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    U_f_product += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    U_f_product += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    U_f_product += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    f_bar = W_f_product + U_f_product + own_b_f  # (F.1)
+                    f = one / (one + math.exp(-f_bar))  # (F.2)
+                    kept_f[u32((here * batch + item) * hidden_size + unit)] = f
+                    operand_4 = f * h_before
+                    kept_operand_4[u32((here * batch + item) * hidden_size + unit)] = operand_4
+                elif lane < rows and unit < hidden_size:
+                    kept_operand_4[u32((here * batch + item) * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_operand_4
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_operand_4))
+                        column = u32(index - row * u32(room_operand_4))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_operand_4[u32((here * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_operand_4 + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    W_h_product = products_x[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)]
+                    f = kept_f[u32((here * batch + item) * hidden_size + unit)]
+                    h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_U_h_product[u32(each)] = zero
+                        totals_U_h_product_2[u32(each)] = zero
+                        totals_U_h_product_3[u32(each)] = zero
+                        totals_U_h_product_4[u32(each)] = zero
+                    for column in range(count_operand_4):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_operand_4 + (number + each) * room_operand_4 + (column * 4 + (group & 3)) * lanes
+                                + lane
+                            )]
+                            totals_U_h_product[u32(each)] += weights_of_U_h_product[u32(column)] * operand
+                            totals_U_h_product_2[u32(each)] += weights_of_U_h_product_2[u32(column)] * operand
+                            totals_U_h_product_3[u32(each)] += weights_of_U_h_product_3[u32(column)] * operand
+                            totals_U_h_product_4[u32(each)] += weights_of_U_h_product_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_h_product[u32(each)], 1 << halving)
+                            totals_U_h_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_h_product_2[u32(each)], 1 << halving)
+                            totals_U_h_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_h_product_3[u32(each)], 1 << halving)
+                            totals_U_h_product_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_h_product_4[u32(each)], 1 << halving)
+                            totals_U_h_product_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_U_h_product[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_U_h_product_2[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_U_h_product_3[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_U_h_product_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    U_h_product = shared[u32(parts_ + (0 * groups + group) * items + lane)]
+                    U_h_product += shared[u32(parts_ + (1 * groups + group) * items + lane)]
+                    U_h_product += shared[u32(parts_ + (2 * groups + group) * items + lane)]
+                    U_h_product += shared[u32(parts_ + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    n_bar = W_h_product + U_h_product + own_b_h  # (F.3)
+                    n = math.tanh(n_bar)  # (F.4)
+                    kept_n[u32((here * batch + item) * hidden_size + unit)] = n
+                    h = f * n + (one - f) * h_before  # (F.5)
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = h
+                elif lane < rows and unit < hidden_size:
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_grid_loop,)
+
+
+def backward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_operand_4 = -(-(hidden_size) // (4 * lanes))
+    room_operand_4 = count_operand_4 * 4 * lanes
+    begin_operand_4 = 0
+    parts = items * room_operand_4
+    count_h_before = -(-(hidden_size) // (4 * lanes))
+    room_h_before = count_h_before * 4 * lanes
+    begin_h_before = 0
+    parts_ = items * room_h_before
+
+    def backward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_operand_4: Stored, packed_h_before: Stored,
+        carry_h: Reals, error_h: Stored, last_error_h: Stored, d_h: Reals, kept_f: Stored, kept_n: Stored, sums: Reals,
+        adjoints_x: Stored, pulled_operand_4: Reals, kept_h: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_4 = cuda.local.array(count_operand_4, real)
+        for number in range(count_operand_4 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_4[u32(number)] = (
+                packed_operand_4[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_4 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_4[u32(count_operand_4 - 1)] = (
+            packed_operand_4[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_4_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_4_2 = cuda.local.array(count_operand_4, real)
+        for number in range(count_operand_4 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_4_2[u32(number)] = (
+                packed_operand_4[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_4 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_4_2[u32(count_operand_4 - 1)] = (
+            packed_operand_4[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_4_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_4_3 = cuda.local.array(count_operand_4, real)
+        for number in range(count_operand_4 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_4_3[u32(number)] = (
+                packed_operand_4[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_4 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_4_3[u32(count_operand_4 - 1)] = (
+            packed_operand_4[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_4_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_4_4 = cuda.local.array(count_operand_4, real)
+        for number in range(count_operand_4 - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_4_4[u32(number)] = (
+                packed_operand_4[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_operand_4 - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_4_4[u32(count_operand_4 - 1)] = (
+            packed_operand_4[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_2_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_2_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_3 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_3[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_3[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_2_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_4 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_4[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_4[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        sum_b_h = zero
+        sum_b_f = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    next_h_before_from_loop = carry_h[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                    last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                    n = kept_n[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                    d_h[u32(item * hidden_size + unit)] = d_h_
+                    d_n = f * d_h_  # (B.2)
+                    d_n_bar = d_n * (one - n * n)  # (B.3)
+                    sum_b_h += d_n_bar  # (B.12)
+                    adjoints_x[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)] = d_n_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (2 * hidden_size) + hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_operand_4
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_operand_4))
+                        column = u32(index - row * u32(room_operand_4))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_x[u32((t * batch + item) * (2 * hidden_size) + hidden_size + column)] if row < rows
+                            and column < hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_operand_4 + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    h_before = kept_h[u32((t * batch + item) * hidden_size + unit)]
+                    n = kept_n[u32((t * batch + item) * hidden_size + unit)]
+                    d_h_ = d_h[u32(item * hidden_size + unit)]
+                    f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_4[u32(each)] = zero
+                        totals_pulled_product_4_2[u32(each)] = zero
+                        totals_pulled_product_4_3[u32(each)] = zero
+                        totals_pulled_product_4_4[u32(each)] = zero
+                    for column in range(count_operand_4):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_operand_4 + (number + each) * room_operand_4 + (column * 4 + (group & 3)) * lanes
+                                + lane
+                            )]
+                            totals_pulled_product_4[u32(each)] += weights_of_pulled_product_4[u32(column)] * operand
+                            totals_pulled_product_4_2[u32(each)] += weights_of_pulled_product_4_2[u32(column)] * operand
+                            totals_pulled_product_4_3[u32(each)] += weights_of_pulled_product_4_3[u32(column)] * operand
+                            totals_pulled_product_4_4[u32(each)] += weights_of_pulled_product_4_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_4[u32(each)], 1 << halving)
+                            totals_pulled_product_4[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_4_2[u32(each)], 1 << halving)
+                            totals_pulled_product_4_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_4_3[u32(each)], 1 << halving)
+                            totals_pulled_product_4_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_4_4[u32(each)], 1 << halving)
+                            totals_pulled_product_4_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_4[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_4_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_4_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_4_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_4 = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    pulled_product_4 += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    pulled_product_4 += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    pulled_product_4 += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    pulled_operand_4[u32(item * hidden_size + unit)] = pulled_product_4
+                if runs and unit < hidden_size:
+                    d_f = -h_before * d_h_ + pulled_product_4 * h_before + n * d_h_  # (B.4)
+                    d_f_bar = f * d_f * (one - f)  # (B.5)
+                    sum_b_f += d_f_bar  # (B.9)
+                    adjoints_x[u32((t * batch + item) * (2 * hidden_size) + unit)] = d_f_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (2 * hidden_size) + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_x[u32((t * batch + item) * (2 * hidden_size) + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    pulled_product_4 = pulled_operand_4[u32(item * hidden_size + unit)]
+                    f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                    d_h_ = d_h[u32(item * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_2[u32(each)] = zero
+                        totals_pulled_product_2_2[u32(each)] = zero
+                        totals_pulled_product_2_3[u32(each)] = zero
+                        totals_pulled_product_2_4[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_3[u32(each)], 1 << halving)
+                            totals_pulled_product_2_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_4[u32(each)], 1 << halving)
+                            totals_pulled_product_2_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_2[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_2_2[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_2_3[u32(each)]
+                            )
+                            shared[u32(parts_ + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_2_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_2 = shared[u32(parts_ + (0 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts_ + (1 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts_ + (2 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts_ + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    d_h_before_from_loop = pulled_product_2 + pulled_product_4 * f + d_h_ * (one - f)
+                    carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_h_before_from_loop
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (2 * hidden_size) + unit)] += sum_b_h
+            sums[u32(lane * (2 * hidden_size) + hidden_size + unit)] += sum_b_f
+
+    return (backward_grid_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -521,9 +1193,9 @@ def forward(
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
     `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
-    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
-    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
-    that cannot run these sizes.
+    `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by size; the tape tells which it
+    was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a
+    regime that cannot run these sizes.
     """
     every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
@@ -574,6 +1246,12 @@ def _run(packed, call, keep_tape):
         launches.block(
             device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
             packed_h_before, packed_operand_4, products_x, b_f, kept_f, kept_operand_4, b_h, kept_n, out_h, kept_h, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
+            lengths, keep, packed_h_before, packed_operand_4, kept_h, products_x, b_f, kept_f, kept_operand_4, b_h,
+            kept_n, out_h, )
         )
     else:
         carried_h = device.empty((2, batch, hidden_size), real)
@@ -635,6 +1313,12 @@ def _gradients(tape, errors, ends):
         launches.block(
             device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_operand_4,
             packed_h_before, error_h, last_error_h, kept_f, kept_n, sums, adjoints_x, kept_h, carry_h, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
+            steps, lengths, packed_operand_4, packed_h_before, carry_h, error_h, last_error_h, d_h, kept_f, kept_n,
+            sums, adjoints_x, pulled_operand_4, kept_h, )
         )
     else:
         def one_step(t):

@@ -1,7 +1,7 @@
 """MinimalRNN: cuda kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 58428050953ab0f3. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 7a6b12acdb5e9005. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -19,7 +19,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -124,8 +124,8 @@ def init_state(params, batch, **sizes):
 
 
 LOOP = regimes.Loop(
-    forward=(regimes.Product(("hidden_size", ), "hidden_size"), ),
-    backward=(regimes.Product(("hidden_size", ), "hidden_size"), ),
+    forward=(regimes.Product(("hidden_size", ), "hidden_size", 0, 4), ),
+    backward=(regimes.Product(("hidden_size", ), "hidden_size", 1, 4), ),
     dimensions=("hidden_size", ),
     obstacle="",
     widest=1,
@@ -429,6 +429,383 @@ def backward_block(cuda, real, lanes, hidden_size):
     return (backward_loop,)
 
 
+def forward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_h_before = -(-(hidden_size) // (4 * lanes))
+    room_h_before = count_h_before * 4 * lanes
+    begin_h_before = 0
+    parts = items * room_h_before
+
+    def forward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, kept_h:
+        Stored, products_z: Reals, b_u: Stored, kept_u: Stored, kept_z: Stored, out_h: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_U_h_product = cuda.local.array(tile, real)
+        weights_of_U_h_product = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_h_product[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_h_product[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_U_h_product_2 = cuda.local.array(tile, real)
+        weights_of_U_h_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_h_product_2[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_h_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_U_h_product_3 = cuda.local.array(tile, real)
+        weights_of_U_h_product_3 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_h_product_3[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_h_product_3[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_U_h_product_4 = cuda.local.array(tile, real)
+        weights_of_U_h_product_4 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_U_h_product_4[u32(number)] = (
+                packed_h_before[u64(unit * hidden_size + column)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_U_h_product_4[u32(count_h_before - 1)] = (
+            packed_h_before[u64(unit * hidden_size + column)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_u = b_u[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            kept_h[u32((before * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    U_z_product = products_z[u32((t * batch + item) * hidden_size + unit)]
+                    h_before = kept_h[u32((before * batch + item) * hidden_size + unit)]
+                    z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_U_h_product[u32(each)] = zero
+                        totals_U_h_product_2[u32(each)] = zero
+                        totals_U_h_product_3[u32(each)] = zero
+                        totals_U_h_product_4[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_U_h_product[u32(each)] += weights_of_U_h_product[u32(column)] * operand
+                            totals_U_h_product_2[u32(each)] += weights_of_U_h_product_2[u32(column)] * operand
+                            totals_U_h_product_3[u32(each)] += weights_of_U_h_product_3[u32(column)] * operand
+                            totals_U_h_product_4[u32(each)] += weights_of_U_h_product_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_h_product[u32(each)], 1 << halving)
+                            totals_U_h_product[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_h_product_2[u32(each)], 1 << halving)
+                            totals_U_h_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_h_product_3[u32(each)], 1 << halving)
+                            totals_U_h_product_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_U_h_product_4[u32(each)], 1 << halving)
+                            totals_U_h_product_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_U_h_product[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_U_h_product_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_U_h_product_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_U_h_product_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    U_h_product = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    U_h_product += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    U_h_product += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    U_h_product += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    u_bar = U_h_product + U_z_product + own_b_u  # (F.3)
+                    u = one / (one + math.exp(-u_bar))  # (F.4)
+                    kept_u[u32((here * batch + item) * hidden_size + unit)] = u
+                    h = u * h_before + (one - u) * z  # (F.5)
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = h
+                elif lane < rows and unit < hidden_size:
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_grid_loop,)
+
+
+def backward_grid(cuda, real, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together: not yet run on a device.
+
+    `lanes` neighbouring threads share a unit, and a block holds the operands of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    halvings = lanes.bit_length() - 1
+    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    one = real(1)
+    zero = real(0)
+    count_h_before = -(-(hidden_size) // (4 * lanes))
+    room_h_before = count_h_before * 4 * lanes
+    begin_h_before = 0
+    parts = items * room_h_before
+
+    def backward_grid_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, carry_h: Reals, error_h:
+        Stored, last_error_h: Stored, d_h: Reals, kept_h: Stored, kept_z: Stored, kept_u: Stored, d_z_from_loop: Reals,
+        sums: Reals, adjoints_h_before: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        groups = cuda.blockDim.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        shared = cuda.shared.array(0, real)
+        moved = cuda.local.array(moves, real)
+        unit = cuda.blockIdx.x + cuda.gridDim.x * (group & -4)
+        totals_pulled_product_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 1)
+        totals_pulled_product_2_2 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_2 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_2[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_2[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 2)
+        totals_pulled_product_2_3 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_3 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_3[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_3[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * ((group & -4) + 3)
+        totals_pulled_product_2_4 = cuda.local.array(tile, real)
+        weights_of_pulled_product_2_4 = cuda.local.array(count_h_before, real)
+        for number in range(count_h_before - 1):
+            column = (number * 4 + (group & 3)) * lanes + lane
+            weights_of_pulled_product_2_4[u32(number)] = (
+                packed_h_before[u64(column * hidden_size + unit)] if unit < hidden_size else zero
+            )
+        column = ((count_h_before - 1) * 4 + (group & 3)) * lanes + lane
+        weights_of_pulled_product_2_4[u32(count_h_before - 1)] = (
+            packed_h_before[u64(column * hidden_size + unit)] if column < hidden_size and unit < hidden_size else zero
+        )
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        sum_b_u = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    next_h_before_from_loop = carry_h[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                    last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    h_before = kept_h[u32((t * batch + item) * hidden_size + unit)]
+                    z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                    u = kept_u[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_h_ = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                    d_h[u32(item * hidden_size + unit)] = d_h_
+                    d_u = -z * d_h_ + h_before * d_h_  # (B.2)
+                    common_1 = one - u
+                    d_u_bar = common_1 * u * d_u  # (B.3)
+                    d_z_from_loop_ = common_1 * d_h_
+                    d_z_from_loop[u32((t * batch + item) * hidden_size + unit)] = d_z_from_loop_
+                    sum_b_u += d_u_bar  # (B.11)
+                    adjoints_h_before[u32((t * batch + item) * hidden_size + unit)] = d_u_bar
+                elif lane < rows and unit < hidden_size:
+                    d_z_from_loop[u32((t * batch + item) * hidden_size + unit)] = zero
+                    adjoints_h_before[u32((t * batch + item) * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                # The operands of these items, several at a time on their way for each thread.
+                filled = (rows + tile - 1) // tile * tile * room_h_before
+                start = cuda.threadIdx.x
+                while start < filled:
+                    for number in range(moves):
+                        index = u32(start + number * cuda.blockDim.x)
+                        row = u32(index // u32(room_h_before))
+                        column = u32(index - row * u32(room_h_before))
+                        item = first + row
+                        moved[u32(number)] = (
+                            adjoints_h_before[u32((t * batch + item) * hidden_size + column)] if row < rows and column <
+                            hidden_size else zero
+                        )
+                    for number in range(moves):
+                        index = start + number * cuda.blockDim.x
+                        if index < filled:
+                            shared[u32(begin_h_before + index)] = moved[u32(number)]
+                    start += moves * cuda.blockDim.x
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    u = kept_u[u32((t * batch + item) * hidden_size + unit)]
+                    d_h_ = d_h[u32(item * hidden_size + unit)]
+                cuda.syncthreads()
+                for number in range(0, rows, tile):
+                    for each in range(tile):
+                        totals_pulled_product_2[u32(each)] = zero
+                        totals_pulled_product_2_2[u32(each)] = zero
+                        totals_pulled_product_2_3[u32(each)] = zero
+                        totals_pulled_product_2_4[u32(each)] = zero
+                    for column in range(count_h_before):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for halving in range(halvings):
+                        for each in range(tile):
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_2[u32(each)], 1 << halving)
+                            totals_pulled_product_2_2[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_3[u32(each)], 1 << halving)
+                            totals_pulled_product_2_3[u32(each)] += operand
+                            operand = cuda.shfl_xor_sync(0xFFFFFFFF, totals_pulled_product_2_4[u32(each)], 1 << halving)
+                            totals_pulled_product_2_4[u32(each)] += operand
+                    for each in range(tile):
+                        if lane == number + each:
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4)) * items + lane)] = (
+                                totals_pulled_product_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 1) * items + lane)] = (
+                                totals_pulled_product_2_2[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 2) * items + lane)] = (
+                                totals_pulled_product_2_3[u32(each)]
+                            )
+                            shared[u32(parts + (((group & 3)) * groups + (group & -4) + 3) * items + lane)] = (
+                                totals_pulled_product_2_4[u32(each)]
+                            )
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_2 = shared[u32(parts + (0 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (1 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (2 * groups + group) * items + lane)]
+                    pulled_product_2 += shared[u32(parts + (3 * groups + group) * items + lane)]
+                if runs and unit < hidden_size:
+                    d_h_before_from_loop = pulled_product_2 + u * d_h_
+                    carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_h_before_from_loop
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (2 * hidden_size) + unit)] += sum_b_u
+
+    return (backward_grid_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -456,9 +833,9 @@ def forward(
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
     `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
-    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
-    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
-    that cannot run these sizes.
+    `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by size; the tape tells which it
+    was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a
+    regime that cannot run these sizes.
     """
     every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()
@@ -515,6 +892,11 @@ def _run(packed, call, keep_tape):
         launches.block(
             device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
             packed_h_before, products_z, b_u, kept_u, kept_z, out_h, kept_h, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
+            lengths, keep, packed_h_before, kept_h, products_z, b_u, kept_u, kept_z, out_h, )
         )
     else:
         carried_h = device.empty((2, batch, hidden_size), real)
@@ -576,6 +958,12 @@ def _gradients(tape, errors, ends):
         launches.block(
             device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_h_before,
             error_h, last_error_h, kept_h, kept_z, kept_u, d_z_from_loop, sums, adjoints_h_before, carry_h, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
+            steps, lengths, packed_h_before, carry_h, error_h, last_error_h, d_h, kept_h, kept_z, kept_u, d_z_from_loop,
+            sums, adjoints_h_before, )
         )
     else:
         def one_step(t):

@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cuda kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 58428050953ab0f3. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 7a6b12acdb5e9005. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -17,7 +17,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -287,9 +287,9 @@ def forward(
     `params` may be packed. Returns the loss, the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). With a `workspace` all arrays are in its memory, until the next call. With
     `checkpoint_every` the tape keeps the states of every so many steps, and `backward` computes the rest again.
-    `regime` says how the loop over time runs: "block", "library", or "auto" by size; the tape tells which it was,
-    tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a regime
-    that cannot run these sizes.
+    `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by size; the tape tells which it
+    was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or device, and for a
+    regime that cannot run these sizes.
     """
     every = checkpoints.interval(SIGNATURE, checkpoint_every, keep_tape)
     device = devices.current()

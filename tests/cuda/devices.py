@@ -11,9 +11,11 @@ import numpy as np
 from generated.support.cuda.devices import Array, Device, Factory
 from generated.support.cuda.dtypes import real
 from generated.support.cuda.graphs import key
+from generated.support.cuda.regimes import Limits
 from generated.support.expected import Dtype, describe
 from tests.cuda.simulator import FORWARD, Schedule, cuda, launch
 
+H200 = Limits(multiprocessors=132, shared=227 * 1024)
 KINDS = {
     "Count": lambda item, dtype: type(item) is int,
     "Counts": lambda item, dtype: item.dtype == np.int32,
@@ -33,12 +35,21 @@ class SimulatedDevice(Device):
     xp = np
     threads = 8
 
-    def __init__(self, schedule: Schedule = FORWARD, blocks: int = 132) -> None:
+    def __init__(self, schedule: Schedule = FORWARD, limits: Limits = H200, room: int = 1) -> None:
         self.schedule = schedule
-        self.blocks = blocks
         self.launched: list[str] = []
         self.allocated = 0
         self._dtypes: dict[Any, Dtype] = {}
+        self._limits, self._room = limits, room
+
+    @property
+    def limits(self) -> Limits:
+        """As given."""
+        return self._limits
+
+    def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:
+        """`room` blocks for each multiprocessor."""
+        return self.limits.multiprocessors * self._room
 
     def array(self, value: object, place: str) -> Array:
         """Arrays of NumPy stand for those of a device."""
@@ -79,10 +90,6 @@ class SimulatedDevice(Device):
         assert key(step, lambda array: int(array.ctypes.data))
         super().repeated(step, times)
 
-    def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:
-        """The number that was given."""
-        return self.blocks
-
     def launch(
         self,
         kernel: Any,
@@ -93,12 +100,17 @@ class SimulatedDevice(Device):
         shared: int = 0,
         cooperative: bool = False,
     ) -> None:
-        """Run a kernel in the simulator, with arrays as rows of elements."""
-        if cooperative and blocks > self.blocks:
-            raise ValueError(f"{kernel.__name__}: {blocks} blocks are not on the device together: {self.blocks} are")
+        """Run a kernel in the simulator, with arrays as rows of elements.
+
+        Blocks that may not wait for each other run one behind the other.
+        """
+        assert shared <= self.limits.shared
         self.launched.append(kernel.__name__)
         for kind, item in zip(kernel.__annotations__.values(), arguments, strict=True):
             assert KINDS[kind](item, self._dtypes[kernel]), (kernel.__name__, kind)
         flat = [item.reshape(-1) if isinstance(item, np.ndarray) else item for item in arguments]
         assert all(np.shares_memory(a, b) for a, b in zip(flat, arguments, strict=True) if getattr(a, "size", 0))
-        launch(kernel, blocks, threads, flat, self.schedule, self.blocks)
+        resident = self.resident(kernel, threads, shared) if cooperative else 1
+        if blocks > resident and cooperative:
+            raise ValueError(f"{kernel.__name__}: {blocks} blocks are not on the device together: {resident} are")
+        launch(kernel, blocks, threads, flat, self.schedule, resident, shared)

@@ -1,8 +1,9 @@
-"""The generated CUDA modules in the simulator, beside the reference target: both regimes, forward and backward."""
+"""The generated CUDA modules in the simulator, beside the reference target: all regimes, forward and backward."""
 
 from __future__ import annotations
 
 import importlib
+import itertools
 from dataclasses import replace
 from functools import cache
 
@@ -23,7 +24,11 @@ from tests.kernels.harness import assert_agree, assert_same_bits, draw_arguments
 from tests.kernels.test_names import crowded
 
 CELLS = (*names(), "pair")
-REGIMES = ("library", "block")
+LOOPS = {"library": None, "block": "loop", "grid": "grid_loop"}
+"""What kernels that run a whole loop are called in each regime."""
+REGIMES = tuple(LOOPS)
+SMALL = regimes.Limits(multiprocessors=2, shared=12 * 1024)
+"""A device of two blocks, which hold the operands of few sequences at a time."""
 LENGTHS = {1: [1, 0], 4: [4, 2, 0], 7: [7, 3, 5]}
 
 
@@ -34,8 +39,8 @@ def case(name: str, target: str) -> Case:
     return Case(in_memory(render(Cell(cell), target, "float64"), f"{target}_{name}"), cell)
 
 
-def has_block(name: str) -> bool:
-    return not case(name, "cuda").module.LOOP.obstacle
+def can_run(name: str, regime: str) -> bool:
+    return regime == "library" or not case(name, "cuda").module.LOOP.obstacle
 
 
 class InRegime:
@@ -55,7 +60,7 @@ def compare(name: str, regime: str, given, schedule=FORWARD) -> SimulatedDevice:
     """Values and gradients of one call agree with the reference; the device says what was launched."""
     module, cell = case(name, "cuda").module, case(name, "cuda").cell
     wanted = run_module(case(name, "reference").module, cell, given)
-    with using(SimulatedDevice(schedule)) as device:
+    with using(SimulatedDevice(schedule, SMALL)) as device:
         got = run_module(InRegime(module, regime), cell, given)
     assert_agree(got, wanted)
     return device
@@ -63,21 +68,27 @@ def compare(name: str, regime: str, given, schedule=FORWARD) -> SimulatedDevice:
 
 @pytest.fixture
 def several_lanes(monkeypatch):
-    """Few weights are comfortable: units of a few numbers are shared by several threads."""
+    """Few weights are comfortable: units of a few numbers are shared by several threads, in a grid by no more."""
     monkeypatch.setattr(regimes, "_COMFORTABLE", 6)
+    monkeypatch.setattr(regimes, "_MOST_LANES", 4)
+    monkeypatch.setattr(regimes, "MOVES", 2)
 
 
-@pytest.mark.parametrize("steps", LENGTHS)
-@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize(
+    ("regime", "steps"),
+    [pair for pair in itertools.product(REGIMES, LENGTHS) if pair != ("grid", 7)],  # test_cuda_grid.py has longer ones
+)
 @pytest.mark.parametrize("name", CELLS)
 def test_values_and_gradients_are_those_of_the_reference(name, regime, steps, several_lanes):
-    if regime == "block" and not has_block(name):
+    if not can_run(name, regime):
         pytest.skip("the cell has no loop")
     cell = case(name, "cuda").cell
     sizes = {item.name: size for size, item in enumerate(cell.dimensions, start=2 + steps % 3)}
     given = draw_arguments(cell, sizes, seed=steps, steps=steps, batch=len(LENGTHS[steps]))
     device = compare(name, regime, replace(given, lengths=np.array(LENGTHS[steps])))
-    assert ("forward_loop" in device.launched) is ("backward_loop" in device.launched) is (regime == "block")
+    for other, loop in LOOPS.items():
+        for direction in ("forward", "backward"):
+            assert (f"{direction}_{loop}" in device.launched) is (other == regime != "library")
 
 
 @pytest.mark.parametrize("schedule", [REVERSE, shuffled(1)], ids=str)
@@ -92,8 +103,8 @@ def test_the_schedule_of_threads_does_not_matter(name, regime, schedule, several
 @pytest.mark.parametrize(("steps", "batch", "size"), [(0, 2, 3), (3, 0, 3), (0, 0, 1), (2, 1, 1), (1, 3, 1)])
 @pytest.mark.parametrize("regime", REGIMES)
 @pytest.mark.parametrize("name", ["gru", "lstm_readout", "rnn_input_recurrence", "pair", "lstm_regression"])
-def test_empty_and_single_sizes(name, regime, steps, batch, size):
-    if regime == "block" and not has_block(name):
+def test_empty_and_single_sizes(name, regime, steps, batch, size, several_lanes):
+    if not can_run(name, regime):
         pytest.skip("the cell has no loop")
     cell = case(name, "cuda").cell
     given = draw_arguments(cell, {item.name: size for item in cell.dimensions}, seed=2, steps=steps, batch=batch)
@@ -122,10 +133,10 @@ def test_steps_give_what_the_sequence_gives(name):
 
 
 @pytest.mark.parametrize("regime", REGIMES)
-def test_two_backward_passes_give_the_same_bits_and_leave_the_tape(regime):
+def test_two_backward_passes_give_the_same_bits_and_leave_the_tape(regime, several_lanes):
     each = case("lstm_peephole", "cuda")
     given = each.draw(steps=4, batch=3)
-    with using(SimulatedDevice()):
+    with using(SimulatedDevice(limits=SMALL)):
         _, _, _, tape = each.forward(given, regime=regime)
         assert tape.call.plan.regime == regime
         assert_same_bits(each.backward(given, tape), each.backward(given, tape))
@@ -135,7 +146,7 @@ def test_two_backward_passes_give_the_same_bits_and_leave_the_tape(regime):
             each.backward(given, tape)
 
 
-def test_float32_stays_float32():
+def test_float32_stays_float32(several_lanes):
     """Of every array that a call hands out."""
     each = case("gru", "cuda")
     given = each.draw(steps=3, batch=2)
@@ -143,7 +154,7 @@ def test_float32_stays_float32():
         field: tuple(array.astype(np.float32) for array in getattr(given, field))
         for field in ("params", "inputs", "state", "dy", "dstate")
     })  # fmt: skip
-    with using(SimulatedDevice()):
+    with using(SimulatedDevice(limits=SMALL)):
         for regime in REGIMES:
             _, y, last, tape = each.forward(given, regime=regime)
             grads = each.backward(given, tape)
@@ -151,11 +162,11 @@ def test_float32_stays_float32():
 
 
 @pytest.mark.parametrize("regime", REGIMES)
-def test_a_cell_may_use_every_reserved_name(regime):
+def test_a_cell_may_use_every_reserved_name(regime, several_lanes):
     cell = crowded(RESERVED)
     given = draw_arguments(cell, {item.name: 2 for item in cell.dimensions}, seed=3, steps=2, batch=2)
     modules = [in_memory(render(Cell(cell), target, "float64"), target) for target in ("cuda", "reference")]
-    with using(SimulatedDevice()):
+    with using(SimulatedDevice(limits=SMALL)):
         assert_agree(run_module(InRegime(modules[0], regime), cell, given), run_module(modules[1], cell, given))
 
 

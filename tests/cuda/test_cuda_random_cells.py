@@ -21,8 +21,12 @@ from tests.kernels.test_random_cells import ALWAYS, wanted_of
 CELLS = 40
 
 
-def test_random_cells_agree_with_autograd_in_both_regimes(monkeypatch):
+def test_random_cells_agree_with_autograd_in_all_regimes(monkeypatch):
     monkeypatch.setattr(regimes, "_COMFORTABLE", 6)
+    monkeypatch.setattr(regimes, "_MOST_LANES", 2)
+    monkeypatch.setattr(regimes, "TILE", 2)
+    monkeypatch.setattr(regimes, "MOVES", 2)
+    limits = regimes.Limits(multiprocessors=2, shared=16 * 1024)
     runs: Counter[str] = Counter()
 
     @settings(max_examples=CELLS, **ALWAYS)
@@ -30,11 +34,11 @@ def test_random_cells_agree_with_autograd_in_both_regimes(monkeypatch):
     def check(drawn: Drawn) -> None:
         arguments, wanted = wanted_of(drawn)
         module = in_memory(render(Cell(drawn.equations), "cuda", "float64"), "drawn")
-        for regime in ("library", "block")[: 1 if module.LOOP.obstacle else 2]:
-            with using(SimulatedDevice()), np.errstate(all="ignore"):
+        for regime in ("library", "block", "grid")[: 1 if module.LOOP.obstacle else 3]:
+            with using(SimulatedDevice(limits=limits)), np.errstate(all="ignore"):
                 assert_agree(run_module(InRegime(module, regime), drawn.equations, arguments), wanted.values)
             runs[regime] += 1
 
     check()
     assert runs["library"] >= CELLS
-    assert runs["block"] >= CELLS // 2
+    assert runs["block"] == runs["grid"] >= CELLS // 2

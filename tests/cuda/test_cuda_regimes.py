@@ -7,12 +7,13 @@ import pytest
 
 from generated.support.cuda import regimes
 from generated.support.cuda.devices import using
-from generated.support.cuda.regimes import Block, Loop, Product, choose
+from generated.support.cuda.regimes import Block, Grid, Limits, Loop, Product, choose
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.test_cuda_kernels import case
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-LSTM = Loop((Product(("h",) * 4, "h"),), (Product(("h",) * 4, "h"),), ("h",), "", 4)
+LSTM = Loop((Product(("h",) * 4, "h"),), (Product(("h",) * 4, "h", team=4),), ("h",), "", 4)
+H200 = Limits(multiprocessors=132, shared=227 * 1024)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_what_cannot_run_says_which_regime_can():
     with pytest.raises(ValueError, match="the cell has no loop; 'library' can"):
         choose("dense.forward", Loop((), (), (), "the cell has no loop", 1), "block", {}, FLOAT32)
     for wrong in ("persistent", 3, None):
-        with pytest.raises(ValueError, match="expected 'auto', 'block' or 'library', received"):
+        with pytest.raises(ValueError, match="expected 'auto', 'block', 'grid' or 'library', received"):
             choose("lstm.forward", LSTM, wrong, {"h": 4}, FLOAT32)
 
 
@@ -99,3 +100,51 @@ def test_arrays_that_an_index_cannot_reach_are_refused(monkeypatch):
     each = case("gru", "cuda")
     with using(SimulatedDevice()), pytest.raises(ValueError, match=r"T=9 and B=3 .* split the batch"):
         each.forward(each.draw(steps=9))
+
+
+@pytest.mark.parametrize(
+    ("units", "dtype", "forward", "backward"),
+    [
+        (5, FLOAT32, Grid(5, 32, 32, 32, 4096), Grid(5, 128, 32, 32, 18432)),
+        (132, FLOAT32, Grid(132, 32, 32, 32, 20480), Grid(132, 128, 32, 32, 83968)),
+        (1024, FLOAT32, Grid(128, 256, 32, 32, 131072), Grid(128, 256, 32, 8, 132096)),
+        (512, FLOAT64, Grid(128, 128, 32, 32, 131072), Grid(128, 128, 32, 8, 132096)),
+    ],
+)
+def test_a_grid_deals_units_to_the_multiprocessors(units, dtype, forward, backward):
+    plan = choose("lstm.forward", LSTM, "grid", {"h": units}, dtype, H200)
+    assert (plan.forward, plan.backward) == (forward, backward)
+
+
+def test_a_grid_is_within_the_limits_of_the_device():
+    for units, multiprocessors in ((1, 1), (7, 3), (90, 3), (100, 132), (500, 64), (900, 132), (1024, 132)):
+        plan = choose("cell.forward", LSTM, "grid", {"h": units}, FLOAT32, Limits(multiprocessors, 96 * 1024))
+        for shape in (plan.forward, plan.backward):
+            assert shape.blocks <= multiprocessors
+            assert shape.blocks * (shape.threads // shape.lanes) >= units
+            assert shape.threads <= 1024
+            assert shape.items <= shape.lanes
+            assert shape.shared <= 96 * 1024
+
+
+def test_auto_does_not_choose_a_grid():
+    for units in (1, 64, 128, 512, 1024, 4096):
+        assert choose("cell.forward", LSTM, "auto", {"h": units}, FLOAT32, H200).regime != "grid"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "limits", "reason"),
+    [
+        ({"h": 4000}, H200, r"31 units of a block need more registers .*; 'library' can"),
+        ({"h": 8}, Limits(132, 500), r"the operands of 4 sequences take 512 bytes .* a block has 500; 'block' can"),
+        ({"h": 300}, Limits(1, 4096), r"300 units of a block need more registers .*; 'library' can"),
+    ],
+)
+def test_what_a_grid_cannot_run_says_which_regime_can(sizes, limits, reason):
+    with pytest.raises(ValueError, match=f"lstm.forward: regime: 'grid' cannot run this call, because {reason}"):
+        choose("lstm.forward", LSTM, "grid", sizes, FLOAT32, limits)
+
+
+def test_a_cell_without_a_loop_has_no_grid():
+    with pytest.raises(ValueError, match="the cell has no loop; 'library' can"):
+        choose("dense.forward", Loop((), (), (), "the cell has no loop", 1), "grid", {}, FLOAT32, H200)

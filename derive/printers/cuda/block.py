@@ -11,37 +11,33 @@ adds a constant in each instruction, where an index that may wrap around would n
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import sympy
 
 from derive.elementary import Value, value
 from derive.plan.model import Kept, Pass, Place, Region, Stack, Stage
-from derive.plan.symbols import CommonSymbol, FollowingSymbol, adjoint, unlagged
+from derive.plan.symbols import FollowingSymbol, adjoint, unlagged
 from derive.printers.compiled.naming import columns
 from derive.printers.compiled.sweeps import sweep_lines
-from derive.printers.cuda.body import DeviceBody
 from derive.printers.cuda.kernels import argument
 from derive.printers.cuda.loop import loop_stages
-from derive.printers.cuda.model import BlockKernel, BlockProduct, BlockStage, Buffer, Guarded, Weights
+from derive.printers.cuda.model import BlockKernel, BlockProduct, BlockStage, Buffer, Guarded
 from derive.printers.cuda.naming import DeviceNaming
-
-_INSIDE = ("t", "now", "before", "here")
+from derive.printers.cuda.products import INSIDE, LoopBody, depth, given, merged, packed, rows_named, weights
 
 
 @dataclass
-class BlockBody(DeviceBody):
+class BlockBody(LoopBody):
     """Collects what a block kernel uses while its text is printed.
 
-    `held` are values of the step before, or of the step behind, that stay in registers; `own` are the parameters of the
-    thread's unit, with their elements and dimensions. `buffers` are the places in shared memory of what products read.
+    `held` are values of the step before, or of the step behind, that stay in registers. `buffers` are the places in
+    shared memory of what products read.
     """
 
     part: str = "item"
     held: dict[sympy.Symbol, None] = field(default_factory=dict)
-    own: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     buffers: dict[sympy.Symbol, list[str]] = field(default_factory=dict)
 
     def is_loaded(self, symbol: sympy.Symbol) -> bool:
@@ -60,24 +56,10 @@ class BlockBody(DeviceBody):
             return False
         return plan.regions.get(value(symbol.variable)) is Region.LOOP
 
-    def may_stand_for(self, symbol: sympy.Symbol) -> bool:
-        """Not so a common subexpression: the next sweep of the same step has others under the same names."""
-        return not isinstance(symbol, CommonSymbol)
-
     def stores(self, symbol: sympy.Symbol, place: Place, text: str) -> list[str]:
         """The lines that store a value: in memory what outlives the step, in shared memory what a product reads."""
         lines = [] if place.array.kept in (Kept.ONE, Kept.PAIR) else super().stores(symbol, place, text)
         return [*lines, *(f"{buffer} = {text}" for buffer in self.buffers.get(symbol, ()))]
-
-    def leaf(self, symbol: sympy.Symbol) -> str:
-        """What a symbol is in the text; a parameter is read once and stays in a register."""
-        text = super().leaf(symbol)
-        if "[" not in text:
-            return text
-        name, dimension = text.partition("[")[0], "".join(self.naming.equations.symbols[symbol.name].shape)
-        if name not in self.own:
-            self.own[name] = self.naming.fresh(f"own_{name}"), text, dimension
-        return self.own[name][0]
 
 
 def block_kernel(naming: DeviceNaming, one_pass: Pass, direction: str) -> BlockKernel:
@@ -106,19 +88,19 @@ def block_kernel(naming: DeviceNaming, one_pass: Pass, direction: str) -> BlockK
     starts, ends, final = _around(body, printed)
     inside = set(body.arguments)
     names = ["steps", "lengths", *(["keep"] if inside & {"now", "before", "here"} else []), *printed.packed]
-    names += [name for name in body.arguments if name not in _INSIDE and name not in naming.equations.size_names]
+    names += [name for name in body.arguments if name not in INSIDE and name not in naming.equations.size_names]
     arguments = [argument(naming, name) for name in dict.fromkeys(("batch", *names))]
     return BlockKernel(
         name=f"{direction}_loop",
         backward=backward,
         sizes=tuple(item.name for item in naming.equations.dimensions if item.name in inside),
         arguments=tuple(arguments),
-        step_rows=_rows(item for stage in views for item in (*stage.sweeps, *_stores(stage))),
-        beyond_rows=_rows(Guarded("", (), tuple(lines)) for lines in beyond.values()),
+        step_rows=rows_named(line for stage in views for line in _lines(stage)),
+        beyond_rows=rows_named(line for lines in beyond.values() for line in lines),
         constants=body.constants,
         weights=tuple(weights for item in printed.products.values() for weights in item.weights),
         buffers=tuple(printed.buffers),
-        own=_merged([Guarded(size, (f"{name} = {text}",), ()) for name, text, size in body.own.values()]),
+        own=body.owned(),
         starts=starts,
         loads=tuple(Guarded(body.size(name), tuple(lines), ()) for name, lines in loads.items() if lines),
         stages=tuple(views),
@@ -139,57 +121,46 @@ class _Products:
     packed: list[str] = field(default_factory=list)
     lagged: dict[sympy.Symbol, str] = field(default_factory=dict)
 
+    def add(self, body: BlockBody, stack: Stack, buffer: Buffer, half: str) -> None:
+        """A product from one half of a buffer."""
+        held = weights(body, stack, buffer.count)
+        stores = []
+        for symbol, item in zip(given(body, stack), held, strict=True):
+            place = body.naming.plan.places[symbol]
+            if place.array.kept is not Kept.ONE:
+                stores.append(Guarded(item.size, (), (f"{body.element(place)} = {item.sum}",)))
+        self.given += given(body, stack)
+        self.packed.append(packed(stack))
+        self.products[stack] = BlockProduct(held, buffer, half, tuple(stores))
+
 
 def _forward_products(body: BlockBody, stages: Sequence[Stage]) -> _Products:
     """Products of the rows of a unit with the operand."""
     found = _Products()
-    naming, known = body.naming, {}
+    known: dict[sympy.Symbol, Buffer] = {}
     for stack in (stack for stage in stages for stack in stage.products):
         operand = unlagged(stack.operand)
-        depth = body.size(stack.columns)
         if operand not in known:
-            known[operand] = _buffer(body, found, operand.name if isinstance(operand, Value) else stack.name, depth)
+            wanted = operand.name if isinstance(operand, Value) else stack.name
+            known[operand] = _buffer(body, found, wanted, depth(body, stack))
             body.buffers[operand] = [f"{known[operand].name}[u32(((t + 1) & 1) * {known[operand].room} + unit)]"]
         buffer = known[operand]
         lag = stack.operand.lag if isinstance(stack.operand, Value) else 0
         if lag:
             found.lagged[operand] = buffer.name
-        packed = f"packed_{stack.name}"
-        weights, stores = [], []
-        for index, product in enumerate(stack.products):
-            name = naming.local(product)
-            offset = " + ".join([*body.sizes(stack.rows[:index]), "unit"])
-            element = f"{packed}[u64({f'({offset})' if index else offset} * {depth} + column)]"
-            size = body.size(stack.rows[index])
-            weights.append(Weights(naming.fresh(f"weights_of_{name}"), name, buffer.count, depth, size, element))
-            place = naming.plan.places[product]
-            if place.array.kept is not Kept.ONE:
-                stores.append(Guarded(size, (), (f"{body.element(place)} = {name}",)))
-            found.given.append(product)
-        half = "t & 1" if lag else "(t + 1) & 1"
-        found.packed.append(packed)
-        found.products[stack] = BlockProduct(tuple(weights), buffer, half, tuple(stores))
+        found.add(body, stack, buffer, "t & 1" if lag else "(t + 1) & 1")
     return found
 
 
 def _backward_products(body: BlockBody, stages: Sequence[Stage]) -> _Products:
     """Products of a column of the stack, that of the unit, with the adjoints."""
     found = _Products()
-    naming = body.naming
     for stack in (stack for stage in stages for stack in stage.products):
-        depth = " + ".join(body.sizes(stack.rows))
-        buffer = _buffer(body, found, stack.name, depth)
+        buffer = _buffer(body, found, stack.name, depth(body, stack))
         for index, product in enumerate(stack.products):
             offset = [f"(t & 1) * {buffer.room}", *body.sizes(stack.rows[:index]), "unit"]
             body.buffers.setdefault(adjoint(product.name), []).append(f"{buffer.name}[u32({' + '.join(offset)})]")
-        packed, name, size = f"packed_{stack.name}", naming.local(stack.pulled), body.size(stack.columns)
-        element = f"{packed}[u64(column * {size} + unit)]"
-        weights = Weights(naming.fresh(f"weights_of_{name}"), name, buffer.count, depth, size, element)
-        place = naming.plan.places[stack.pulled]
-        stores = [Guarded(size, (), (f"{body.element(place)} = {name}",))] if place.array.kept is not Kept.ONE else []
-        found.given.append(stack.pulled)
-        found.packed.append(packed)
-        found.products[stack] = BlockProduct((weights,), buffer, "t & 1", tuple(stores))
+        found.add(body, stack, buffer, "t & 1")
     return found
 
 
@@ -230,23 +201,10 @@ def _around(
     final.extend(
         Guarded(body.size(dimension), (), (f"{element} += {name}",)) for name, (element, dimension) in body.sums.items()
     )
-    return _merged(starts), _merged(ends), _merged(final)
+    return merged(starts), merged(ends), merged(final)
 
 
-def _stores(stage: BlockStage) -> Iterator[Guarded]:
-    return (store for product in stage.products for store in product.stores)
-
-
-def _rows(items: Iterable[Guarded]) -> tuple[str, ...]:
-    """Which of the rows now, before and here some lines name."""
-    words = {word for item in items for line in (*item.computed, *item.stored) for word in re.findall(r"\w+", line)}
-    return tuple(name for name in _INSIDE[1:] if name in words)
-
-
-def _merged(items: Iterable[Guarded]) -> tuple[Guarded, ...]:
-    """Those of the same units as one, in the order of the first of each: none reads what another stores."""
-    found: dict[str, Guarded] = {}
-    for item in items:
-        known = found.get(item.size, Guarded(item.size, (), ()))
-        found[item.size] = Guarded(item.size, (*known.computed, *item.computed), (*known.stored, *item.stored))
-    return tuple(found.values())
+def _lines(stage: BlockStage) -> Iterator[str]:
+    """What a stage computes and stores."""
+    for item in (*stage.sweeps, *(store for product in stage.products for store in product.stores)):
+        yield from (*item.computed, *item.stored)

@@ -15,6 +15,7 @@ from derive.printers.compiled.model import Allocation
 from derive.printers.compiled.naming import columns
 from derive.printers.cuda.block import block_kernel
 from derive.printers.cuda.body import Run, width
+from derive.printers.cuda.grid import grid_kernel
 from derive.printers.cuda.kernels import Printed, sweep_kernel
 from derive.printers.cuda.loop import loop_view
 from derive.printers.cuda.model import Arrays, CudaView, PassLines, SweepKernel
@@ -50,6 +51,7 @@ class _Driver(Driver):
         loop = loop_view(plan)
         directions = () if loop.obstacle else (("forward", plan.forward), ("backward", plan.backward))
         blocks = tuple(block_kernel(naming, one_pass, direction) for direction, one_pass in directions)
+        grids = tuple(grid_kernel(plan, one_pass, direction) for direction, one_pass in directions)
         return CudaView(
             sizes=tuple(dimension.name for dimension in equations.dimensions),
             loop=loop,
@@ -57,6 +59,7 @@ class _Driver(Driver):
             constants=self._constants(),
             kernels=kernels,
             blocks=blocks,
+            grids=grids,
             packed=tuple(self._packed(kernels)),
             once=tuple(Allocation(array.name, self._shape(array)) for array in once),
             preamble=preamble,

@@ -21,8 +21,8 @@ def loop_view(plan: Plan) -> LoopView:
         dimensions |= {*stack.rows, stack.columns}
     widest = max((len(array.columns) for array in plan.arrays), default=1)
     return LoopView(
-        forward=tuple(ProductView(stack.rows, stack.columns) for stack in _products(forward)),
-        backward=tuple(ProductView(stack.rows, stack.columns) for stack in _products(backward)),
+        forward=_views(forward, backward=False),
+        backward=_views(backward, backward=True),
         dimensions=tuple(sorted(dimensions - {""})),
         obstacle=obstacle,
         widest=widest,
@@ -32,6 +32,23 @@ def loop_view(plan: Plan) -> LoopView:
 def loop_stages(one_pass: Pass) -> tuple[Stage, ...]:
     """The stages of the loop of one pass, in order; none for a cell without one."""
     return next((stages for region, stages in one_pass.regions if region is Region.LOOP), ())
+
+
+def team(rows: int) -> int:
+    """How many units of a grid, with so many rows of a product each, share its threads: a power of two.
+
+    Then a number that a thread reads from shared memory serves about four products, which is what keeps multiplying
+    and reading in balance.
+    """
+    return {1: 4, 2: 2}.get(rows, 1)
+
+
+def _views(stages: tuple[Stage, ...], *, backward: bool) -> tuple[ProductView, ...]:
+    return tuple(
+        ProductView(stack.rows, stack.columns, number, team(1 if backward else len(stack.rows)))
+        for number, stage in enumerate(stages)
+        for stack in stage.products
+    )
 
 
 def _products(stages: tuple[Stage, ...]) -> Iterator[Stack]:

@@ -11,16 +11,18 @@ from derive.plan.symbols import adjoint, unlagged
 from derive.printers.compiled.naming import Naming
 
 RESERVED = (
-    "abs", "annotations", "array", "backward", "backward_block", "backward_loop", "batch", "before", "block", "call",
-    "calls", "carried_rows", "checkpoint_every", "Checkpoints", "checkpoints", "column", "consume_tape", "Count",
-    "Counts", "cuda", "device", "devices", "dict", "dstate", "dtype", "dy", "ends", "errors", "every", "first",
-    "forward", "forward_block", "forward_loop", "Grads", "grads", "halving", "halvings", "here", "index", "init",
-    "init_state", "Inputs", "int", "isinstance", "item", "keep", "keep_tape", "kept", "kernels", "lane", "lanes",
-    "launches", "len", "lengths", "LOOP", "loss", "losses", "map", "math", "max", "memory", "min", "NamedTuple", "now",
-    "np", "number", "one_step", "operand", "Outputs", "pack", "Packed", "packed", "parameters", "Params", "params",
-    "part", "plain", "range", "real", "Reals", "regime", "regimes", "row", "rows", "seed", "share", "SIGNATURE",
-    "Signature", "sizes", "State", "state", "step", "steps", "stop", "Stored", "sums", "sweeps", "t", "Tape", "tape",
-    "target", "tuple", "u32", "u64", "unit", "weight", "weights", "Workspace", "workspace", "workspaces", "x_t",
+    "abs", "annotations", "array", "arrived", "backward", "backward_block", "backward_grid", "backward_grid_loop",
+    "backward_loop", "batch", "before", "block", "call", "calls", "carried_rows", "checkpoint_every", "Checkpoints",
+    "checkpoints", "column", "consume_tape", "Count", "Counts", "cuda", "device", "devices", "dict", "dstate", "dtype",
+    "dy", "each", "ends", "errors", "every", "filled", "first", "forward", "forward_block", "forward_grid",
+    "forward_grid_loop", "forward_loop", "Grads", "grads", "group", "groups", "halving", "halvings", "here", "index",
+    "init", "init_state", "Inputs", "int", "isinstance", "item", "items", "keep", "keep_tape", "kept", "kernels",
+    "lane", "lanes", "launches", "len", "lengths", "load_acquire", "LOOP", "loss", "losses", "map", "math", "max",
+    "memory", "min", "moved", "NamedTuple", "now", "np", "number", "one_step", "operand", "ordered", "other", "Outputs",
+    "pack", "Packed", "packed", "parameters", "Params", "params", "part", "passed", "plain", "range", "real", "Reals",
+    "regime", "regimes", "row", "rows", "runs", "seed", "share", "shared", "SIGNATURE", "Signature", "sizes", "start",
+    "State", "state", "step", "steps", "stop", "store_release", "Stored", "sums", "sweeps", "t", "Tape", "tape",
+    "target", "tile", "tuple", "u32", "u64", "unit", "weight", "weights", "Workspace", "workspace", "workspaces", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 

@@ -88,7 +88,7 @@ def begin(
         judged["target"] = arguments.target(device, signature, target, size, (steps, batch), dtype, where)
         judged["weight"] = arguments.weight(device, signature, weight, (steps, batch), dtype, where)
     _refuse_too_large(f"{signature.cell}.{where}", loop, steps, batch, sizes)
-    plan = regimes.choose(f"{signature.cell}.{where}", loop, regime, sizes, dtype)
+    plan = regimes.choose(f"{signature.cell}.{where}", loop, regime, sizes, dtype, device.limits)
     ragged = lengths is not None
     if ragged:
         inputs = tuple(masked(device, array, ends) for array in inputs)

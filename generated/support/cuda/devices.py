@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from generated.support.cuda.regimes import Limits
 from generated.support.expected import Dtype
 from generated.support.workspaces import RUNNING
 
@@ -76,6 +77,11 @@ class Device(ABC):
     @abstractmethod
     def resident(self, kernel: Any, threads: int, shared: int = 0) -> int:
         """How many blocks of so many threads, each with `shared` bytes of dynamic memory, can be there at once."""
+
+    @property
+    @abstractmethod
+    def limits(self) -> Limits:
+        """What the device has that a grid is cut to."""
 
     def repeated(self, step: Callable[[int], None], times: range) -> None:
         """step(t) for all t of `times` in order.

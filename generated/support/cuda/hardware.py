@@ -22,6 +22,7 @@ from generated.support.cuda.dtypes import INSTALL as BFLOAT16
 from generated.support.cuda.dtypes import real
 from generated.support.cuda.graphs import Graphs
 from generated.support.cuda.kernels import Kernel
+from generated.support.cuda.regimes import Limits
 from generated.support.expected import Dtype, describe
 
 INSTALL = "pip install 'derive[cuda]', or the CuPy and numba-cuda of your CUDA version"
@@ -117,6 +118,12 @@ class Hardware(Device):
 
         made = factory(self._cuda, real(dtype).type, *sizes)
         return SimpleNamespace(**{each.__name__: kernel(each) for each in made})
+
+    @property
+    def limits(self) -> Limits:
+        """Those of the current device."""
+        attributes = self._cupy.cuda.Device().attributes
+        return Limits(attributes["MultiProcessorCount"], attributes["MaxSharedMemoryPerBlockOptin"])
 
     def launch(
         self,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from generated.support.cuda.devices import Device, Factory
-from generated.support.cuda.regimes import Block
+from generated.support.cuda.regimes import Block, Grid
 
 _ENOUGH = 1 << 18
 """Threads that keep any device busy: more of them add nothing but rows of sums."""
@@ -42,6 +44,33 @@ def block(
     made = device.kernels(factory, call.dtype, shape.lanes, *sizes, threads=shape.threads)
     (kernel,) = vars(made).values()
     device.launch(kernel, call.batch, shape.threads, arguments)
+
+
+def grid(
+    device: Device,
+    factory: Factory,
+    place: str,
+    call: Any,
+    shape: Grid,
+    sizes: Sequence[int],
+    arguments: Sequence[Any],
+) -> None:
+    """Run the loop over time of a call: the one kernel that `factory` makes for these sizes, in all blocks together.
+
+    Raises ValueError where not all blocks can be on the device at a time: those that wait would wait for ever.
+    """
+    if not call.batch or not call.steps:
+        return
+    made = device.kernels(factory, call.dtype, shape.lanes, shape.items, *sizes, threads=shape.threads)
+    (kernel,) = vars(made).values()
+    resident = device.resident(kernel, shape.threads, shape.shared)
+    if resident < shape.blocks:
+        raise ValueError(
+            f"{place}: regime: 'grid' cannot run this call, because {shape.blocks} blocks wait for each other, and "
+            f"{resident} can be on the device at a time; 'library' can"
+        )
+    arrived = device.zeros((shape.blocks,), np.dtype(np.int32))
+    device.launch(kernel, shape.blocks, shape.threads, (arrived, *arguments), shared=shape.shared, cooperative=True)
 
 
 def units(device: Device, kernel: Any, count: int, arguments: Sequence[Any]) -> None:

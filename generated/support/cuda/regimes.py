@@ -2,20 +2,22 @@
 
 "block" keeps the recurrent weights in the registers of one block of threads, which runs the whole sequence of one batch
 item: nothing waits for another block. It applies while the weights fit. "library" runs every step as products of the
-library with element-wise kernels between them, at any size.
+library with element-wise kernels between them, at any size. "grid" keeps the weights in the registers of all blocks of
+one launch, which run the loop together, with a barrier of the grid before each product: for more units than one block
+holds, and few sequences. It has not yet run on a device, so "auto" does not choose it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from generated.support.cuda.dtypes import real
 from generated.support.expected import Dtype, describe
 
 LOG = logging.getLogger("generated.cuda")
-REGIMES = ("block", "library")
+REGIMES = ("block", "grid", "library")
 WARP = 32
 MOST_THREADS = 1024
 """Threads that a block can have."""
@@ -27,16 +29,29 @@ BUDGET = 96
 """Registers of a thread that weights may take. Loops over more are not unrolled for every architecture."""
 OTHERS = 64
 """Registers of a thread that are left for everything else: the offline gate finds that no cell spills then."""
+TILE = 4
+"""Items whose sums a thread of a grid adds up at a time: each weight that it reads serves so many products."""
+MOVES = 16
+"""Elements of an operand that each thread of a grid has on their way to shared memory at a time."""
+_MOST_LANES = WARP
+"""Threads of a grid that share a unit, at most."""
+_HELD = 128
+"""Registers of a thread of a grid that weights may take."""
 _COMFORTABLE = 64
 """Registers for weights that leave the sums short: with more, more threads share a unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product inside the loop: the dimensions of its rows, one a matrix, and that of its columns."""
+    """A product in a stage of the loop: the dimensions of its rows, one a matrix, and that of its columns.
+
+    `team` is how many units of a grid share their threads for it.
+    """
 
     rows: tuple[str, ...]
     columns: str
+    stage: int = 0
+    team: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +78,61 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """The shape of a grid whose blocks wait for each other, all of them on the device at a time.
+
+    `blocks` of `threads` each, of which `lanes` share a unit. A block holds the operands of `items` sequences at a
+    time, in `shared` bytes.
+    """
+
+    blocks: int
+    threads: int
+    lanes: int
+    items: int
+    shared: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a device has: multiprocessors, and bytes of shared memory for one block."""
+
+    multiprocessors: int
+    shared: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """The regime of a call and why; for "block" also the blocks of both passes."""
+    """The regime of a call and why; for "block" and "grid" also the shapes of both passes."""
 
     regime: str
     reason: str
-    forward: Block = Block(0, 0)
-    backward: Block = Block(0, 0)
+    forward: Block | Grid = Block(0, 0)
+    backward: Block | Grid = Block(0, 0)
 
 
 LIBRARY = Plan("library", "one step")
 
 
-def choose(place: str, loop: Loop, wanted: object, sizes: Mapping[str, int], dtype: Dtype) -> Plan:
+def choose(
+    place: str, loop: Loop, wanted: object, sizes: Mapping[str, int], dtype: Dtype, limits: Limits = Limits(0, 0)
+) -> Plan:
     """The plan of a call: the regime that is `wanted`, or for "auto" the one that suits.
 
-    Raises ValueError for an unknown regime, and for "block" where it cannot run, with the regime that can.
+    Raises ValueError for an unknown regime, and for "block" and "grid" where they cannot run, with the regime that can.
     """
     if wanted not in ("auto", *REGIMES):
         given = repr(wanted) if isinstance(wanted, str) else describe(wanted)
-        raise ValueError(f"{place}: regime: expected 'auto', 'block' or 'library', received {given}")
+        raise ValueError(f"{place}: regime: expected 'auto', 'block', 'grid' or 'library', received {given}")
     plan = _by_size(loop, sizes, dtype)
     if wanted == "block" and plan.regime != "block":
         raise ValueError(f"{place}: regime: 'block' cannot run this call, because {plan.reason}; 'library' can")
+    if wanted == "grid":
+        try:
+            plan = _grids(loop, sizes, dtype, limits)
+        except _CannotError as error:
+            raise ValueError(
+                f"{place}: regime: 'grid' cannot run this call, because {error}; '{plan.regime}' can"
+            ) from None
     if wanted == "library" and plan.regime != "library":
         plan = Plan("library", "it was asked for")
     LOG.info("%s: regime %s: %s", place, plan.regime, plan.reason)
@@ -109,6 +156,79 @@ def _by_size(loop: Loop, sizes: Mapping[str, int], dtype: Dtype) -> Plan:
         fewest = min(max(forward(lanes), backward(lanes)) for lanes in _lanes(units) or (1,))
         return Plan("library", f"{units} units need {fewest} registers of each thread for recurrent weights")
     return Plan("block", "the recurrent weights fit the registers of one block", blocks[0], blocks[1])
+
+
+class _CannotError(Exception):
+    """Why a grid cannot run a call."""
+
+
+def _grids(loop: Loop, sizes: Mapping[str, int], dtype: Dtype, limits: Limits) -> Plan:
+    """The plan of a call in regime "grid". Raises _CannotError."""
+    if loop.obstacle:
+        raise _CannotError(loop.obstacle)
+    if dtype != real(dtype):
+        raise _CannotError(f"it takes float32 and float64, not {dtype.name}")
+    units = max(sizes[name] for name in loop.dimensions)
+    words = dtype.itemsize // 4
+    forward = [_Sums(item.stage, item.team, sizes[item.columns], len(item.rows)) for item in loop.forward]
+    backward = [_Sums(item.stage, item.team, sum(sizes[name] for name in item.rows), 1) for item in loop.backward]
+    shapes = [grid(units, products, words, limits) for products in (forward, backward)]
+    return Plan("grid", "it was asked for", *shapes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """The sums of a product in one pass: over `depth` elements, `rows` for each unit."""
+
+    stage: int
+    team: int
+    depth: int
+    rows: int
+
+    def weights(self, lanes: int) -> int:
+        """Numbers that each thread holds."""
+        return self.rows * self.team * -(-self.depth // (lanes * self.team))
+
+    def shared(self, lanes: int, groups: int) -> int:
+        """Numbers in shared memory for an item: the operand, and where a team has several units the parts of sums."""
+        room = -(-self.depth // (lanes * self.team)) * lanes * self.team
+        return room + (self.rows * self.team * groups if self.team > 1 else 0)
+
+
+def grid(units: int, products: Sequence[_Sums], words: int, limits: Limits) -> Grid:
+    """The grid for so many units, dealt evenly to at most one block for each multiprocessor.
+
+    Numbers have so many `words` of 32 bits. Raises _CannotError where registers or shared memory do not suffice.
+    """
+    most = -(-units // max(limits.multiprocessors, 1))
+    blocks = -(-units // most)
+    team = max((item.team for item in products), default=1)
+    groups = -(-most // team) * team
+
+    def fits(lanes: int) -> bool:
+        need = words * sum(item.weights(lanes) for item in products)
+        return need <= min(_HELD, registers(_threads(groups, lanes)) - OTHERS)
+
+    fitting = [lanes for lanes in _lanes(groups) if lanes <= _MOST_LANES and fits(lanes)]
+    if not fitting:
+        raise _CannotError(f"{most} units of a block need more registers than it has for their recurrent weights")
+    lanes = fitting[-1]
+
+    def shared(items: int) -> int:
+        taken: dict[int, int] = {}
+        for item in products:
+            taken[item.stage] = taken.get(item.stage, 0) + item.shared(lanes, _threads(groups, lanes) // lanes)
+        return 4 * words * items * max(taken.values(), default=0)
+
+    items = lanes
+    while items > min(TILE, lanes) and shared(items) > limits.shared:
+        items //= 2
+    if shared(items) > limits.shared:
+        raise _CannotError(
+            f"the operands of {items} sequences take {shared(items)} bytes of shared memory, and a block has "
+            f"{limits.shared}"
+        )
+    return Grid(blocks, _threads(groups, lanes), lanes, items, shared(items))
 
 
 def block(units: int, weights: Callable[[int], int]) -> Block | None:

@@ -9,21 +9,25 @@ from collections.abc import Iterable
 import numpy as np
 
 from tests.cuda.gate.compiling import RefusedError, resources
-from tests.cuda.gate.launched import kernels
+from tests.cuda.gate.launched import GRIDS, kernels
 from tests.cuda.gate.page import Entry
 
 DTYPES = ("float32", "float64")
 
 
 def passed(
-    cell: str, dtype: str, architectures: Iterable[str], sizes: Iterable[int] | None = None
+    cell: str,
+    dtype: str,
+    architectures: Iterable[str],
+    sizes: Iterable[int] | None = None,
+    of_grid: tuple[int, ...] = GRIDS,
 ) -> tuple[list[Entry], list[str]]:
     """The entries of the kernels of a cell on these architectures, and the messages of those that are refused.
 
     `sizes` are those of `kernels`.
     """
     entries, refused = [], []
-    made = kernels(cell, importlib.import_module("numba.cuda"), np.dtype(dtype), sizes)
+    made = kernels(cell, importlib.import_module("numba.cuda"), np.dtype(dtype), sizes, of_grid)
     for kernel, architecture in itertools.product(made, architectures):
         try:
             found = resources(kernel, architecture)
@@ -32,6 +36,15 @@ def passed(
             continue
         name = kernel.function.__name__
         entries.append(
-            Entry(dtype, cell, kernel.size, name, kernel.threads, found.shared, architecture, found.registers)
+            Entry(
+                dtype,
+                cell,
+                kernel.size,
+                name,
+                kernel.threads,
+                found.shared + kernel.shared,
+                architecture,
+                found.registers,
+            )
         )
     return entries, refused

@@ -22,26 +22,39 @@ from generated.support.expected import Dtype
 CELLS = tuple(sorted(path.stem for path in Path(generated.cuda.__path__[0]).glob("[a-z]*.py")))
 
 
+GRIDS = (1024, 512, 256, 128)
+"""Numbers of units, of which persistent kernels are compiled for the first that a grid can run: it spares the least."""
+H200 = regimes.Limits(multiprocessors=132, shared=227 * 1024)
+"""The device whose grids are compiled, for all architectures: another one deals units and lanes differently."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A kernel of a cell: `size` is the number of units that it is made for, 0 where it serves any."""
+    """A kernel of a cell: `size` is the number of units that it is made for, 0 where it serves any.
+
+    A launch gives each block of it `shared` bytes beside what it declares.
+    """
 
     cell: str
     function: Callable[..., None]
     dtype: Dtype
     size: int
     threads: int
+    shared: int = 0
 
     def __str__(self) -> str:
         size = f"{self.size} units" if self.size else "any size"
         return f"{self.cell}: {self.function.__name__} in {self.dtype}, {size}, {self.threads} threads"
 
 
-def kernels(cell: str, cuda: Any, dtype: Dtype, sizes: Iterable[int] | None = None) -> Iterator[Kernel]:
+def kernels(
+    cell: str, cuda: Any, dtype: Dtype, sizes: Iterable[int] | None = None, of_grid: tuple[int, ...] = GRIDS
+) -> Iterator[Kernel]:
     """All kernels of a cell, in the shapes that a device launches them in.
 
     `cuda` is the module that they are written for. Every size of the cell is the same, each of `sizes` in turn, by
-    default of `tightest`; there are block kernels for those that `regimes.choose` gives to a block.
+    default of `tightest`; there are block kernels for those that `regimes.choose` gives to a block, and persistent ones
+    for one of `of_grid`.
     """
     module = importlib.import_module(f"generated.cuda.{cell}")
     computed = real(dtype).type
@@ -55,6 +68,23 @@ def kernels(cell: str, cuda: Any, dtype: Dtype, sizes: Iterable[int] | None = No
             names = tuple(inspect.signature(factory).parameters)
             for function in factory(cuda, computed, shape.lanes, *(size for _ in names[3:])):
                 yield Kernel(cell, function, dtype, size, shape.threads)
+    yield from grids(cell, cuda, dtype, of_grid)
+
+
+def grids(cell: str, cuda: Any, dtype: Dtype, sizes: tuple[int, ...] = GRIDS) -> Iterator[Kernel]:
+    """The persistent kernels of a cell, for the first of `sizes` that a grid can run."""
+    module = importlib.import_module(f"generated.cuda.{cell}")
+    for size in sizes:
+        every = {name: size for names in module.SIGNATURE.sizes for name in names}
+        try:
+            plan = regimes.choose(cell, module.LOOP, "grid", every, dtype, H200)
+        except ValueError:
+            continue
+        for factory, shape in ((module.forward_grid, plan.forward), (module.backward_grid, plan.backward)):
+            names = tuple(inspect.signature(factory).parameters)
+            for function in factory(cuda, dtype.type, shape.lanes, shape.items, *(size for _ in names[4:])):
+                yield Kernel(cell, function, dtype, size, shape.threads, shape.shared)
+        return
 
 
 def tightest(cell: str, dtype: Dtype) -> tuple[int, ...]:

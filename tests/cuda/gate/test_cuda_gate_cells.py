@@ -1,4 +1,4 @@
-"""Every cell through the gate: four in full, the others as float32 on one architecture."""
+"""Every cell through the gate: four in full, the others as float32 on one architecture, without persistent kernels."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def test_all_kernels_pass_and_the_page_says_what_they_take(cell, dtype):
 
 @pytest.mark.parametrize("cell", [cell for cell in CELLS if cell not in IN_FULL])
 def test_kernels_of_float32_pass(cell):
-    entries, refused = passed(cell, "float32", ("sm_90",))
+    entries, refused = passed(cell, "float32", ("sm_90",), None, ())
     assert entries
     assert not refused

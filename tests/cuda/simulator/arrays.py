@@ -16,10 +16,11 @@ from greenlet import getcurrent
 
 from tests.cuda.simulator.faults import BoundsError, KernelError, RaceError, ReadOnlyError, UninitialisedError
 from tests.cuda.simulator.source import place
+from tests.cuda.simulator.threads import later
 
 if TYPE_CHECKING:
     from tests.cuda.simulator.launches import Launch
-    from tests.cuda.simulator.threads import Thread
+    from tests.cuda.simulator.threads import Block, Thread
 
 Access: TypeAlias = "tuple[Thread, int, int]"
 """Who touched an element, at what time, and by which instruction."""
@@ -124,7 +125,7 @@ class ReadOnlyArray(Array):
 class TrackedArray(Array):
     """Memory of many threads, shared or global: every access is kept until a write that comes after it."""
 
-    __slots__ = ("_reads", "_writes")
+    __slots__ = ("_published", "_reads", "_writes")
 
     def __init__(
         self, launch: Launch, title: str, shape: int | Sequence[int], dtype: Any, values: list[Any] | None = None
@@ -132,6 +133,33 @@ class TrackedArray(Array):
         super().__init__(launch, title, shape, dtype, values)
         self._writes: list[Access | None] = [None] * self.size
         self._reads: list[dict[Thread, Access] | None] = [None] * self.size
+        self._published: dict[int, dict[Block, int]] = {}
+
+    def acquire(self, key: Any, instruction: int) -> Any:
+        """The value, loaded with acquire: with one stored with release comes what the thread knew that stored it.
+
+        It is the one that is there at the moment; who looks for another one lets all other threads run first.
+        """
+        thread: Any = getcurrent()
+        offset = self._offset(key)
+        if thread.looked == (self, offset):
+            thread.wait(instruction)
+        thread.looked = self, offset
+        write = self._writes[offset]
+        if offset in self._published:
+            thread.known = later(thread.known, self._published[offset])
+        elif write is not None and not _ordered(write, thread):
+            self._race(key, "written", write, "read", instruction)
+        return self._values[offset]
+
+    def release(self, key: Any, value: Any, instruction: int) -> None:
+        """Store with release: who loads the value with acquire knows what this thread knows."""
+        thread: Any = getcurrent()
+        self._launch.idle = 0
+        offset = self._offset(key)
+        self._writes[offset] = (thread, self._launch.time, instruction)
+        self._values[offset] = self._scalar(value)
+        self._published[offset] = thread.published()
 
     def __getitem__(self, key: Any) -> Any:
         offset = self._offset(key)
@@ -164,6 +192,7 @@ class TrackedArray(Array):
                 if not _ordered(read, thread):
                     self._race(key, "read", read, "written", instruction)
             self._reads[offset] = None
+        self._published.pop(offset, None)
         self._writes[offset] = (thread, self._launch.time, instruction)
         self._values[offset] = value if type(value) is self._scalar else self._scalar(value)
 
@@ -188,7 +217,10 @@ def _rounding(dtype: np.dtype[Any]) -> Callable[[Any], np.float32]:
 
 
 def _ordered(access: Access, thread: Thread) -> bool:
-    """Whether a barrier that both threads passed lies between an access and what `thread` does now."""
+    """Whether a barrier that both threads passed lies between an access and what `thread` does now.
+
+    For threads of two blocks also what one stored with release and the other loaded with acquire, between barriers.
+    """
     other, time, _ = access
     if other is thread:
         return True
@@ -196,7 +228,7 @@ def _ordered(access: Access, thread: Thread) -> bool:
         return time < thread.warp.since
     if other.block is thread.block:
         return time < thread.block.since
-    return time < thread.launch.grid.since
+    return time < thread.launch.grid.since or time < thread.known.get(other.block, 0)
 
 
 def _text(key: Any) -> str:

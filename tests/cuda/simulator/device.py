@@ -30,16 +30,21 @@ class _Shared:
     """`cuda.shared`."""
 
     def array(self, shape: Any, dtype: Any) -> TrackedArray:
-        """The array of this block that this line of the kernel declares; one line always gives the same one."""
+        """The array of this block that this line of the kernel declares; one line always gives the same one.
+
+        Of size 0, it is the dynamic shared memory, as much as the launch gives.
+        """
         thread, instruction = _thread(), sys._getframe(1).f_lasti
         arrays = thread.block.shared
         if instruction not in arrays:
             launch = thread.launch
-            arrays[instruction] = TrackedArray(launch, launch.title("shared", instruction), shape, dtype)
-            taken = sum(array.size * array.dtype.itemsize for array in arrays.values())
-            if taken > SHARED_BYTES:
+            size = shape if shape != 0 else launch.shared // np.dtype(dtype).itemsize
+            arrays[instruction] = TrackedArray(launch, launch.title("shared", instruction), size, dtype)
+            thread.block.taken += arrays[instruction].size * arrays[instruction].dtype.itemsize if shape != 0 else 0
+            if thread.block.taken > SHARED_BYTES:
                 raise KernelError(
-                    f"{launch.name}: the shared arrays of a block take {taken} bytes; a block has {SHARED_BYTES}\n"
+                    f"{launch.name}: the shared arrays of a block take {thread.block.taken} bytes; a block has "
+                    f"{SHARED_BYTES}\n"
                     f"  {thread} at {place(launch.code, instruction)}"
                 )
         return arrays[instruction]
@@ -117,6 +122,17 @@ class Cuda:
         """Wait for all threads of the block."""
         thread = _thread()
         thread.meet(thread.block, "syncthreads", sys._getframe(1).f_lasti)
+
+    def ordered_accesses(self) -> tuple[Any, Any]:
+        """What `generated.support.cuda.ordered` makes of instructions on a device: load_acquire and store_release."""
+
+        def load_acquire(array: TrackedArray, index: Any) -> Any:
+            return array.acquire(index, sys._getframe(1).f_lasti)
+
+        def store_release(array: TrackedArray, index: Any, value: Any) -> None:
+            array.release(index, value, sys._getframe(1).f_lasti)
+
+        return load_acquire, store_release
 
     def syncwarp(self, mask: int = FULL_MASK) -> None:
         """Wait for all threads of the warp; orders their accesses to memory."""

@@ -29,11 +29,13 @@ def launch(
     arguments: Sequence[Any],
     schedule: Schedule = FORWARD,
     resident: int | None = None,
+    shared: int = 0,
 ) -> None:
     """Run a kernel in all threads of `grid` blocks of `block` threads; its results are in the arrays afterwards.
 
     Arguments are NumPy arrays, NumPy scalars and whole numbers. A kernel may not write to an array that NumPy holds
-    to be read only. At most `resident` blocks, by default all, are on the device at a time.
+    to be read only. At most `resident` blocks, by default all, are on the device at a time; `shared` are the bytes of
+    the dynamic shared memory of each.
 
     Raises a KernelError for what a device does not define, and leaves the arrays as they were. Raises ValueError for
     shapes that no device takes and for arguments that overlap, TypeError for arguments of other types.
@@ -41,11 +43,14 @@ def launch(
     shapes = _dim3("grid", grid), _dim3("block", block)
     if shapes[1].size > BLOCK_THREADS:
         raise ValueError(f"a block of {shapes[1].size} threads; the most is {BLOCK_THREADS}")
-    Launch(kernel, *shapes, arguments, schedule, resident).run()
+    Launch(kernel, *shapes, arguments, schedule, resident, shared).run()
 
 
 class Launch:
-    """A launch on its way. `time` counts the barriers that were passed."""
+    """A launch on its way.
+
+    `time` counts the barriers that were passed, `idle` how often threads looked for a value since anything else ran on.
+    """
 
     def __init__(
         self,
@@ -55,6 +60,7 @@ class Launch:
         arguments: Sequence[Any],
         schedule: Schedule,
         resident: int | None,
+        shared: int,
     ) -> None:
         self.name = kernel.__name__
         self.code = kernel.__code__
@@ -63,6 +69,8 @@ class Launch:
         self.block_shape = block_shape
         self.queue = Queue(schedule)
         self.time = 0
+        self.idle = 0
+        self.shared = shared
         self.blocks = [Block(self, grid_shape.at(number), block_shape) for number in range(grid_shape.size)]
         self.grid = Team("the grid", [thread for block in self.blocks for thread in block.threads], self.blocks)
         self.resident = len(self.blocks) if resident is None else resident

@@ -48,6 +48,10 @@ class Queue:
         """Let these threads, in ascending order, run before those that are here already, or among them by chance."""
         self._threads.extend(threads if self._schedule.highest_first else reversed(threads))
 
+    def postpone(self, thread: Thread) -> None:
+        """Let this thread run behind all that are here already, or by chance."""
+        self._threads.insert(0, thread)
+
     def take(self) -> Thread | None:
         """Remove the thread whose turn it is; None where no thread can run."""
         threads = self._threads
