@@ -54,7 +54,7 @@ class Recorded:
 
     @property
     def named(self) -> Mapping[str, Any]:
-        """The arguments by the names that the generated function has for them: arrays have those of the plan."""
+        """The arguments of a pass by the names that its function has for them: arrays have those of the plan."""
         return dict(zip(inspect.signature(self.function.py_func).parameters, self.arguments, strict=True))
 
 

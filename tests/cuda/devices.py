@@ -28,8 +28,8 @@ KINDS = {
 class SimulatedDevice(Device):
     """Runs kernels under one schedule; memory that nobody has written holds NaN.
 
-    `launched` are names of kernels, `allocated` is how many arrays did not come from a workspace. The device holds so
-    many blocks at once, `blocks`, whatever these take.
+    `launched` are names of kernels, `allocated` is how many arrays did not come from a workspace. The device holds
+    `room` blocks for each of its multiprocessors at once, whatever these take.
     """
 
     xp = np

@@ -19,7 +19,7 @@ from tests.cuda.cublas_double import hardware_on
 from tests.cuda.cupy_double import Cupy, Stream
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.simulator import cuda
-from tests.cuda.test_cuda_kernels import CELLS, InRegime, case, has_block
+from tests.cuda.test_cuda_kernels import CELLS, InRegime, can_run, case
 from tests.kernels.harness import assert_agree, draw_arguments, run_module
 
 
@@ -81,7 +81,7 @@ def drawn(name, steps=3, batch=2, **sizes):
     return replace(given, lengths=np.full(batch, steps))
 
 
-@pytest.mark.parametrize("name", [name for name in CELLS if has_block(name)])
+@pytest.mark.parametrize("name", [name for name in CELLS if can_run(name, "block")])
 def test_equal_keys_are_equal_launches(name):
     """Also of calls that differ: in what they keep, in sizes, in the places of arrays."""
     device, other = Recording(), Recording()
@@ -315,7 +315,7 @@ def test_calls_on_the_hardware_give_the_same_however_often(name, double):
         told = [call[0] for call in cupy.taken()]
         replayed.append((told.count("begin"), told.count("graph")))
     assert replayed == (
-        [(0, 0), (3, 3), (0, 3), (0, 3)] if has_block(name) else [(0, 0)] * 4
+        [(0, 0), (3, 3), (0, 3), (0, 3)] if can_run(name, "block") else [(0, 0)] * 4
     )  # two forward, one backward
 
 

@@ -83,7 +83,7 @@ FAULTS = {
     "a block that does not say that it came": (r"store_release\(arrived, .*\)", "pass"),
     "a store without release": (r"store_release\((arrived), (.*), (passed)\)", r"\1[\2] = \3"),
     "units dealt twice": (r"cuda\.gridDim\.x \* group", "group"),
-    "a wrong stride of weights": (r"number \* (\d) \+", r"number +"),
+    "a wrong stride of weights": (r"(\(count_\w+ - 1\)) \* (\d) \+", r"\1 +"),
     "a wrong stride of an operand": (r"\(column \* (\d) \+", r"(column +"),
     "items that overlap": (r"\(number \+ each\) \*", "number *"),
     "a part of a sum left out": (r"(\w+) \+= shared\[", r"\1 = shared["),

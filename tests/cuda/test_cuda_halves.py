@@ -22,9 +22,11 @@ from tests.cuda import halves
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.halves import DTYPES
 from tests.cuda.simulator import launch
-from tests.cuda.test_cuda_kernels import REGIMES, case, has_block
+from tests.cuda.test_cuda_kernels import can_run, case
 
 FLOAT16, BFLOAT16 = DTYPES.values()
+REGIMES = ("block", "library")
+"""Those that take 16 bits."""
 LENGTHS = (24, 13, 0)
 
 
@@ -36,7 +38,7 @@ def sizes_of(cell, size=4):
 @pytest.mark.parametrize("regime", REGIMES)
 @pytest.mark.parametrize("name", names())
 def test_values_and_gradients_are_near_the_exact_ones(name, regime, dtype):
-    if regime == "block" and not has_block(name):
+    if not can_run(name, regime):
         pytest.skip("the cell has no loop")
     each = case(name, "cuda")
     sizes = sizes_of(each.cell)
