@@ -8,17 +8,18 @@ from derive.plan.model import Accumulate, Array, Plan, Region
 from derive.printers.compiled.naming import Naming
 
 RESERVED = (
-    "abs", "annotations", "array", "arrived", "backward", "backward_block", "backward_grid", "backward_grid_loop",
-    "backward_loop", "batch", "before", "block", "call", "calls", "carried_rows", "column", "consume_tape", "Count",
-    "Counts", "cuda", "device", "devices", "dstate", "dtype", "dy", "each", "ends", "errors", "filled", "first",
-    "forward", "forward_block", "forward_grid", "forward_grid_loop", "forward_loop", "Grads", "grads", "group",
-    "groups", "halving", "halvings", "here", "index", "init", "init_state", "Inputs", "int", "isinstance", "item",
-    "items", "keep", "keep_tape", "kernels", "lane", "lanes", "launches", "len", "lengths", "load_acquire", "LOOP",
-    "loss", "losses", "map", "math", "max", "min", "moved", "NamedTuple", "now", "np", "number", "operand", "ordered",
-    "other", "Outputs", "pack", "Packed", "packed", "parameters", "Params", "params", "part", "passed", "plain",
-    "range", "real", "Reals", "regime", "regimes", "row", "rows", "runs", "seed", "share", "shared", "SIGNATURE",
-    "Signature", "sizes", "start", "State", "state", "step", "steps", "stop", "store_release", "sums", "sweeps", "t",
-    "Tape", "tape", "target", "tile", "tuple", "u32", "u64", "unit", "weight", "weights", "x_t",
+    "abs", "annotations", "array", "backward", "backward_block", "backward_loop", "batch", "before", "block",
+    "call", "calls", "carried_rows", "column", "consume_tape", "Count", "Counts", "cuda", "device", "devices",
+    "dstate", "dtype", "dy", "ends", "errors", "first", "forward", "forward_block", "forward_loop", "Grads",
+    "grads", "halving", "halvings", "here", "index", "init", "init_state", "Inputs", "int", "isinstance", "item",
+    "keep", "keep_tape", "kernels", "lane", "lanes", "launches", "len", "lengths", "LOOP", "loss", "losses", "map",
+    "math", "max", "min", "NamedTuple", "now", "np", "number", "operand", "Outputs", "pack", "Packed", "packed",
+    "parameters", "Params", "params", "part", "plain", "range", "real", "Reals", "regime", "regimes", "row", "rows",
+    "seed", "share", "SIGNATURE", "Signature", "sizes", "State", "state", "step", "steps", "stop", "sums", "sweeps",
+    "t", "Tape", "tape", "target", "tuple", "u32", "u64", "unit", "weight", "weights", "x_t",
+    "arrived", "backward_grid", "backward_grid_loop", "each", "filled", "forward_grid", "forward_grid_loop", "group",
+    "groups", "items", "load_acquire", "moved", "ordered", "other", "passed", "runs", "shared", "start",
+    "store_release", "tile",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 
