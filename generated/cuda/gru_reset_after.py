@@ -863,8 +863,8 @@ def forward(params, x, state=None, lengths=None, *, keep_tape=True, regime="auto
 
     `params` may be packed. Returns the output (T, B, size), the last state, and the tape for `backward`
     (None with keep_tape=False). `regime` says how the loop over time runs: "block", "grid", "library", or "auto" by
-    size; the tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another shape, dtype or
-    device, and for a regime that cannot run these sizes.
+    size; the tape tells which it was, tape.call.plan.regime. Raises ValueError or TypeError for arrays of another
+    shape, dtype or device, and for a regime that cannot run these sizes.
     """
     device = devices.current()
     with device.running(x):
