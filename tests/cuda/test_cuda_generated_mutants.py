@@ -49,7 +49,7 @@ def planted():
     """Each fault in each of its places in the kernels of its regime: the text of the module with it."""
     text = source("gru")
     edges = {"library": (text.index("def sweeps"), text.index("def forward_block"))}
-    edges["block"] = edges["library"][1], text.index("def pack")
+    edges["block"] = edges["library"][1], text.index("def forward_grid")
     for title, (regime, pattern, replacement) in FAULTS.items():
         start, end = edges[regime]
         for number, found in enumerate(re.finditer(pattern, text[start:end]), start=1):
