@@ -11,7 +11,6 @@ from derive.plan.symbols import adjoint, unlagged
 from derive.printers.compiled.naming import Naming
 
 RESERVED = (
-<<<<<<< HEAD
     "abs", "annotations", "array", "arrived", "backward", "backward_block", "backward_grid", "backward_grid_loop",
     "backward_loop", "batch", "before", "block", "call", "calls", "carried_rows", "checkpoint_every", "Checkpoints",
     "checkpoints", "column", "consume_tape", "Count", "Counts", "cuda", "device", "devices", "dict", "dstate", "dtype",
@@ -24,20 +23,6 @@ RESERVED = (
     "regime", "regimes", "row", "rows", "runs", "seed", "share", "shared", "SIGNATURE", "Signature", "sizes", "start",
     "State", "state", "step", "steps", "stop", "store_release", "Stored", "sums", "sweeps", "t", "Tape", "tape",
     "target", "tile", "tuple", "u32", "u64", "unit", "weight", "weights", "Workspace", "workspace", "workspaces", "x_t",
-=======
-    "abs", "annotations", "array", "backward", "backward_block", "backward_loop", "batch", "before", "block",
-    "call", "calls", "carried_rows", "column", "consume_tape", "Count", "Counts", "cuda", "device", "devices",
-    "dstate", "dtype", "dy", "ends", "errors", "first", "forward", "forward_block", "forward_loop", "Grads",
-    "grads", "halving", "halvings", "here", "index", "init", "init_state", "Inputs", "int", "isinstance", "item",
-    "keep", "keep_tape", "kernels", "lane", "lanes", "launches", "len", "lengths", "LOOP", "loss", "losses", "map",
-    "math", "max", "min", "NamedTuple", "now", "np", "number", "operand", "Outputs", "pack", "Packed", "packed",
-    "parameters", "Params", "params", "part", "plain", "range", "real", "Reals", "regime", "regimes", "row", "rows",
-    "seed", "share", "SIGNATURE", "Signature", "sizes", "State", "state", "step", "steps", "stop", "sums", "sweeps",
-    "t", "Tape", "tape", "target", "tuple", "u32", "u64", "unit", "weight", "weights", "x_t",
-    "arrived", "backward_grid", "backward_grid_loop", "each", "filled", "forward_grid", "forward_grid_loop", "group",
-    "groups", "items", "load_acquire", "moved", "ordered", "other", "passed", "runs", "shared", "start",
-    "store_release", "tile",
->>>>>>> grid
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 
