@@ -51,7 +51,7 @@ def test_every_name_that_the_templates_use_is_reserved(target, reserved):
                     used.add(alias or name)
     handed_out = (
         r".*q.*|_\w*|.*_size|common_\d+|(kept_)?function_\d+|\w*(product|operand)_\d+(_operand)?_?|number_\w+|__\w+"
-        r"|(forward|backward)_\d+|argument_\d+"
+        r"|(forward|backward)_\d+|argument_\d+|parts|(totals|weights)_\w*(product|operand)_\d+\w*"
     )
     # These three stand where no name of the cell is read any more, or not yet.
     elsewhere = {"x", "y", "sizes"}

@@ -18,11 +18,12 @@ RESERVED = (
     "forward_grid_loop", "forward_loop", "Grads", "grads", "group", "groups", "halving", "halvings", "here", "index",
     "init", "init_state", "Inputs", "int", "isinstance", "item", "items", "keep", "keep_tape", "kept", "kernels",
     "lane", "lanes", "launches", "len", "lengths", "load_acquire", "LOOP", "loss", "losses", "map", "math", "max",
-    "memory", "min", "moved", "NamedTuple", "now", "np", "number", "one_step", "operand", "ordered", "other", "Outputs",
-    "pack", "Packed", "packed", "parameters", "Params", "params", "part", "passed", "plain", "range", "real", "Reals",
-    "regime", "regimes", "row", "rows", "runs", "seed", "share", "shared", "SIGNATURE", "Signature", "sizes", "start",
-    "State", "state", "step", "steps", "stop", "store_release", "Stored", "sums", "sweeps", "t", "Tape", "tape",
-    "target", "tile", "tuple", "u32", "u64", "unit", "weight", "weights", "Workspace", "workspace", "workspaces", "x_t",
+    "memory", "min", "moved", "moves", "NamedTuple", "now", "np", "number", "one_step", "operand", "ordered", "other",
+    "Outputs", "pack", "Packed", "packed", "parameters", "Params", "params", "part", "passed", "plain", "range", "real",
+    "Reals", "regime", "regimes", "row", "rows", "runs", "seed", "share", "shared", "SIGNATURE", "Signature", "sizes",
+    "start", "State", "state", "step", "steps", "stop", "store_release", "Stored", "str", "sums", "sweeps", "t", "Tape",
+    "tape", "target", "tile", "tuple", "u32", "u64", "unit", "weight", "weights", "Workspace", "workspace",
+    "workspaces", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 
