@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import itertools
 from collections.abc import Iterable
 
 import numpy as np
 
-from tests.cuda.gate.compiling import RefusedError, resources
+from tests.cuda.gate.compiling import RefusedError, architectures_of, resources
 from tests.cuda.gate.launched import GRIDS, kernels
 from tests.cuda.gate.page import Entry
 
@@ -28,7 +27,8 @@ def passed(
     """
     entries, refused = [], []
     made = kernels(cell, importlib.import_module("numba.cuda"), np.dtype(dtype), sizes, of_grid)
-    for kernel, architecture in itertools.product(made, architectures):
+    names = tuple(architectures)
+    for kernel, architecture in ((kernel, name) for kernel in made for name in architectures_of(kernel, names)):
         try:
             found = resources(kernel, architecture)
         except RefusedError as error:

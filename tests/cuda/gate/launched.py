@@ -42,6 +42,11 @@ class Kernel:
     threads: int
     shared: int = 0
 
+    @property
+    def persistent(self) -> bool:
+        """Whether its blocks wait for each other."""
+        return self.function.__name__.endswith("_grid_loop")
+
     def __str__(self) -> str:
         size = f"{self.size} units" if self.size else "any size"
         return f"{self.cell}: {self.function.__name__} in {self.dtype}, {size}, {self.threads} threads"

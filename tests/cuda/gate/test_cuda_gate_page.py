@@ -50,7 +50,7 @@ def test_the_page_names_every_kernel_in_the_blocks_that_it_runs_in(cell):
         (dtype, kernel.function.__name__, kernel.size, kernel.threads, architecture)
         for dtype in DTYPES
         for kernel in kernels(cell, cuda, np.dtype(dtype))
-        for architecture in ARCHITECTURES
+        for architecture in compiling.architectures_of(kernel, ARCHITECTURES)
     }
 
 
