@@ -28,7 +28,8 @@ def passed(
     entries, refused = [], []
     made = kernels(cell, importlib.import_module("numba.cuda"), np.dtype(dtype), sizes, of_grid)
     names = tuple(architectures)
-    for kernel, architecture in ((kernel, name) for kernel in made for name in architectures_of(kernel, names)):
+    cases = ((each, name) for each in made for name in architectures_of(each, names))
+    for kernel, architecture in cases:
         try:
             found = resources(kernel, architecture)
         except RefusedError as error:
