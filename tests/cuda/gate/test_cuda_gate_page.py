@@ -59,8 +59,9 @@ def test_a_cell_has_its_sweeps_and_the_blocks_of_sizes_that_fit():
         (item.function.__name__, item.size, item.threads)
         for item in kernels("lstm", cuda, np.dtype(np.float64), (32, 96))
     ]
-    assert [item[0] for item in found] == ["forward_1", "backward_1", "backward_2", "forward_loop", "backward_loop"]
-    assert [item[1:] for item in found] == [(0, 256)] * 3 + [(32, 128)] * 2
+    loops = ["forward_loop", "backward_loop", "forward_grid_loop", "backward_grid_loop"]
+    assert [item[0] for item in found] == ["forward_1", "backward_1", "backward_2", *loops]
+    assert [item[1:] for item in found] == [(0, 256)] * 3 + [(32, 128)] * 2 + [(512, 128)] * 2
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
