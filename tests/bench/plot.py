@@ -25,7 +25,7 @@ def plot(run: Run, path: Path) -> None:
     kinds = [(threads, phase) for threads in run.thread_counts for phase in Phase]
     cells = list(dict.fromkeys(result.case.cell for result in run.results))
     # Letters as letters: as outlines they are two thirds of the file.
-    settings = {"svg.hashsalt": "derive", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 8}
+    settings = {"svg.hashsalt": "derive", "svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans"], "font.size": 8}
     with matplotlib.rc_context(settings):
         figure, axes = pyplot.subplots(
             len(cells), len(kinds), figsize=(3.6 * len(kinds), 2.6 * len(cells) + 0.6), squeeze=False, sharey=True
