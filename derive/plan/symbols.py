@@ -199,6 +199,11 @@ def unlagged(symbol: sympy.Symbol) -> sympy.Symbol:
     return symbol.contribution if isinstance(symbol, FollowingSymbol) else symbol
 
 
+def lag_of(symbol: sympy.Symbol) -> int:
+    """How many steps before the running one the value of a symbol is: 1 for c[t-1], else 0."""
+    return symbol.lag if isinstance(symbol, Value) else 0
+
+
 def code(symbol: sympy.Symbol) -> str:
     """An identifier for any symbol that stands for a value of the plan or of the cell."""
     if isinstance(symbol, Value):

@@ -13,9 +13,9 @@ from generated.support.cuda.dtypes import real
 from generated.support.cuda.graphs import key
 from generated.support.cuda.regimes import Limits
 from generated.support.expected import Dtype, describe
+from tests.cuda.limits import H200
 from tests.cuda.simulator import FORWARD, Schedule, cuda, launch
 
-H200 = Limits(multiprocessors=132, shared=227 * 1024)
 KINDS = {
     "Count": lambda item, dtype: type(item) is int,
     "Counts": lambda item, dtype: item.dtype == np.int32,

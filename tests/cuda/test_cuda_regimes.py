@@ -9,11 +9,11 @@ from generated.support.cuda import regimes
 from generated.support.cuda.devices import using
 from generated.support.cuda.regimes import Block, Grid, Limits, Loop, Product, choose
 from tests.cuda.devices import SimulatedDevice
+from tests.cuda.limits import H200
 from tests.cuda.test_cuda_kernels import case
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 LSTM = Loop((Product(("h",) * 4, "h"),), (Product(("h",) * 4, "h", team=4),), ("h",), "", 4)
-H200 = Limits(multiprocessors=132, shared=227 * 1024)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import sympy
 from derive.elementary import Value
 from derive.equations.model import Kind, Role
 from derive.plan.model import Array, Kept, Place
-from derive.plan.symbols import FollowingSymbol, LastErrorSymbol
+from derive.plan.symbols import FollowingSymbol, LastErrorSymbol, lag_of
 from derive.printers.code import ScalarPrinter, decimal
 from derive.printers.compiled.naming import Naming
 
@@ -170,7 +170,7 @@ class Body:
         if isinstance(symbol, FollowingSymbol):
             element = self.element(self.naming.place(symbol.contribution), following=True)
             return f"{element} if t + 1 < lengths[item] else {self.constant(sympy.S.Zero)}"
-        return self.element(self.naming.place(symbol), lag=symbol.lag if isinstance(symbol, Value) else 0)
+        return self.element(self.naming.place(symbol), lag=lag_of(symbol))
 
     def _role(self, symbol: sympy.Symbol) -> Role | None:
         """The role of a name of the cell that stands without a lag; None for anything else."""

@@ -7,7 +7,7 @@ import sympy
 from derive.elementary import Value, value
 from derive.equations.model import Kind
 from derive.plan.model import Array, Kept, Place, Plan, Stack
-from derive.plan.symbols import adjoint, last_error, total
+from derive.plan.symbols import adjoint, lag_of, last_error, total
 from derive.printers.compiled.model import Allocation
 from derive.printers.compiled.naming import Naming, columns
 
@@ -67,17 +67,16 @@ class Driver:
 
     def vectors(self, stack: Stack) -> str:
         """The right-hand vectors of a stack, by their steps and sequences."""
-        symbol, parameter = stack.operand, parameter_operand(self.naming, stack)
+        parameter = parameter_operand(self.naming, stack)
         if parameter:
             return f"{self.naming.names[parameter]}.reshape(1, {columns([stack.columns])})"
-        return self.steps_of(self.naming.place(symbol).array, symbol.lag if isinstance(symbol, Value) else 0)
+        return self.steps_of(self.naming.place(stack.operand).array, lag_of(stack.operand))
 
     def operand(self, stack: Stack) -> str:
         """The right-hand vectors of a stack, one a row."""
-        symbol = stack.operand
         if parameter_operand(self.naming, stack):
             return self.vectors(stack)
-        return self.rows(self.naming.place(symbol).array, symbol.lag if isinstance(symbol, Value) else 0)
+        return self.rows(self.naming.place(stack.operand).array, lag_of(stack.operand))
 
     def rows_of(self, name: str) -> str:
         """The rows of a variable at the steps 1 to T."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from derive.elementary import Value
 from derive.plan.model import Pass, Region, Stack, Stage
-from derive.plan.symbols import adjoint
+from derive.plan.symbols import adjoint, lag_of
 from derive.printers.compiled.body import Body
 from derive.printers.compiled.naming import Naming
 from derive.printers.compiled.sweeps import sweep_view
@@ -80,7 +79,7 @@ def _product(stack: Stack, body: Body) -> str:
         result = places[stack.pulled]
     else:
         factor, factor_rows = body.naming.place(stack.operand), columns
-        lag = stack.operand.lag if isinstance(stack.operand, Value) else 0
+        lag = lag_of(stack.operand)
         result = places[stack.products[0]]
     if stack.region is Region.LOOP:
         # The columns also where these are all: so every product has arrays of one type and is compiled once.

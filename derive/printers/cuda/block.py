@@ -18,7 +18,7 @@ import sympy
 
 from derive.elementary import Value, value
 from derive.plan.model import Kept, Pass, Place, Region, Stack, Stage
-from derive.plan.symbols import FollowingSymbol, adjoint, unlagged
+from derive.plan.symbols import FollowingSymbol, adjoint, lag_of, unlagged
 from derive.printers.compiled.naming import columns
 from derive.printers.compiled.sweeps import sweep_lines
 from derive.printers.cuda.kernels import argument
@@ -145,7 +145,7 @@ def _forward_products(body: BlockBody, stages: Sequence[Stage]) -> _Products:
             known[operand] = _buffer(body, found, wanted, depth(body, stack))
             body.buffers[operand] = [f"{known[operand].name}[u32(((t + 1) & 1) * {known[operand].room} + unit)]"]
         buffer = known[operand]
-        lag = stack.operand.lag if isinstance(stack.operand, Value) else 0
+        lag = lag_of(stack.operand)
         if lag:
             found.lagged[operand] = buffer.name
         found.add(body, stack, buffer, "t & 1" if lag else "(t + 1) & 1")

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import sympy
 
-from derive.elementary import Value, value
+from derive.elementary import value
 from derive.plan.model import Array, Kept, Origin, Pass, Plan, Region, Stack
-from derive.plan.symbols import adjoint, error, last_error
+from derive.plan.symbols import adjoint, error, lag_of, last_error
 from derive.printers.compiled.driver import Driver, parameter_operand
 from derive.printers.compiled.model import Allocation
 from derive.printers.compiled.naming import columns
@@ -190,7 +190,7 @@ class _Driver(Driver):
             in_loop = stack.region is Region.LOOP
             left, factor, result = self._adjoint_rows(stack, running=in_loop), packed, places[stack.pulled].array
         elif stack.region is Region.LOOP:
-            lag = stack.operand.lag if isinstance(stack.operand, Value) else 0
+            lag = lag_of(stack.operand)
             left = self._step_rows(self.naming.place(stack.operand).array, lag)
             factor, result = f"{packed}.T", places[stack.products[0]].array
         else:

@@ -21,9 +21,8 @@ from dataclasses import replace
 
 import sympy
 
-from derive.elementary import Value
 from derive.plan.model import Kept, Pass, Place, Plan, Stack, Stage
-from derive.plan.symbols import adjoint, unlagged
+from derive.plan.symbols import adjoint, lag_of, unlagged
 from derive.printers.compiled.sweeps import sweep_lines
 from derive.printers.cuda.kernels import argument
 from derive.printers.cuda.loop import loop_stages, team
@@ -133,7 +132,7 @@ def _operand(body: LoopBody, stack: Stack) -> tuple[Place, int]:
     """Where the operand of a product lies, and how many steps before the running one: backward, the adjoints."""
     if body.backward:
         return body.naming.place(adjoint(str(stack.products[0]))), 0
-    return body.naming.place(stack.operand), stack.operand.lag if isinstance(stack.operand, Value) else 0
+    return body.naming.place(stack.operand), lag_of(stack.operand)
 
 
 def _is_written_again(body: LoopBody, stages: Sequence[Stage]) -> bool:

@@ -18,14 +18,14 @@ from generated.support.cuda import regimes
 from generated.support.cuda.devices import Device
 from generated.support.cuda.dtypes import real
 from generated.support.expected import Dtype
+from tests.cuda.limits import H200
 
 CELLS = tuple(sorted(path.stem for path in Path(generated.cuda.__path__[0]).glob("[a-z]*.py")))
-
-
 GRIDS = (1024, 512, 256, 128)
-"""Numbers of units, of which persistent kernels are compiled for the first that a grid can run: it spares the least."""
-H200 = regimes.Limits(multiprocessors=132, shared=227 * 1024)
-"""The device whose grids are compiled, for all architectures: another one deals units and lanes differently."""
+"""Numbers of units, of which persistent kernels are compiled for the first that a grid can run: it spares the least.
+
+The grids are those of an H200, for all architectures.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +73,15 @@ def kernels(
             names = tuple(inspect.signature(factory).parameters)
             for function in factory(cuda, computed, shape.lanes, *(size for _ in names[3:])):
                 yield Kernel(cell, function, dtype, size, shape.threads)
-    yield from grids(cell, cuda, dtype, of_grid)
+    yield from _grids(module, cuda, dtype, of_grid)
 
 
-def grids(cell: str, cuda: Any, dtype: Dtype, sizes: tuple[int, ...] = GRIDS) -> Iterator[Kernel]:
+def _grids(module: ModuleType, cuda: Any, dtype: Dtype, sizes: tuple[int, ...]) -> Iterator[Kernel]:
     """The persistent kernels of a cell, for the first of `sizes` that a grid can run."""
-    module = importlib.import_module(f"generated.cuda.{cell}")
+    cell = module.SIGNATURE.cell
     for size in sizes:
-        every = {name: size for names in module.SIGNATURE.sizes for name in names}
         try:
-            plan = regimes.choose(cell, module.LOOP, "grid", every, dtype, H200)
+            plan = _plan(module, dtype, size, "grid")
         except ValueError:
             continue
         for factory, shape in ((module.forward_grid, plan.forward), (module.backward_grid, plan.backward)):
@@ -113,7 +112,7 @@ def _lanes(plan: regimes.Plan) -> tuple[int, int]:
     return plan.forward.lanes, plan.backward.lanes
 
 
-def _plan(module: ModuleType, dtype: Dtype, size: int) -> regimes.Plan:
+def _plan(module: ModuleType, dtype: Dtype, size: int, regime: str = "auto") -> regimes.Plan:
     """What runs a cell all of whose sizes are the same."""
     sizes = {name: size for names in module.SIGNATURE.sizes for name in names}
-    return regimes.choose(module.SIGNATURE.cell, module.LOOP, "auto", sizes, np.dtype(dtype))
+    return regimes.choose(module.SIGNATURE.cell, module.LOOP, regime, sizes, np.dtype(dtype), H200)
