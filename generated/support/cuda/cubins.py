@@ -103,14 +103,20 @@ def assembled(text: str, capability: tuple[int, int]) -> bytes:
     assembler = ptxas()
     if assembler is None:
         return text.encode()
+    code, report = run_ptxas(assembler, text, "sm_{}{}".format(*capability))
+    if not code:
+        raise RuntimeError(f"ptxas refuses a kernel: {report.strip()}")
+    return code
+
+
+def run_ptxas(assembler: str, text: str, architecture: str, *options: str) -> tuple[bytes, str]:
+    """The machine code of PTX for an architecture, "sm_90", b"" where ptxas refuses it; and what it says."""
     with tempfile.TemporaryDirectory(prefix="derive-ptx-") as folder:
         given, made = Path(folder, "kernel.ptx"), Path(folder, "kernel.cubin")
         given.write_text(text, encoding="utf-8")
-        command = [assembler, "--gpu-name=sm_{}{}".format(*capability), str(given), "--output-file", str(made)]
+        command = [assembler, f"--gpu-name={architecture}", *options, str(given), "--output-file", str(made)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"ptxas refuses a kernel: {(done.stdout + done.stderr).strip()}")
-        return made.read_bytes()
+        return b"" if done.returncode else made.read_bytes(), done.stdout + done.stderr
 
 
 def _path(source: Source, capability: tuple[int, int]) -> Path | None:

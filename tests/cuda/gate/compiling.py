@@ -8,13 +8,11 @@ import importlib.metadata
 import platform
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from generated.support.cuda.cubins import ptxas
+from generated.support.cuda.cubins import ptxas, run_ptxas
 from generated.support.cuda.dtypes import real
 from generated.support.cuda.hardware import kernel_types, launch_bounds
 from tests.cuda.gate.launched import Kernel
@@ -75,8 +73,8 @@ def _version(package: str) -> str:
 def resources(kernel: Kernel, architecture: str) -> Resources:
     """What the kernel takes on an architecture, "sm_90". Raises RefusedError where it does not pass."""
     ptx = ptx_of(kernel, architecture)
-    status, report = assembled(ptx, architecture)
-    found = faults(kernel, ptx, report) if not status else [report.strip()]
+    taken, report = assembled(ptx, architecture)
+    found = faults(kernel, ptx, report) if taken else [report.strip()]
     if found:
         raise RefusedError(f"{kernel}, {architecture}: {'; '.join(found)}")
     shared = re.search(r"(\d+) bytes smem", report)
@@ -118,14 +116,10 @@ def capability(architecture: str) -> tuple[int, int]:
     return int(digits[:-1]), int(digits[-1])
 
 
-def assembled(ptx: str, architecture: str) -> tuple[int, str]:
-    """The exit status of ptxas and what it says; its machine code is dropped."""
-    with tempfile.TemporaryDirectory(prefix="derive-gate-") as folder:
-        source = Path(folder, "kernel.ptx")
-        source.write_text(ptx, encoding="utf-8")
-        command = [str(ptxas()), f"--gpu-name={architecture}", *_PTXAS, str(source), "--output-file", f"{source}.cubin"]
-        finished = subprocess.run(command, capture_output=True, text=True, check=False)
-    return finished.returncode, finished.stdout + finished.stderr
+def assembled(ptx: str, architecture: str) -> tuple[bool, str]:
+    """Whether ptxas takes the PTX, and what it says; its machine code is dropped."""
+    code, report = run_ptxas(str(ptxas()), ptx, architecture, *_PTXAS)
+    return bool(code), report
 
 
 def faults(kernel: Kernel, ptx: str, report: str) -> list[str]:
