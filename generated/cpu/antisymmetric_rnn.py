@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -15,12 +15,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -128,7 +128,7 @@ def _forward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(block, input_size, hidden_size, given_U, given_V, given_b):
     """Write what the forward pass reads of the parameters into its block."""
     (made_for, packed_h_before, packed_x, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
@@ -140,7 +140,7 @@ def _fill_forward(block, input_size, hidden_size, given_U, given_V, given_b):
     copy_vector(given_b, b)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, kept_function_1, out_h
@@ -187,7 +187,7 @@ def _backward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(block, input_size, hidden_size, given_U, given_V):
     """Write what the backward pass reads of the parameters into its block."""
     (packed_h_before, packed_x,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
@@ -197,7 +197,7 @@ def _fill_backward(block, input_size, hidden_size, given_U, given_V):
     fill_panels(given_V, packed_x, edge, edge)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, d_h,
     kept_function_1, d_a, sums, adjoints_h_before, adjoints_x, pulled_h_before, pulled_x
@@ -250,7 +250,7 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -267,9 +267,11 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
         ),
     )
     copy_rows(before_h, kept_h[0])
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_h,
-        products_h_before, kept_function_1, out_h
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
+        kept_h, products_h_before, kept_function_1, out_h
     )
     copy_rows(kept_h[1], after_h)
 

@@ -1,7 +1,7 @@
 """Dense layer: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -15,12 +15,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -121,7 +121,7 @@ def _forward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(block, input_size, hidden_size, given_b, given_W):
     """Write what the forward pass reads of the parameters into its block."""
     (made_for, packed_x, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
@@ -131,7 +131,7 @@ def _fill_forward(block, input_size, hidden_size, given_b, given_W):
     copy_vector(given_b, b)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, out_h, kept_h
 ):
@@ -166,7 +166,7 @@ def _backward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(block, input_size, hidden_size, given_W):
     """Write what the backward pass reads of the parameters into its block."""
     (packed_x,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
@@ -174,7 +174,7 @@ def _fill_backward(block, input_size, hidden_size, given_W):
     fill_panels(given_W, packed_x, edge, edge)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, error_h, kept_h, sums, adjoints_x,
     pulled_x
@@ -203,7 +203,7 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, given_x, y_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -217,7 +217,12 @@ def _step(block, input_size, hidden_size, given_x, y_h):
             (1, batch, hidden_size),
         ),
     )
-    _forward_part(0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, out_h, kept_h)
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
+    _forward_part(
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x, out_h,
+        kept_h
+    )
 
 
 def pack(params):

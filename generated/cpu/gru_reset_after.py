@@ -1,7 +1,7 @@
 """GRU, reset after the product: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -20,12 +20,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -160,7 +160,7 @@ def _forward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(
     block, input_size, hidden_size, given_W_r, given_U_r, given_b_r, given_W_z, given_U_z, given_b_z, given_W_n,
     given_b_n, given_U_n, given_b_un
@@ -183,7 +183,7 @@ def _fill_forward(
     copy_vector(given_b_un, b_un)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, kept_r, kept_z, kept_n, out_h, kept_product_6
@@ -242,7 +242,7 @@ def _backward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(
     block, input_size, hidden_size, given_W_r, given_U_r, given_W_z, given_U_z, given_W_n, given_U_n, given_b_un
 ):
@@ -258,7 +258,7 @@ def _fill_backward(
     copy_vector(given_b_un, b_un)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, d_h,
     kept_z, kept_n, kept_h, kept_product_6, kept_r, sums, adjoints_x, adjoints_h_before, pulled_h_before, pulled_x
@@ -327,7 +327,7 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -347,9 +347,11 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
         ),
     )
     copy_rows(before_h, kept_h[0])
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_h,
-        products_h_before, kept_r, kept_z, kept_n, out_h, kept_product_6
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
+        kept_h, products_h_before, kept_r, kept_z, kept_n, out_h, kept_product_6
     )
     copy_rows(kept_h[1], after_h)
 

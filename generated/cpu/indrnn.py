@@ -1,7 +1,7 @@
 """Independently recurrent network: cpu kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -15,12 +15,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import greater, relu
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -127,7 +127,7 @@ def _forward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(block, input_size, hidden_size, given_W, given_u, given_b):
     """Write what the forward pass reads of the parameters into its block."""
     (made_for, packed_x, u, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
@@ -138,7 +138,7 @@ def _fill_forward(block, input_size, hidden_size, given_W, given_u, given_b):
     copy_vector(given_b, b)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h, out_h
 ):
@@ -177,7 +177,7 @@ def _backward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(block, input_size, hidden_size, given_W, given_u):
     """Write what the backward pass reads of the parameters into its block."""
     (packed_x, u,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
@@ -186,7 +186,7 @@ def _fill_backward(block, input_size, hidden_size, given_W, given_u):
     copy_vector(given_u, u)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, kept_h,
     sums, adjoints_x, pulled_x
@@ -220,7 +220,7 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -235,7 +235,12 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
         ),
     )
     copy_rows(before_h, kept_h[0])
-    _forward_part(0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_h, out_h)
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
+    _forward_part(
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
+        kept_h, out_h
+    )
     copy_rows(kept_h[1], after_h)
 
 

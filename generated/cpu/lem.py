@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -21,12 +21,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -170,7 +170,7 @@ def _forward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(
     block, input_size, hidden_size, given_W_1, given_V_1, given_b_1, given_W_2, given_V_2, given_b_2, given_W_z,
     given_V_z, given_b_z, given_W_y, given_V_y, given_b_y
@@ -195,7 +195,7 @@ def _fill_forward(
     copy_vector(given_b_y, b_y)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_y,
     products_y_before, kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, products_z,
@@ -276,7 +276,7 @@ def _backward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(
     block, input_size, hidden_size, given_W_1, given_V_1, given_W_2, given_V_2, given_W_z, given_V_z, given_W_y,
     given_V_y
@@ -294,7 +294,7 @@ def _fill_backward(
     fill_panels(given_W_y, packed_z, edge, edge)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, kept_function_2, carry_y, last_error_y,
     error_y, d_y, kept_function_3, kept_y, sums, adjoints_x, pulled_z, kept_function_1, carry_z, last_error_z,
@@ -375,7 +375,7 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, given_x, before_z, before_y, y_y, after_z, after_y):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -402,9 +402,11 @@ def _step(block, input_size, hidden_size, given_x, before_z, before_y, y_y, afte
     )
     copy_rows(before_z, kept_z[0])
     copy_rows(before_y, kept_y[0])
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_y,
-        products_y_before, kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, products_z,
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
+        kept_y, products_y_before, kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, products_z,
         kept_function_3, out_y
     )
     copy_rows(kept_z[1], after_z)

@@ -1,7 +1,7 @@
 """LSTM: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
-Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -23,12 +23,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -172,7 +172,7 @@ def _forward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(
     block, input_size, hidden_size, given_W_i, given_U_i, given_b_i, given_W_f, given_U_f, given_b_f, given_W_g,
     given_U_g, given_b_g, given_W_o, given_U_o, given_b_o
@@ -197,7 +197,7 @@ def _fill_forward(
     copy_vector(given_b_o, b_o)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
@@ -263,7 +263,7 @@ def _backward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(
     block, input_size, hidden_size, given_W_i, given_U_i, given_W_f, given_U_f, given_W_g, given_U_g, given_W_o,
     given_U_o
@@ -281,7 +281,7 @@ def _fill_backward(
     fill_panels(given_U_o, packed_h_before, 3 * hidden_size, edge)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h,
     kept_function_1, kept_o, carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g, sums, adjoints_x, pulled_h_before,
@@ -347,7 +347,7 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, given_x, before_c, before_h, y_h, after_c, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -370,9 +370,11 @@ def _step(block, input_size, hidden_size, given_x, before_c, before_h, y_h, afte
     )
     copy_rows(before_c, kept_c[0])
     copy_rows(before_h, kept_h[0])
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_h,
-        products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
+        kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
     )
     copy_rows(kept_c[1], after_c)
     copy_rows(kept_h[1], after_h)

@@ -1,7 +1,7 @@
 """LSTM without input gate: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NIG (no input gate)
-Equations: ffc122a08011b73a, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: ffc122a08011b73a, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     f_bar = W_for @ x + R_for @ y[t-1] + p_for * c[t-1] + b_for
@@ -21,12 +21,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -167,7 +167,7 @@ def _forward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(
     block, input_size, hidden_size, given_W_z, given_R_z, given_b_z, given_W_for, given_R_for, given_p_for, given_b_for,
     given_W_out, given_R_out, given_p_out, given_b_out
@@ -191,7 +191,7 @@ def _fill_forward(
     copy_vector(given_b_out, b_out)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_y,
     products_y_before, kept_c, kept_z, kept_f, kept_o, kept_function_1, out_y
@@ -254,7 +254,7 @@ def _backward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(
     block, input_size, hidden_size, given_W_z, given_R_z, given_W_for, given_R_for, given_p_for, given_W_out,
     given_R_out, given_p_out
@@ -274,7 +274,7 @@ def _fill_backward(
     copy_vector(given_p_out, p_out)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_y, last_error_y, error_y,
     kept_function_1, kept_o, carry_c, last_error_c, kept_c, kept_f, kept_z, sums, adjoints_x, pulled_y_before, pulled_x
@@ -338,7 +338,7 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, given_x, before_c, before_y, y_y, after_c, after_y):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -360,9 +360,11 @@ def _step(block, input_size, hidden_size, given_x, before_c, before_y, y_y, afte
     )
     copy_rows(before_c, kept_c[0])
     copy_rows(before_y, kept_y[0])
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_y,
-        products_y_before, kept_c, kept_z, kept_f, kept_o, kept_function_1, out_y
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
+        kept_y, products_y_before, kept_c, kept_z, kept_f, kept_o, kept_function_1, out_y
     )
     copy_rows(kept_c[1], after_c)
     copy_rows(kept_y[1], after_y)

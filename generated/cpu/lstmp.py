@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -24,12 +24,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -190,7 +190,7 @@ def _forward_pieces(itemsize, input_size, hidden_size, cell_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(
     block, input_size, hidden_size, cell_size, given_W_ix, given_W_ir, given_w_ic, given_b_i, given_W_fx, given_W_fr,
     given_w_fc, given_b_f, given_W_cx, given_W_cr, given_b_c, given_W_ox, given_W_or, given_w_oc, given_b_o, given_W_rm
@@ -219,7 +219,7 @@ def _fill_forward(
     copy_vector(given_b_o, b_o)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, cell_size, kept_x, products_x,
     kept_r, products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m, products_m, out_r
@@ -301,7 +301,7 @@ def _backward_pieces(itemsize, input_size, hidden_size, cell_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(
     block, input_size, hidden_size, cell_size, given_W_ix, given_W_ir, given_w_ic, given_W_fx, given_W_fr, given_w_fc,
     given_W_cx, given_W_cr, given_W_ox, given_W_or, given_w_oc, given_W_rm
@@ -325,7 +325,7 @@ def _fill_backward(
     copy_vector(given_w_oc, w_oc)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, cell_size, carry_r, last_error_r, error_r,
     adjoints_m, pulled_m, kept_function_1, kept_o, carry_c, last_error_c, kept_i, kept_c, kept_z, kept_f, sums,
@@ -409,7 +409,7 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, cell_size, given_x, before_c, before_r, y_r, after_c, after_r):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -437,9 +437,12 @@ def _step(block, input_size, hidden_size, cell_size, given_x, before_c, before_r
     )
     copy_rows(before_c, kept_c[0])
     copy_rows(before_r, kept_r[0])
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, cell_size, kept_x, products_x, kept_r,
-        products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m, products_m, out_r
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, cell_size, kept_x,
+        products_x, kept_r, products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m,
+        products_m, out_r
     )
     copy_rows(kept_c[1], after_c)
     copy_rows(kept_r[1], after_r)

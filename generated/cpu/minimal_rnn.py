@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -18,12 +18,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -140,7 +140,7 @@ def _forward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(block, input_size, hidden_size, given_W_x, given_b_z, given_U_h, given_U_z, given_b_u):
     """Write what the forward pass reads of the parameters into its block."""
     (made_for, packed_x, packed_h_before, packed_z, b_z, b_u,) = (
@@ -155,7 +155,7 @@ def _fill_forward(block, input_size, hidden_size, given_W_x, given_b_z, given_U_
     copy_vector(given_b_u, b_u)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_z,
     products_z, kept_h, products_h_before, kept_u, out_h
@@ -218,7 +218,7 @@ def _backward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(block, input_size, hidden_size, given_W_x, given_U_h, given_U_z):
     """Write what the backward pass reads of the parameters into its block."""
     (packed_x, packed_h_before, packed_z,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
@@ -228,7 +228,7 @@ def _fill_backward(block, input_size, hidden_size, given_W_x, given_U_h, given_U
     fill_panels(given_U_z, packed_z, edge, edge)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, d_h,
     kept_h, kept_z, kept_u, d_z_from_loop, sums, adjoints_h_before, pulled_h_before, pulled_z, adjoints_x, pulled_x
@@ -295,7 +295,7 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -314,9 +314,11 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
         ),
     )
     copy_rows(before_h, kept_h[0])
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_z, products_z,
-        kept_h, products_h_before, kept_u, out_h
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
+        kept_z, products_z, kept_h, products_h_before, kept_u, out_h
     )
     copy_rows(kept_h[1], after_h)
 

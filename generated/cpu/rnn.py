@@ -1,7 +1,7 @@
 """Simple recurrent network: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -15,12 +15,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -127,7 +127,7 @@ def _forward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(block, input_size, hidden_size, given_b, given_W, given_U):
     """Write what the forward pass reads of the parameters into its block."""
     (made_for, packed_h_before, packed_x, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
@@ -138,7 +138,7 @@ def _fill_forward(block, input_size, hidden_size, given_b, given_W, given_U):
     copy_vector(given_b, b)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, out_h
@@ -179,7 +179,7 @@ def _backward_pieces(itemsize, input_size, hidden_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(block, input_size, hidden_size, given_W, given_U):
     """Write what the backward pass reads of the parameters into its block."""
     (packed_h_before, packed_x,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
@@ -188,7 +188,7 @@ def _fill_backward(block, input_size, hidden_size, given_W, given_U):
     fill_panels(given_U, packed_x, edge, edge)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, kept_h,
     sums, adjoints_h_before, pulled_h_before, pulled_x
@@ -227,7 +227,7 @@ def _backward_part(
         product_of_steps(adjoints_h_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -243,9 +243,11 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
         ),
     )
     copy_rows(before_h, kept_h[0])
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, kept_x, products_x, kept_h,
-        products_h_before, out_h
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
+        kept_h, products_h_before, out_h
     )
     copy_rows(kept_h[1], after_h)
 

@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cpu kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -16,12 +16,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -137,7 +137,7 @@ def _forward_pieces(itemsize, input_size, hidden_size, output_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(block, input_size, hidden_size, output_size, given_b, given_W, given_U, given_c_o, given_V):
     """Write what the forward pass reads of the parameters into its block."""
     (made_for, packed_x_before, packed_x, packed_h, b, c_o,) = (
@@ -152,7 +152,7 @@ def _fill_forward(block, input_size, hidden_size, output_size, given_b, given_W,
     copy_vector(given_c_o, c_o)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
     products_x_before, products_x, kept_h, products_h, out_o, kept_o
@@ -208,7 +208,7 @@ def _backward_pieces(itemsize, input_size, hidden_size, output_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(block, input_size, hidden_size, output_size, given_W, given_U, given_V):
     """Write what the backward pass reads of the parameters into its block."""
     (packed_x_before, packed_x, packed_h,) = (
@@ -220,7 +220,7 @@ def _fill_backward(block, input_size, hidden_size, output_size, given_W, given_U
     fill_panels(given_V, packed_h, edge, edge)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, output_size, error_o, sums, adjoints_h,
     pulled_h, kept_h, adjoints_x_before, pulled_x_before, pulled_x, from_prefix_x, last_error_x, d_x
@@ -283,7 +283,7 @@ def _backward_part(
                     d_x[t, item, unit] = d_x_
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, output_size, given_x, before_x, y_o, after_x):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -302,9 +302,11 @@ def _step(block, input_size, hidden_size, output_size, given_x, before_x, y_o, a
     )
     copy_rows(before_x, kept_x[0])
     copy_rows(given_x, kept_x[1])
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, output_size, kept_x, products_x_before,
-        products_x, kept_h, products_h, out_o, kept_o
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
+        products_x_before, products_x, kept_h, products_h, out_o, kept_o
     )
     copy_rows(kept_x[1], after_x)
 

@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support a87adf3290922c2b. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -16,12 +16,12 @@ import numpy as np
 
 from functools import partial
 
-from numba import njit
 from numba.extending import register_jitable
 
 from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
+from generated.support.compiling import compiled
 from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
@@ -137,7 +137,7 @@ def _forward_pieces(itemsize, input_size, hidden_size, output_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_forward(block, input_size, hidden_size, output_size, given_b, given_W, given_U, given_c_o, given_V):
     """Write what the forward pass reads of the parameters into its block."""
     (made_for, packed_h_before, packed_x, packed_h_after, b, c_o,) = (
@@ -152,7 +152,7 @@ def _fill_forward(block, input_size, hidden_size, output_size, given_b, given_W,
     copy_vector(given_c_o, c_o)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@compiled
 def _forward_part(
     part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, output_size, kept_x, products_x,
     kept_h, products_h_before, products_h_after, out_o, kept_o
@@ -209,7 +209,7 @@ def _backward_pieces(itemsize, input_size, hidden_size, output_size):
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _fill_backward(block, input_size, hidden_size, output_size, given_W, given_U, given_V):
     """Write what the backward pass reads of the parameters into its block."""
     (packed_h_before, packed_x, packed_h_after,) = (
@@ -221,7 +221,7 @@ def _fill_backward(block, input_size, hidden_size, output_size, given_W, given_U
     fill_panels(given_V, packed_h_after, edge, edge)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def _backward_part(
     part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, output_size, error_o, sums,
     adjoints_h_after, pulled_h_after, d_h_from_suffix, carry_h, last_error_h, kept_h, adjoints_h_before,
@@ -288,7 +288,7 @@ def _backward_part(
         product_of_steps(adjoints_h_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@partial(compiled, allocates=True)
 def _step(block, input_size, hidden_size, output_size, given_x, before_h, y_o, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
@@ -306,9 +306,11 @@ def _step(block, input_size, hidden_size, output_size, given_x, before_h, y_o, a
         ),
     )
     copy_rows(before_h, kept_h[0])
+    # Not literal numbers, for which Numba would compile it once more.
+    edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        0, 0, batch, 1, 1, lengths, False, block, input_size, hidden_size, output_size, kept_x, products_x, kept_h,
-        products_h_before, products_h_after, out_o, kept_o
+        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
+        products_x, kept_h, products_h_before, products_h_after, out_o, kept_o
     )
     copy_rows(kept_h[1], after_h)
 

@@ -264,13 +264,13 @@ def _inputs(
     """The inputs, and the sizes of their `leading` axes, which the first input states for all."""
     place = f"{signature.cell}.{where}: x"
     values = several(x, signature.inputs, place)
-    rows: Shape = tuple((axis, None) for axis in leading)
-    known = dict(sizes)
-    arrays = []
     first = values[0]
     ready = len(values) == 1 and is_ready(first, dtype, None) and first.ndim == len(leading) + 1
     if ready and first.shape[-1] == sizes.get(signature.inputs[0][1]):
         return (first,), first.shape[:-1]
+    rows: Shape = tuple((axis, None) for axis in leading)
+    known = dict(sizes)
+    arrays = []
     for value, (path, size) in zip(values, paths(place, signature.inputs), strict=True):
         array = Expected(path, (dtype,), (*rows, *axes(known, size))).check(value)
         if array.shape[-1] < 1:
@@ -292,6 +292,8 @@ def _error(value: object, path: str, rows: Shape, axis: tuple[str, int], dtype: 
 
 def _filled(shape: tuple[int, ...], number: float, dtype: Dtype) -> Array:
     """A new array with the same number everywhere."""
+    if not number:
+        return memory.zeros(shape, dtype)
     array = memory.empty(shape, dtype)
     array.fill(number)
     return array

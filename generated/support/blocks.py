@@ -108,7 +108,8 @@ def _carve(_typing, block, shapes):
                 array, builder.gep(source.data, [start]), sizes, strides, itemsize, source.meminfo, source.parent
             )
             arrays.append(array._getvalue())
-            context.nrt.incref(builder, kind, arrays[-1])
+            if context.enable_nrt:
+                context.nrt.incref(builder, kind, arrays[-1])
             start = builder.add(start, _lines(builder, sizes, itemsize))
         return context.make_tuple(builder, sig.return_type, arrays)
 

@@ -1,8 +1,7 @@
-"""Compilation of the support functions that are called from Python, cached on disk.
+"""Compilation of the functions that run over arrays, those of generated modules among them, cached on disk.
 
 Numba keys its cache on the file of a function alone: a change in a module that the function calls would leave stale
-machine code. Here the key holds all sources of this package. The generated modules need no such care, since each
-states a digest of the support in its own text.
+machine code. Here the key holds all sources of this package.
 """
 
 from __future__ import annotations
@@ -24,12 +23,15 @@ class _SupportCache(FunctionCache):
         return (*super()._index_key(sig, codegen), digest())
 
 
-def compiled(function: Callable[..., Any], inline: str = "never") -> Any:
+def compiled(function: Callable[..., Any], *, inline: str = "never", allocates: bool = False) -> Any:
     """`function` compiled by Numba; the error model makes x / 0 infinite or NaN, and spares loops a branch.
 
     Where it is always inlined, compiled functions that call it contain its code, and it is not compiled by itself.
+
+    Arrays belong to who calls it, for as long as it runs: it counts no references to them, which in the loops of a
+    small step took as long as the arithmetic. So only one that `allocates` may make a new array.
     """
-    dispatcher = njit(error_model="numpy", nogil=True, inline=inline)(function)
+    dispatcher = njit(error_model="numpy", nogil=True, inline=inline, _nrt=allocates)(function)
     dispatcher._cache = _SupportCache(function)
     return dispatcher
 

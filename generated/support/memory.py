@@ -25,31 +25,21 @@ _SMALL = 1 << 16
 """Bytes below which every array is allocated by itself: there the allocator of NumPy needs no fresh pages."""
 _SUMS = np.dtype(np.float64)
 """The dtype of sums over steps and sequences."""
-_MOST_FREE = 4
+_MOST_FREE = 8
 """How many unused blocks are kept."""
 _WASTE = 4
 """How many times as large as what is asked for a block may be."""
 
 
-class _Loan:
-    """What the arrays in a block refer to in the end.
+class _Blocks:
+    """The blocks that are in nobody's use, and those on loan by the address of the loan.
 
-    NumPy lets a view refer past other arrays to the one that owns the memory; it stops at what is no array. So the
-    array made of a loan lives as long as any view of it.
+    NumPy lets a view refer past other arrays to the one that owns the memory; it stops at what is no array. So a loan
+    is an array made of a memoryview, and lives as long as any view of it.
     """
 
-    __slots__ = ("__array_interface__", "block")
-
-    def __init__(self, block: Array) -> None:
-        self.block = block
-        self.__array_interface__ = block.__array_interface__
-
-
-class _Blocks:
-    """The blocks that are in nobody's use, and those on loan by the address of the loan."""
-
     def __init__(self) -> None:
-        self.free: list[Array] = []
+        self.free: list[memoryview] = []
         self.lock = threading.Lock()
         self.loans: dict[int, weakref.ref[Array]] = {}
         if hasattr(os, "register_at_fork"):
@@ -60,18 +50,21 @@ class _Blocks:
         self.lock = threading.Lock()
 
     def lend(self, size: int) -> Array:
-        """At least `size` bytes, which come back when the last array in them is dropped."""
+        """At least `size` bytes from a cache line on, which come back when the last array in them is dropped."""
+        size = max(size, LINE)
         with self.lock:
-            fitting = [number for number, block in enumerate(self.free) if size <= len(block) <= _WASTE * size]
-            best = min(fitting, key=lambda number: len(self.free[number]), default=None)
-            block = np.empty(size, np.uint8) if best is None else self.free.pop(best)
+            best = -1
+            for number, free in enumerate(self.free):
+                if size <= len(free) <= _WASTE * size and (best < 0 or len(free) < len(self.free[best])):
+                    best = number
+            block = memoryview(_from_line(np.empty(size + LINE, np.uint8), size)) if best < 0 else self.free.pop(best)
             del self.free[:-_MOST_FREE]
-        loan = np.asarray(_Loan(block))
+        loan = np.frombuffer(block, np.uint8)
         reference = weakref.ref(loan, lambda reference: self.take_back(reference, block))
         self.loans[id(reference)] = reference
         return loan
 
-    def take_back(self, reference: weakref.ref[Array], block: Array) -> None:
+    def take_back(self, reference: weakref.ref[Array], block: memoryview) -> None:
         """The last array of a loan has been dropped, in whatever thread: no lock is waited for here."""
         del self.loans[id(reference)]
         self.free.append(block)
@@ -136,9 +129,15 @@ def empty(shape: Sequence[int], dtype: Dtype) -> Array:
 
 def aligned(size: int, dtype: Dtype) -> Array:
     """An uninitialised array (`size`,) that starts at a cache line, so that no load in it spans two of them."""
-    base = empty((size + LINE // dtype.itemsize,), dtype)
-    start = -base.__array_interface__["data"][0] % LINE // dtype.itemsize
-    return base[start : start + size]
+    if RUNNING.workspace is None:
+        return np.ndarray((size,), dtype, _BLOCKS.lend(size * dtype.itemsize))
+    return _from_line(RUNNING.workspace.take((size + LINE // dtype.itemsize,), dtype), size)
+
+
+def _from_line(array: Array, size: int) -> Array:
+    """`size` elements of `array` (at least a cache line more,) from the start of a line on."""
+    start = -array.__array_interface__["data"][0] % LINE // array.itemsize
+    return array[start : start + size]
 
 
 def zeros(shape: Sequence[int], dtype: Dtype = _SUMS) -> Array:
@@ -172,9 +171,7 @@ def arrays(dtype: Dtype, *shapes: tuple[int, ...]) -> list[Array]:
     sizes, total = _extents(dtype.itemsize, shapes)
     if total < _SMALL:
         return [np.empty(shape, dtype) for shape in shapes]
-    loan = _BLOCKS.lend(total + LINE)
-    offset = -loan.__array_interface__["data"][0] % LINE
-    given = []
+    loan, offset, given = _BLOCKS.lend(total), 0, []
     for shape, size in zip(shapes, sizes, strict=True):
         given.append(np.ndarray(shape, dtype, loan, offset))
         offset += size

@@ -22,8 +22,8 @@ from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, multiply_rows
 
 _LEFT = 1 << 16
 """Elements of the left matrix that pass a panel by while it stays in the cache next to the CPU."""
-_NEAR = 1 << 15
-"""Bytes of panels that are read from the caches next to the CPU."""
+_TOGETHER = 4
+"""Panels that few rows pass by at once, each by a wide tile, which hides more latency than a narrow one."""
 _DEEP = 256
 """Rows of a panel that stay in the cache next to the CPU, with the tiles of the left matrix that pass them by."""
 _DEPTH = 128
@@ -157,25 +157,28 @@ def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray, turn: int = 0) -
 def _multiply(a, packed, out, turn, gradient):
     """Rows of tiles: a block of them passes a part of each panel by, so that it is read from memory once.
 
-    The part of a panel is as deep as the caches next to the CPU hold. Few rows take whole panels, and several at once,
-    which hides more latency; but from farther away one stream arrives faster.
+    The part of a panel is as deep as the caches next to the CPU hold. Few rows take whole panels, several at once.
     """
     rows, depth = out.shape[0], a.shape[0 if gradient else 1]
     vectors = -(-out.shape[1] // width(out))
-    if 0 < rows <= ROWS and packed.size * packed.itemsize <= _NEAR:
-        multiply_rows(a, packed, out, 0, rows, 0, vectors, 0, depth, gradient)
+    if rows <= ROWS:
+        groups = -(-len(packed) // _TOGETHER)
+        for number in range(groups if rows else 0):
+            panel = _TOGETHER * (groups - 1 - number if turn & 1 else number)
+            columns = min(_TOGETHER * PANEL, vectors - panel * PANEL)
+            multiply_rows(a, packed, out, 0, rows, panel, columns, 0, depth, gradient)
         return
-    deep = depth if rows <= ROWS else min(depth, _DEEP)
-    block = rows if rows <= ROWS else max(_LEFT // max(deep, 1) // ROWS, 1) * ROWS
-    for start in range(0, rows, max(block, 1)):
+    deep = max(min(depth, _DEEP), 1)
+    block = max(_LEFT // deep // ROWS, 1) * ROWS
+    for start in range(0, rows, block):
         tiles = -(-min(block, rows - start) // ROWS)
         least, larger = divmod(min(block, rows - start), tiles)
-        for first in range(0, max(depth, 1), max(deep, 1)):
+        for first in range(0, max(depth, 1), deep):
+            count = min(deep, depth - first)
             for number in range(len(packed)):
                 panel = len(packed) - 1 - number if turn & 1 else number
-                count, row = min(deep, depth - first), start
+                columns, row = min(PANEL, vectors - panel * PANEL), start
                 for tile in range(tiles):
                     height = least + 1 if tile < larger else least
-                    columns = min(PANEL, vectors - panel * PANEL)
                     multiply_rows(a, packed, out, row, height, panel, columns, first, count, gradient)
                     row += height

@@ -26,6 +26,8 @@ ROWS = {32: 8, 16: 6 if HOST.fused else 4}[HOST.registers]
 """The most rows of a tile. All sums of a tile, a row of its panel and a broadcast element fit the registers."""
 _DEEPEST = 8
 """Vectors of a row of few rows; so many sums hide the latency of multiply-add on the CPUs that are known."""
+_UNROLLED = 4
+"""Many k in one round of the loop of a tile, where it is as wide as its rows allow: they share its addresses."""
 
 
 def _widest(rows: int) -> int:
@@ -160,24 +162,28 @@ class _Tile:
     ) -> None:
         """The loop over k, and the store.
 
-        A tile too small to hide the latency of multiply-add sums every second, third ... k by itself.
+        A tile too small to hide the latency of multiply-add sums every second, third ... k by itself. All addresses
+        move along with k, so that arithmetic on them does not take the place of multiply-adds.
         """
         builder, item = self.builder, self._number(self.itemsize)
-        chains = max(1, min(4, _DEEPEST // (self.rows * self.vectors)))
+        chains = max(1, min(_UNROLLED, _DEEPEST // (self.rows * self.vectors)))
+        unrolled = _UNROLLED if self.vectors == _widest(self.rows) else chains
         sums = [[[self._sum() for _ in range(self.vectors)] for _ in range(self.rows)] for _ in range(chains)]
         row_size, k_size = (item, a_row) if self.gradient else (a_row, item)
-        lefts = self._addresses(a, row_size, self.rows)
-        rights = self._addresses(panel, panel_size, -(-self.vectors // PANEL))
+        lefts = self._moving(self._addresses(a, row_size, self.rows))
+        rights = self._moving(self._addresses(panel, panel_size, -(-self.vectors // PANEL)))
         if self.rows > 1:
             for address in self._addresses(out, out_row, self.rows):
                 self._prefetch(address)
-        whole = builder.and_(depth, self._number(-chains))
-        with cgutils.for_range_slice(builder, self._number(0), whole, self._number(chains), inc=True) as (k, _):
-            for chain in range(chains):
-                self._multiply(builder.add(k, self._number(chain)), k_size, lefts, rights, sums[chain])
-        if chains > 1:
-            with cgutils.for_range_slice(builder, whole, depth, self._number(1), inc=True) as (k, _):
-                self._multiply(k, k_size, lefts, rights, sums[0])
+        whole = builder.and_(depth, self._number(-unrolled))
+        with cgutils.for_range_slice(builder, self._number(0), whole, self._number(unrolled), inc=True):
+            for number in range(unrolled):
+                self._multiply(number, k_size, lefts, rights, sums[number % chains])
+            self._move(unrolled, k_size, lefts, rights)
+        if unrolled > 1:
+            with cgutils.for_range_slice(builder, whole, depth, self._number(1), inc=True):
+                self._multiply(0, k_size, lefts, rights, sums[0])
+                self._move(1, k_size, lefts, rights)
         totals = [[self._total(sums, row, vector) for vector in range(self.vectors)] for row in range(self.rows)]
         self._finish(totals, self._addresses(out, out_row, self.rows), left, adds)
 
@@ -198,17 +204,29 @@ class _Tile:
         """The addresses of `count` rows or panels, `size` bytes apart."""
         return [self._moved(start, self.builder.mul(size, self._number(number))) for number in range(count)]
 
-    def _multiply(self, k: Any, k_size: Any, lefts: list[Any], rights: list[Any], sums: list[list[Any]]) -> None:
-        """Add the products of one k to the sums."""
+    def _moving(self, addresses: list[Any]) -> list[Any]:
+        """Places for addresses that move along with k."""
+        return [cgutils.alloca_once_value(self.builder, address) for address in addresses]
+
+    def _move(self, count: int, k_size: Any, lefts: list[Any], rights: list[Any]) -> None:
+        """Move all addresses by `count` many k."""
+        builder = self.builder
+        sizes = builder.mul(k_size, self._number(count)), self._number(count * PANEL_BYTES)
+        for places, size in zip((lefts, rights), sizes, strict=True):
+            for place in places:
+                builder.store(self._moved(builder.load(place), size), place)
+
+    def _multiply(self, number: int, k_size: Any, lefts: list[Any], rights: list[Any], sums: list[list[Any]]) -> None:
+        """Add the products of the k that is `number` behind that of the addresses to the sums."""
         builder, lanes = self.builder, self.lanes
-        right_offset = builder.mul(k, self._number(PANEL_BYTES))
         right = []
         for vector in range(self.vectors):
-            start = self._moved(rights[vector // PANEL], right_offset)
-            right.append(lanes.load(self._element(self._moved(start, self._number(vector % PANEL * HOST.bytes)))))
-        left_offset = builder.mul(k, k_size)
+            offset = number * PANEL_BYTES + vector % PANEL * HOST.bytes
+            start = builder.load(rights[vector // PANEL])
+            right.append(lanes.load(self._element(self._moved(start, self._number(offset)))))
+        left_offset = builder.mul(k_size, self._number(number))
         for left, row in zip(lefts, sums, strict=True):
-            factor = lanes.broadcast(self._element(self._moved(left, left_offset)))
+            factor = lanes.broadcast(self._element(self._moved(builder.load(left), left_offset)))
             for place, vector in zip(row, right, strict=True):
                 builder.store(lanes.multiply_add(factor, vector, builder.load(place)), place)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 RESERVED = (
     "abs", "alone", "annotations", "array", "arrays", "backward", "batch", "before", "begin", "block", "call", "calls",
-    "carried_rows", "carved", "check_panels", "checkpoint_every", "checkpoints", "Checkpoints", "chunk", "consume_tape",
-    "contiguous", "copy_rows", "copy_vector", "dstate", "dtype", "dy", "edge", "end", "ends", "errors", "every",
+    "carried_rows", "carved", "check_panels", "checkpoint_every", "checkpoints", "Checkpoints", "chunk", "compiled",
+    "consume_tape", "contiguous", "copy_rows", "copy_vector", "dstate", "dtype", "dy", "edge", "end", "ends", "errors", "every",
     "fill_panels", "first", "forward", "gradient_scratch", "grads", "Grads", "here", "init", "init_state", "Inputs",
     "int", "isinstance", "item", "itemsize", "keep", "keep_tape", "kept", "len", "lengths", "loss", "losses",
-    "made_for", "map", "max", "memory", "min", "NamedTuple", "new_block", "njit", "now", "np", "Outputs", "pack",
+    "made_for", "map", "max", "memory", "min", "NamedTuple", "new_block", "now", "np", "one_step", "Outputs", "pack",
     "packed", "Packed", "PANEL_BYTES", "panel_shape", "parameters", "params", "Params", "part", "partial", "parts",
     "plain", "product", "product_of_steps", "range", "real", "register_jitable", "room", "rows", "scratch", "seed",
     "Signature", "SIGNATURE", "sizes", "start", "state", "State", "step", "steps", "stop", "sums", "t",
