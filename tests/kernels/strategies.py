@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 NAMES = """
 S I E N O Q C pi beta gamma zeta lambda_ Symbol Add oo
-np calls arrays losses functions parameters unrolled mask product range len zip sum real njit
+np calls arrays losses functions parameters unrolled mask product range len zip sum real compiled
 params state tape call lengths dy dstate target weight errors ends steps batch sizes dtype grads y_t x_t loss
 t1 item unit now before here ended keep one zero two number_0_5 packed plain array isinstance y
 kept_c kept_x d_c d_h x_before c_before sums carry_h adjoints_x packed_x products_x pulled_x weights_x error_h
