@@ -1,7 +1,7 @@
 """Dense layer: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support 12fddfe0eb2113a1. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -203,25 +203,37 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@partial(compiled, allocates=True)
-def _step(block, input_size, hidden_size, given_x, y_h):
+@register_jitable
+def _step_pieces(batch, input_size, hidden_size):
+    """The shapes of what one step computes."""
+    return (
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+    )
+
+
+@compiled
+def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, y_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
-    lengths = np.ones(batch, np.int64)
     out_h = y_h.reshape((1, batch, hidden_size))
     kept_x = given_x.reshape((1, batch, input_size))
-    (kept_h, products_x,) = room(
-        block,
-        (
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-        ),
-    )
+    (kept_h, products_x,) = carved(scratch, _step_pieces(batch, input_size, hidden_size))
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
         edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x, out_h,
         kept_h
+    )
+
+
+@partial(compiled, allocates=True)
+def _step(block, input_size, hidden_size, given_x, y_h):
+    """The same in memory of its own."""
+    batch = len(given_x)
+    _one_step(
+        room(block, _step_pieces(batch, input_size, hidden_size)), np.ones(batch, np.int64), block, input_size,
+        hidden_size, given_x, y_h
     )
 
 

@@ -1,7 +1,7 @@
 """GRU, reset after the product: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 12fddfe0eb2113a1. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -327,24 +327,28 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@partial(compiled, allocates=True)
-def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
+@register_jitable
+def _step_pieces(batch, input_size, hidden_size):
+    """The shapes of what one step computes."""
+    return (
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+        (2, batch, hidden_size),
+        (1, batch, hidden_size),
+        (1, batch, 3 * hidden_size),
+        (batch, 3 * hidden_size),
+    )
+
+
+@compiled
+def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_h, y_h, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
-    lengths = np.ones(batch, np.int64)
     out_h = y_h.reshape((1, batch, hidden_size))
     kept_x = given_x.reshape((1, batch, input_size))
-    (kept_r, kept_z, kept_n, kept_h, kept_product_6, products_x, products_h_before,) = room(
-        block,
-        (
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-            (2, batch, hidden_size),
-            (1, batch, hidden_size),
-            (1, batch, 3 * hidden_size),
-            (batch, 3 * hidden_size),
-        ),
+    (kept_r, kept_z, kept_n, kept_h, kept_product_6, products_x, products_h_before,) = (
+        carved(scratch, _step_pieces(batch, input_size, hidden_size))
     )
     copy_rows(before_h, kept_h[0])
     # Not literal numbers, for which Numba would compile it once more.
@@ -354,6 +358,16 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
         kept_h, products_h_before, kept_r, kept_z, kept_n, out_h, kept_product_6
     )
     copy_rows(kept_h[1], after_h)
+
+
+@partial(compiled, allocates=True)
+def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
+    """The same in memory of its own."""
+    batch = len(given_x)
+    _one_step(
+        room(block, _step_pieces(batch, input_size, hidden_size)), np.ones(batch, np.int64), block, input_size,
+        hidden_size, given_x, before_h, y_h, after_h
+    )
 
 
 def pack(params):

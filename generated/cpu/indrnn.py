@@ -1,7 +1,7 @@
 """Independently recurrent network: cpu kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 12fddfe0eb2113a1. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -220,20 +220,22 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@partial(compiled, allocates=True)
-def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
+@register_jitable
+def _step_pieces(batch, input_size, hidden_size):
+    """The shapes of what one step computes."""
+    return (
+        (2, batch, hidden_size),
+        (1, batch, hidden_size),
+    )
+
+
+@compiled
+def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_h, y_h, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
-    lengths = np.ones(batch, np.int64)
     out_h = y_h.reshape((1, batch, hidden_size))
     kept_x = given_x.reshape((1, batch, input_size))
-    (kept_h, products_x,) = room(
-        block,
-        (
-            (2, batch, hidden_size),
-            (1, batch, hidden_size),
-        ),
-    )
+    (kept_h, products_x,) = carved(scratch, _step_pieces(batch, input_size, hidden_size))
     copy_rows(before_h, kept_h[0])
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
@@ -242,6 +244,16 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
         kept_h, out_h
     )
     copy_rows(kept_h[1], after_h)
+
+
+@partial(compiled, allocates=True)
+def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
+    """The same in memory of its own."""
+    batch = len(given_x)
+    _one_step(
+        room(block, _step_pieces(batch, input_size, hidden_size)), np.ones(batch, np.int64), block, input_size,
+        hidden_size, given_x, before_h, y_h, after_h
+    )
 
 
 def pack(params):

@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 12fddfe0eb2113a1. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -375,30 +375,31 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@partial(compiled, allocates=True)
-def _step(block, input_size, hidden_size, given_x, before_z, before_y, y_y, after_z, after_y):
+@register_jitable
+def _step_pieces(batch, input_size, hidden_size):
+    """The shapes of what one step computes."""
+    return (
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+        (batch, hidden_size),
+        (1, batch, hidden_size),
+        (2, batch, hidden_size),
+        (1, batch, hidden_size),
+        (2, batch, hidden_size),
+        (batch, 3 * hidden_size),
+        (1, batch, 4 * hidden_size),
+        (batch, hidden_size),
+    )
+
+
+@compiled
+def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_z, before_y, y_y, after_z, after_y):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
-    lengths = np.ones(batch, np.int64)
     out_y = y_y.reshape((1, batch, hidden_size))
     kept_x = given_x.reshape((1, batch, input_size))
-    (
-        kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, kept_function_3, kept_y,
-        products_y_before, products_x, products_z,
-    ) = room(
-        block,
-        (
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-            (batch, hidden_size),
-            (1, batch, hidden_size),
-            (2, batch, hidden_size),
-            (1, batch, hidden_size),
-            (2, batch, hidden_size),
-            (batch, 3 * hidden_size),
-            (1, batch, 4 * hidden_size),
-            (batch, hidden_size),
-        ),
+    (kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, kept_function_3, kept_y, products_y_before, products_x, products_z,) = (
+        carved(scratch, _step_pieces(batch, input_size, hidden_size))
     )
     copy_rows(before_z, kept_z[0])
     copy_rows(before_y, kept_y[0])
@@ -411,6 +412,16 @@ def _step(block, input_size, hidden_size, given_x, before_z, before_y, y_y, afte
     )
     copy_rows(kept_z[1], after_z)
     copy_rows(kept_y[1], after_y)
+
+
+@partial(compiled, allocates=True)
+def _step(block, input_size, hidden_size, given_x, before_z, before_y, y_y, after_z, after_y):
+    """The same in memory of its own."""
+    batch = len(given_x)
+    _one_step(
+        room(block, _step_pieces(batch, input_size, hidden_size)), np.ones(batch, np.int64), block, input_size,
+        hidden_size, given_x, before_z, before_y, y_y, after_z, after_y
+    )
 
 
 def pack(params):

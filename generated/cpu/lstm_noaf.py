@@ -1,7 +1,7 @@
 """LSTM without output activation function: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NOAF (no output activation function)
-Equations: 0bc5c4d73ee7c000, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
+Equations: 0bc5c4d73ee7c000, written by derive 0.1.0 with support 12fddfe0eb2113a1. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -371,25 +371,29 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@partial(compiled, allocates=True)
-def _step(block, input_size, hidden_size, given_x, before_c, before_y, y_y, after_c, after_y):
+@register_jitable
+def _step_pieces(batch, input_size, hidden_size):
+    """The shapes of what one step computes."""
+    return (
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+        (2, batch, hidden_size),
+        (1, batch, hidden_size),
+        (2, batch, hidden_size),
+        (1, batch, 4 * hidden_size),
+        (batch, 4 * hidden_size),
+    )
+
+
+@compiled
+def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_c, before_y, y_y, after_c, after_y):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
-    lengths = np.ones(batch, np.int64)
     out_y = y_y.reshape((1, batch, hidden_size))
     kept_x = given_x.reshape((1, batch, input_size))
-    (kept_z, kept_i, kept_f, kept_c, kept_o, kept_y, products_x, products_y_before,) = room(
-        block,
-        (
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-            (2, batch, hidden_size),
-            (1, batch, hidden_size),
-            (2, batch, hidden_size),
-            (1, batch, 4 * hidden_size),
-            (batch, 4 * hidden_size),
-        ),
+    (kept_z, kept_i, kept_f, kept_c, kept_o, kept_y, products_x, products_y_before,) = (
+        carved(scratch, _step_pieces(batch, input_size, hidden_size))
     )
     copy_rows(before_c, kept_c[0])
     copy_rows(before_y, kept_y[0])
@@ -401,6 +405,16 @@ def _step(block, input_size, hidden_size, given_x, before_c, before_y, y_y, afte
     )
     copy_rows(kept_c[1], after_c)
     copy_rows(kept_y[1], after_y)
+
+
+@partial(compiled, allocates=True)
+def _step(block, input_size, hidden_size, given_x, before_c, before_y, y_y, after_c, after_y):
+    """The same in memory of its own."""
+    batch = len(given_x)
+    _one_step(
+        room(block, _step_pieces(batch, input_size, hidden_size)), np.ones(batch, np.int64), block, input_size,
+        hidden_size, given_x, before_c, before_y, y_y, after_c, after_y
+    )
 
 
 def pack(params):

@@ -1,7 +1,7 @@
 """LSTM with a softmax readout: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the readout of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.10 and 10.11
-Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
+Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 12fddfe0eb2113a1. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -403,31 +403,34 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@partial(compiled, allocates=True)
-def _step(block, input_size, hidden_size, output_size, given_x, before_c, before_h, y_y, after_c, after_h):
+@register_jitable
+def _step_pieces(batch, input_size, hidden_size, output_size):
+    """The shapes of what one step computes."""
+    return (
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+        (2, batch, hidden_size),
+        (1, batch, hidden_size),
+        (2, batch, hidden_size),
+        (1, batch, output_size),
+        (1, batch, 4 * hidden_size),
+        (batch, 4 * hidden_size),
+        (1, batch, output_size),
+    )
+
+
+@compiled
+def _one_step(
+    scratch, lengths, block, input_size, hidden_size, output_size, given_x, before_c, before_h, y_y, after_c, after_h
+):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
-    lengths = np.ones(batch, np.int64)
     out_y = y_y.reshape((1, batch, output_size))
     kept_x = given_x.reshape((1, batch, input_size))
-    (
-        kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h, kept_y, products_x, products_h_before,
-        products_h_after,
-    ) = room(
-        block,
-        (
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-            (2, batch, hidden_size),
-            (1, batch, hidden_size),
-            (2, batch, hidden_size),
-            (1, batch, output_size),
-            (1, batch, 4 * hidden_size),
-            (batch, 4 * hidden_size),
-            (1, batch, output_size),
-        ),
+    (kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, kept_h, kept_y, products_x, products_h_before, products_h_after,) = (
+        carved(scratch, _step_pieces(batch, input_size, hidden_size, output_size))
     )
     copy_rows(before_c, kept_c[0])
     copy_rows(before_h, kept_h[0])
@@ -440,6 +443,16 @@ def _step(block, input_size, hidden_size, output_size, given_x, before_c, before
     )
     copy_rows(kept_c[1], after_c)
     copy_rows(kept_h[1], after_h)
+
+
+@partial(compiled, allocates=True)
+def _step(block, input_size, hidden_size, output_size, given_x, before_c, before_h, y_y, after_c, after_h):
+    """The same in memory of its own."""
+    batch = len(given_x)
+    _one_step(
+        room(block, _step_pieces(batch, input_size, hidden_size, output_size)), np.ones(batch, np.int64), block,
+        input_size, hidden_size, output_size, given_x, before_c, before_h, y_y, after_c, after_h
+    )
 
 
 def pack(params):

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 12fddfe0eb2113a1. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -409,31 +409,34 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@partial(compiled, allocates=True)
-def _step(block, input_size, hidden_size, cell_size, given_x, before_c, before_r, y_r, after_c, after_r):
+@register_jitable
+def _step_pieces(batch, input_size, hidden_size, cell_size):
+    """The shapes of what one step computes."""
+    return (
+        (1, batch, cell_size),
+        (1, batch, cell_size),
+        (1, batch, cell_size),
+        (2, batch, cell_size),
+        (1, batch, cell_size),
+        (1, batch, cell_size),
+        (1, batch, cell_size),
+        (2, batch, hidden_size),
+        (1, batch, 4 * cell_size),
+        (batch, 4 * cell_size),
+        (batch, hidden_size),
+    )
+
+
+@compiled
+def _one_step(
+    scratch, lengths, block, input_size, hidden_size, cell_size, given_x, before_c, before_r, y_r, after_c, after_r
+):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
-    lengths = np.ones(batch, np.int64)
     out_r = y_r.reshape((1, batch, hidden_size))
     kept_x = given_x.reshape((1, batch, input_size))
-    (
-        kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r, products_x, products_r_before,
-        products_m,
-    ) = room(
-        block,
-        (
-            (1, batch, cell_size),
-            (1, batch, cell_size),
-            (1, batch, cell_size),
-            (2, batch, cell_size),
-            (1, batch, cell_size),
-            (1, batch, cell_size),
-            (1, batch, cell_size),
-            (2, batch, hidden_size),
-            (1, batch, 4 * cell_size),
-            (batch, 4 * cell_size),
-            (batch, hidden_size),
-        ),
+    (kept_i, kept_f, kept_z, kept_c, kept_o, kept_function_1, kept_m, kept_r, products_x, products_r_before, products_m,) = (
+        carved(scratch, _step_pieces(batch, input_size, hidden_size, cell_size))
     )
     copy_rows(before_c, kept_c[0])
     copy_rows(before_r, kept_r[0])
@@ -446,6 +449,16 @@ def _step(block, input_size, hidden_size, cell_size, given_x, before_c, before_r
     )
     copy_rows(kept_c[1], after_c)
     copy_rows(kept_r[1], after_r)
+
+
+@partial(compiled, allocates=True)
+def _step(block, input_size, hidden_size, cell_size, given_x, before_c, before_r, y_r, after_c, after_r):
+    """The same in memory of its own."""
+    batch = len(given_x)
+    _one_step(
+        room(block, _step_pieces(batch, input_size, hidden_size, cell_size)), np.ones(batch, np.int64), block,
+        input_size, hidden_size, cell_size, given_x, before_c, before_r, y_r, after_c, after_r
+    )
 
 
 def pack(params):

@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 12fddfe0eb2113a1. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -310,24 +310,28 @@ def _backward_part(
         product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
 
 
-@partial(compiled, allocates=True)
-def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
+@register_jitable
+def _step_pieces(batch, input_size, hidden_size):
+    """The shapes of what one step computes."""
+    return (
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+        (2, batch, hidden_size),
+        (1, batch, 2 * hidden_size),
+        (batch, hidden_size),
+        (batch, hidden_size),
+    )
+
+
+@compiled
+def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_h, y_h, after_h):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
-    lengths = np.ones(batch, np.int64)
     out_h = y_h.reshape((1, batch, hidden_size))
     kept_x = given_x.reshape((1, batch, input_size))
-    (kept_f, kept_operand_4, kept_n, kept_h, products_x, products_h_before, products_operand_4,) = room(
-        block,
-        (
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-            (2, batch, hidden_size),
-            (1, batch, 2 * hidden_size),
-            (batch, hidden_size),
-            (batch, hidden_size),
-        ),
+    (kept_f, kept_operand_4, kept_n, kept_h, products_x, products_h_before, products_operand_4,) = (
+        carved(scratch, _step_pieces(batch, input_size, hidden_size))
     )
     copy_rows(before_h, kept_h[0])
     # Not literal numbers, for which Numba would compile it once more.
@@ -337,6 +341,16 @@ def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
         kept_h, products_h_before, kept_f, kept_operand_4, products_operand_4, kept_n, out_h
     )
     copy_rows(kept_h[1], after_h)
+
+
+@partial(compiled, allocates=True)
+def _step(block, input_size, hidden_size, given_x, before_h, y_h, after_h):
+    """The same in memory of its own."""
+    batch = len(given_x)
+    _one_step(
+        room(block, _step_pieces(batch, input_size, hidden_size)), np.ones(batch, np.int64), block, input_size,
+        hidden_size, given_x, before_h, y_h, after_h
+    )
 
 
 def pack(params):

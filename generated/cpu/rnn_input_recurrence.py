@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cpu kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 6013af2fd0cf9d7f. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 12fddfe0eb2113a1. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -283,22 +283,26 @@ def _backward_part(
                     d_x[t, item, unit] = d_x_
 
 
-@partial(compiled, allocates=True)
-def _step(block, input_size, hidden_size, output_size, given_x, before_x, y_o, after_x):
+@register_jitable
+def _step_pieces(batch, input_size, hidden_size, output_size):
+    """The shapes of what one step computes."""
+    return (
+        (2, batch, input_size),
+        (1, batch, hidden_size),
+        (1, batch, output_size),
+        (1, batch, hidden_size),
+        (1, batch, hidden_size),
+        (1, batch, output_size),
+    )
+
+
+@compiled
+def _one_step(scratch, lengths, block, input_size, hidden_size, output_size, given_x, before_x, y_o, after_x):
     """One step of the sequence that `_forward_part` runs, for the whole batch and without a tape."""
     batch = len(given_x)
-    lengths = np.ones(batch, np.int64)
     out_o = y_o.reshape((1, batch, output_size))
-    (kept_x, kept_h, kept_o, products_x_before, products_x, products_h,) = room(
-        block,
-        (
-            (2, batch, input_size),
-            (1, batch, hidden_size),
-            (1, batch, output_size),
-            (1, batch, hidden_size),
-            (1, batch, hidden_size),
-            (1, batch, output_size),
-        ),
+    (kept_x, kept_h, kept_o, products_x_before, products_x, products_h,) = (
+        carved(scratch, _step_pieces(batch, input_size, hidden_size, output_size))
     )
     copy_rows(before_x, kept_x[0])
     copy_rows(given_x, kept_x[1])
@@ -309,6 +313,16 @@ def _step(block, input_size, hidden_size, output_size, given_x, before_x, y_o, a
         products_x_before, products_x, kept_h, products_h, out_o, kept_o
     )
     copy_rows(kept_x[1], after_x)
+
+
+@partial(compiled, allocates=True)
+def _step(block, input_size, hidden_size, output_size, given_x, before_x, y_o, after_x):
+    """The same in memory of its own."""
+    batch = len(given_x)
+    _one_step(
+        room(block, _step_pieces(batch, input_size, hidden_size, output_size)), np.ones(batch, np.int64), block,
+        input_size, hidden_size, output_size, given_x, before_x, y_o, after_x
+    )
 
 
 def pack(params):

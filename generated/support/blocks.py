@@ -42,9 +42,9 @@ def extent(itemsize: int, shapes: Shapes) -> int:
     return sum(-(-math.prod(shape) // line) for shape in shapes) * line
 
 
-def room(like: np.ndarray, shapes: Shapes) -> tuple[np.ndarray, ...]:
-    """Uninitialised arrays of these shapes and the dtype of `like`, in a block of their own at a cache line."""
-    return carved(np.empty(extent(like.itemsize, shapes), like.dtype), shapes)
+def room(like: np.ndarray, shapes: Shapes) -> np.ndarray:
+    """An uninitialised block for arrays of these shapes and the dtype of `like`, from the start of a cache line on."""
+    return memory.aligned(extent(like.itemsize, shapes), like.dtype)
 
 
 @register_jitable
@@ -80,7 +80,7 @@ def _compiled_carved(block, shapes):
 
 @overload(room)
 def _compiled_room(like, shapes):
-    return lambda like, shapes: _carve(_from_line(np.empty(_elements(like, shapes) + LINE, like.dtype)), shapes)
+    return lambda like, shapes: _from_line(np.empty(_elements(like, shapes) + LINE, like.dtype))
 
 
 @register_jitable

@@ -25,8 +25,6 @@ _SMALL = 1 << 16
 """Bytes below which every array is allocated by itself: there the allocator of NumPy needs no fresh pages."""
 _SUMS = np.dtype(np.float64)
 """The dtype of sums over steps and sequences."""
-_MOST_FREE = 8
-"""How many unused blocks are kept."""
 _WASTE = 4
 """How many times as large as what is asked for a block may be."""
 
@@ -38,7 +36,8 @@ class _Blocks:
     is an array made of a memoryview, and lives as long as any view of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_free: int = 8) -> None:
+        self.most_free = most_free
         self.free: list[memoryview] = []
         self.lock = threading.Lock()
         self.loans: dict[int, weakref.ref[Array]] = {}
@@ -58,7 +57,7 @@ class _Blocks:
                 if size <= len(free) <= _WASTE * size and (best < 0 or len(free) < len(self.free[best])):
                     best = number
             block = memoryview(_from_line(np.empty(size + LINE, np.uint8), size)) if best < 0 else self.free.pop(best)
-            del self.free[:-_MOST_FREE]
+            del self.free[: -self.most_free]
         loan = np.frombuffer(block, np.uint8)
         reference = weakref.ref(loan, lambda reference: self.take_back(reference, block))
         self.loans[id(reference)] = reference
@@ -68,8 +67,8 @@ class _Blocks:
         """The last array of a loan has been dropped, in whatever thread: no lock is waited for here."""
         del self.loans[id(reference)]
         self.free.append(block)
-        if len(self.free) > _MOST_FREE and self.lock.acquire(blocking=False):
-            del self.free[:-_MOST_FREE]
+        if len(self.free) > self.most_free and self.lock.acquire(blocking=False):
+            del self.free[: -self.most_free]
             self.lock.release()
 
     def clear(self) -> None:

@@ -131,22 +131,22 @@ def test_the_best_fitting_block_is_lent_and_none_that_is_far_too_large(blocks: m
 
 
 def test_at_most_a_few_blocks_are_kept(blocks: memory._Blocks) -> None:
-    live = [memory.arrays(F32, LARGE)[0] for _ in range(3 * memory._MOST_FREE)]
+    live = [memory.arrays(F32, LARGE)[0] for _ in range(3 * blocks.most_free)]
     while live:
         live.pop()
-        assert len(blocks.free) <= memory._MOST_FREE
-    assert len(blocks.free) == memory._MOST_FREE
+        assert len(blocks.free) <= blocks.most_free
+    assert len(blocks.free) == blocks.most_free
     memory.release()
     assert not blocks.free
 
 
 def test_a_block_that_comes_back_while_another_is_lent_waits_for_nothing(blocks: memory._Blocks) -> None:
-    live = [memory.arrays(F32, LARGE)[0] for _ in range(2 * memory._MOST_FREE)]
+    live = [memory.arrays(F32, LARGE)[0] for _ in range(2 * blocks.most_free)]
     with blocks.lock:
         live.clear()
-    assert len(blocks.free) == 2 * memory._MOST_FREE
+    assert len(blocks.free) == 2 * blocks.most_free
     array = memory.arrays(F32, LARGE)[0]
-    assert len(blocks.free) <= memory._MOST_FREE
+    assert len(blocks.free) <= blocks.most_free
     assert array.base is not None
 
 
@@ -172,7 +172,7 @@ def test_threads_do_not_meet_in_a_block(blocks: memory._Blocks) -> None:
     gc.collect()
     assert faults == []
     assert not blocks.loans
-    assert 0 < len(blocks.free) <= memory._MOST_FREE
+    assert 0 < len(blocks.free) <= blocks.most_free
 
 
 def test_copies_of_arrays_in_a_block_stand_alone(blocks: memory._Blocks) -> None:
