@@ -1,4 +1,4 @@
-"""Compiled support is compiled again when any source of the package changes, and only then."""
+"""What is compiled counts no references to arrays, and is compiled again when any source of the support changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
+import numpy as np
+import pytest
+
 import generated
+from generated.support.blocks import carved, room
+from generated.support.compiling import compiled
+from generated.support.products import panels, product
 
 PROGRAM = """
 import numpy as np
@@ -43,3 +50,30 @@ def test_a_change_in_a_module_below_is_seen(tmp_path: Path) -> None:
     tiles.write_text(tiles.read_text(encoding="utf-8") + "# another version\n", encoding="utf-8")
     assert counts(tmp_path) == (0, 2)
     assert counts(tmp_path) == (2, 0)
+
+
+def multiplied(a, packed, out):
+    pieces = carved(out[1], ((2, 4), (3,)))
+    product(a[1:3, 0:2], packed, pieces[0], a.shape[0])
+
+
+def allocated(a):
+    (piece,) = carved(room(a, ((2, 3),)), ((2, 3),))
+    piece[:] = a[0, 0]
+    return piece
+
+
+def test_views_and_products_count_no_references() -> None:
+    function = compiled(multiplied)
+    a, b = np.arange(8.0).reshape(4, 2), np.ones((2, 4))
+    out = np.zeros((2, 64))
+    function(a, panels(b), out)
+    np.testing.assert_array_equal(out[1, :8].reshape(2, 4), a[1:3] @ b)
+    (code,) = function.inspect_llvm().values()
+    assert "NRT_incref" not in code
+
+
+def test_only_what_says_so_makes_arrays() -> None:
+    with pytest.raises(numba.core.errors.NumbaError, match="returning of array"):
+        compiled(allocated)(np.ones((1, 1)))
+    np.testing.assert_array_equal(compiled(allocated, allocates=True)(np.ones((1, 1))), np.ones((2, 3)))

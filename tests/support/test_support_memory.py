@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import subprocess
+import sys
 import threading
 from itertools import combinations
 from typing import Any
@@ -138,6 +140,20 @@ def test_at_most_a_few_blocks_are_kept(blocks: memory._Blocks) -> None:
     assert len(blocks.free) == blocks.most_free
     memory.release()
     assert not blocks.free
+
+
+def test_a_block_that_comes_back_at_the_end_of_the_interpreter_says_nothing() -> None:
+    program = """
+import ctypes
+import numpy as np
+from generated.support import memory
+
+np.kept = memory.arrays(np.dtype(np.float32), (1 << 16,))
+for module in (memory, np):  # Both stay until the interpreter clears them, this one's names first.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(module))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_a_block_that_comes_back_while_another_is_lent_waits_for_nothing(blocks: memory._Blocks) -> None:
