@@ -5,8 +5,8 @@ size, with one line such as
 
     lstm.forward: x: expected float32 array of shape (T, B, input_size=3), received float64 array of shape (5, 2, 3)
 
-`where` is the function of the module that was called. Nothing is cast silently and no argument is written to.
-Non-contiguous arrays are accepted. What comes back is as kernels read it (`expected.contiguous`), and may be the
+`where` is the function of the module that was called, `device` holds the arrays. Nothing is cast silently and no
+argument is written to. Non-contiguous arrays are accepted. What comes back is as kernels read it, and may be the
 caller's own array.
 
 `sizes` maps the name of a dimension to its size, as `param_sizes` and then `complete_sizes` find them.
@@ -22,32 +22,26 @@ import numpy as np
 from generated.support import memory
 from generated.support.expected import (
     INTEGER,
-    REAL,
     Array,
     Dtype,
     Expected,
     Shape,
+    array_text,
     axes,
-    contiguous,
-    describe,
     integer,
-    is_ready,
+    refusal,
     shape_text,
 )
 from generated.support.fields import Fields, named, paths, several
+from generated.support.host import HOST, Holder
 from generated.support.ranges import refuse_ids, refuse_lengths, refuse_weights
 from generated.support.signature import Signature
 
 Sizes = Mapping[str, int]
-SAME_BATCH = "the state must be of the same batch as the input"
-"""Why a state must have the shape that is expected of it."""
 
 
 def param_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes, Dtype]:
-    """The sizes that the parameters' shapes state, and the one dtype of all of them.
-
-    `params` is the NamedTuple that `init` returns, or one with the same fields. A scalar parameter may be a NumPy
-    scalar, since arithmetic on arrays of shape () makes such. A cell without parameters computes in float64.
+    """The sizes that the shapes of parameters on the host state, and the one dtype of all of them.
 
     Parameters of the same types, dtypes and shapes as in an earlier call are not checked again.
     """
@@ -55,9 +49,9 @@ def param_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes
         facts = (signature, type(params), *map(_FACTS, params))  # type: ignore[call-overload]
         known = _KNOWN.get(facts)
     except (TypeError, AttributeError):
-        return _checked_sizes(signature, params, where)
+        return check_params(signature, params, where)[1:]
     if known is None:
-        known = _checked_sizes(signature, params, where)
+        known = check_params(signature, params, where)[1:]
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
         _KNOWN[facts] = known
@@ -68,17 +62,22 @@ _FACTS = operator.attrgetter("__class__", "dtype", "shape")
 _KNOWN: dict[tuple[object, ...], tuple[Sizes, Dtype]] = {}
 """What has been found of parameters, by all that it depends on."""
 _MOST_KNOWN = 256
-_LENGTH = np.dtype(np.int64)
 
 
-def _checked_sizes(signature: Signature, params: object, where: str) -> tuple[Sizes, Dtype]:
-    """The same, found by a look at every array."""
+def check_params(
+    signature: Signature, params: object, where: str, device: Holder = HOST
+) -> tuple[tuple[Array, ...], Sizes, Dtype]:
+    """The parameters, the sizes that their shapes state, and the one dtype of all of them.
+
+    `params` is the NamedTuple that `init` returns, or one with the same fields. A scalar parameter may be a NumPy
+    scalar, since arithmetic on arrays of shape () makes such. A cell without parameters computes in float64.
+    """
     place = f"{signature.cell}.{where}: params"
     values = named(params, tuple(name for name, _ in signature.params), place, "Params")
     arrays = []
     for (name, dimensions), value in zip(signature.params, values, strict=True):
-        expected = Expected(f"{place}.{name}", REAL, axes({}, *dimensions))
-        arrays.append(expected.check(np.asarray(value) if isinstance(value, np.generic) else value))
+        expected = Expected(f"{place}.{name}", device.reals, axes({}, *dimensions))
+        arrays.append(device.checked(np.asarray(value) if isinstance(value, np.generic) else value, expected))
     dtype = arrays[0].dtype if arrays else np.dtype(np.float64)
 
     sizes: dict[str, int] = {}
@@ -89,14 +88,13 @@ def _checked_sizes(signature: Signature, params: object, where: str) -> tuple[Si
             origin.setdefault(dimension, name)
         expected = Expected(f"{place}.{name}", (dtype,), axes(sizes, *dimensions))
         if array.dtype != dtype:
-            raise TypeError(f"{expected.message(array)}: params.{signature.params[0][0]} is {dtype.name}")
+            raise TypeError(f"{refusal(array_text(array), expected)}: params.{signature.params[0][0]} is {dtype.name}")
         for dimension, size in zip(dimensions, array.shape, strict=True):
             if size != sizes[dimension]:
                 found = f"{dimension} is {sizes[dimension]} in params.{origin[dimension]}"
-                raise ValueError(f"{expected.message(array)}: {found}")
-            if size < 1:
-                raise ValueError(f"{place}.{name}: expected {dimension} of at least 1, received {describe(array)}")
-    return sizes, dtype
+                raise ValueError(f"{refusal(array_text(array), expected)}: {found}")
+            _refuse_empty(array, size, expected.place, dimension)
+    return tuple(arrays), sizes, dtype
 
 
 def complete_sizes(fields: Fields, values: Sequence[Array], sizes: Sizes) -> Sizes:
@@ -112,26 +110,39 @@ def check_batch(signature: Signature, batch: object, where: str) -> int:
 
 
 def check_inputs(
-    signature: Signature, x: object, sizes: Sizes, dtype: Dtype, where: str
-) -> tuple[tuple[Array, ...], int, int]:
-    """The inputs (T, B, size) of a whole sequence, T and B; both may be 0.
+    signature: Signature,
+    x: object,
+    sizes: Sizes,
+    dtype: Dtype,
+    where: str,
+    leading: tuple[str, ...],
+    device: Holder = HOST,
+) -> tuple[tuple[Array, ...], tuple[int, ...]]:
+    """The inputs, and the sizes of their `leading` axes, which the first input states for all; these may be 0.
 
-    `x` is the array itself where the cell has one input, else a tuple or NamedTuple of arrays in the order of inputs.
+    `leading` are T and B of whole sequences, B of one step. `x` is the array itself where the cell has one input, else
+    a tuple or NamedTuple of arrays in the order of inputs.
     """
-    arrays, (steps, batch) = _inputs(signature, x, sizes, dtype, where, ("T", "B"))
-    return arrays, steps, batch
-
-
-def check_step_inputs(
-    signature: Signature, x: object, sizes: Sizes, dtype: Dtype, where: str
-) -> tuple[tuple[Array, ...], int]:
-    """The inputs (B, size) of one step, and B, which may be 0; `x` as for `check_inputs`."""
-    arrays, (batch,) = _inputs(signature, x, sizes, dtype, where, ("B",))
-    return arrays, batch
+    place = f"{signature.cell}.{where}: x"
+    values = several(x, signature.inputs, place)
+    first = values[0]
+    ready = len(values) == 1 and device.ready(first, dtype, None) and first.ndim == len(leading) + 1
+    if ready and first.shape[-1] == sizes.get(signature.inputs[0][1]):
+        return (first,), first.shape[:-1]
+    rows: Shape = tuple((axis, None) for axis in leading)
+    known = dict(sizes)
+    arrays = []
+    for value, (path, size) in zip(values, paths(place, signature.inputs), strict=True):
+        array = device.checked(value, Expected(path, (dtype,), (*rows, *axes(known, size))))
+        _refuse_empty(array, array.shape[-1], path, size)
+        rows = tuple(zip(leading, array.shape[:-1], strict=True))
+        known[size] = array.shape[-1]
+        arrays.append(array)
+    return tuple(arrays), arrays[0].shape[:-1]
 
 
 def check_state(
-    signature: Signature, state: object, sizes: Sizes, batch: int, dtype: Dtype, where: str
+    signature: Signature, state: object, sizes: Sizes, batch: int, dtype: Dtype, where: str, device: Holder = HOST
 ) -> tuple[Array, ...]:
     """The state (B, size) of each state variable; for None new arrays filled with the cell's start values.
 
@@ -140,41 +151,38 @@ def check_state(
     """
     place = f"{signature.cell}.{where}: state"
     if state is None:
-        start = start_values(signature, sizes, batch, where)
-        return tuple(_filled(shape, number, dtype) for shape, number in start)
+        return tuple(_start(signature, sizes, batch, dtype, where, device))
     values = named(state, tuple(name for name, _ in signature.states), place, "State")
     known = dict(sizes)
     arrays = []
     for (name, size), value in zip(signature.states, values, strict=True):
-        if is_ready(value, dtype, (batch, known.get(size))):
+        if device.ready(value, dtype, (batch, known.get(size))):
             arrays.append(value)
             continue
         shape = (("B", batch), *axes(known, size))
-        array = Expected(f"{place}.{name}", (dtype,), shape, SAME_BATCH).check(value)
-        if array.shape[1] < 1:
-            raise ValueError(f"{place}.{name}: expected {size} of at least 1, received {describe(array)}")
+        expected = Expected(f"{place}.{name}", (dtype,), shape, "the state must be of the same batch as the input")
+        array = device.checked(value, expected)
+        _refuse_empty(array, array.shape[1], expected.place, size)
         known[size] = array.shape[1]
-        arrays.append(contiguous(array))
+        arrays.append(array)
     return tuple(arrays)
 
 
-def start_values(signature: Signature, sizes: Sizes, batch: int, where: str) -> Iterator[tuple[tuple[int, int], float]]:
-    """The shape and the start value of each state; ValueError where nothing states the size of one."""
-    for (name, size), number in zip(signature.states, signature.initial, strict=True):
-        if size not in sizes:
-            place, shape = f"{signature.cell}.{where}: state.{name}", shape_text((("B", batch), (size, None)))
-            raise ValueError(f"{place}: no array given states the sizes of {shape}: give this one")
-        yield (batch, sizes[size]), number
+def check_lengths(
+    signature: Signature, lengths: object, steps: int, batch: int, where: str, device: Holder = HOST
+) -> Array:
+    """The lengths (B,), each from 0 to `steps` (T); all T for None. Any integer dtype is accepted.
 
-
-def check_lengths(signature: Signature, lengths: object, steps: int, batch: int, where: str) -> Array:
-    """The lengths (B,) as int64, each from 0 to `steps` (T); all T for None. Any integer dtype is accepted."""
+    An array of the host is taken by a device too; one of a device is copied to the host, which waits for it.
+    """
     if lengths is None:
-        return _filled((batch,), steps, _LENGTH)
-    place = f"{signature.cell}.{where}: lengths"
-    array = Expected(place, INTEGER, (("B", batch),)).check(lengths)
-    refuse_lengths(array, steps, place)
-    return array.astype(_LENGTH, order="C")
+        return device.full((batch,), steps, device.length)
+    expected = Expected(f"{signature.cell}.{where}: lengths", INTEGER, (("B", batch),))
+    if not isinstance(lengths, np.ndarray):
+        lengths = device.host(device.checked(lengths, expected))
+    array = HOST.checked(lengths, expected)
+    refuse_lengths(array, steps, expected.place)
+    return memory.copied(device.moved(array.astype(device.length, copy=False)))
 
 
 def check_errors(
@@ -186,6 +194,7 @@ def check_errors(
     batch: int,
     dtype: Dtype,
     where: str,
+    device: Holder = HOST,
 ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """The errors dJ/dy (T, B, size) of each output and dJ/dstate (B, size) of each last state; zeros where None.
 
@@ -194,21 +203,21 @@ def check_errors(
     error must be given, else ValueError.
     """
     place = f"{signature.cell}.{where}"
-    outputs, states = given_errors(signature, dy, dstate, where)
+    outputs, states = _given_errors(signature, dy, dstate, where)
     rows: Shape = (("T", steps), ("B", batch))
     outer = paths(f"{place}: dy", signature.outputs)
     errors = [
-        _error(value, path, rows, (size, sizes[size]), dtype)
+        _error(value, path, rows, (size, sizes[size]), dtype, device)
         for value, (path, size) in zip(outputs, outer, strict=True)
     ]
     ends = [
-        _error(value, f"{place}: dstate.{name}", rows[1:], (size, sizes[size]), dtype)
+        _error(value, f"{place}: dstate.{name}", rows[1:], (size, sizes[size]), dtype, device)
         for value, (name, size) in zip(states, signature.states, strict=True)
     ]
     return tuple(errors), tuple(ends)
 
 
-def given_errors(
+def _given_errors(
     signature: Signature, dy: object, dstate: object, where: str
 ) -> tuple[tuple[object, ...], tuple[object, ...]]:
     """The entries of `dy` by output and those of `dstate` by state, None where there is none; errors as above."""
@@ -225,75 +234,65 @@ def given_errors(
 
 
 def check_target(
-    signature: Signature, target: object, size: int, steps: int, batch: int, dtype: Dtype, where: str
+    signature: Signature,
+    target: object,
+    sizes: Sizes,
+    steps: int,
+    batch: int,
+    dtype: Dtype,
+    where: str,
+    device: Holder = HOST,
 ) -> Array:
-    """The target of the cell's loss, which reads `size` units.
+    """The target of the cell's loss, which reads an output of `size` units.
 
     For softmax_cross_entropy ids (T, B) of any integer dtype in [0, size), returned as int64 (also where the weight
-    is 0), or distributions (T, B, size) of `dtype`; for mse values (T, B, size) of `dtype`.
+    is 0), or distributions (T, B, size) of `dtype`; for mse values (T, B, size) of `dtype`. Ids on a device are copied
+    to the host for the check of their range, which waits for the device.
     """
     place = f"{signature.cell}.{where}: target"
     rows: Shape = (("T", steps), ("B", batch))
-    values = Expected(place, (dtype,), (*rows, (signature.outputs[0][1], size)))
-    if signature.loss == "mse":
-        return contiguous(values.check(target))
+    ((_, units),) = signature.outputs
+    values = Expected(place, (dtype,), (*rows, (units, sizes[units])))
     ids = Expected(place, INTEGER, rows)
-    if not isinstance(target, np.ndarray) or (target.dtype.kind not in "iu" and target.dtype != dtype):
-        raise TypeError(f"{place}: expected {ids} or {values}, received {describe(target)}")
-    if target.dtype == dtype:
-        return contiguous(values.check(target))
-    array = ids.check(target)
-    refuse_ids(array, size, place)
+    array = device.checked(target, *((values,) if signature.loss == "mse" else (ids, values)))
+    if array.dtype == dtype:
+        return array
+    refuse_ids(device.host(array), sizes[units], place)
     return memory.copied(array, np.dtype(np.int64))
 
 
-def check_weight(signature: Signature, weight: object, steps: int, batch: int, dtype: Dtype, where: str) -> Array:
-    """The weights (T, B) of the losses, finite and not negative; all 1 for None."""
-    place = f"{signature.cell}.{where}: weight"
-    expected = Expected(place, (dtype,), (("T", steps), ("B", batch)))
+def check_weight(
+    signature: Signature, weight: object, steps: int, batch: int, dtype: Dtype, where: str, device: Holder = HOST
+) -> Array:
+    """The weights (T, B) of the losses, finite and not negative; all 1 for None. The check waits for a device."""
     if weight is None:
-        return _filled((steps, batch), 1.0, dtype)
-    array = expected.check(weight)
-    refuse_weights(array, place)
-    return contiguous(array)
+        return device.full((steps, batch), 1.0, dtype)
+    expected = Expected(f"{signature.cell}.{where}: weight", (dtype,), (("T", steps), ("B", batch)))
+    array = device.checked(weight, expected)
+    refuse_weights(array, expected.place, device.host)
+    return array
 
 
-def _inputs(
-    signature: Signature, x: object, sizes: Sizes, dtype: Dtype, where: str, leading: tuple[str, ...]
-) -> tuple[tuple[Array, ...], tuple[int, ...]]:
-    """The inputs, and the sizes of their `leading` axes, which the first input states for all."""
-    place = f"{signature.cell}.{where}: x"
-    values = several(x, signature.inputs, place)
-    first = values[0]
-    ready = len(values) == 1 and is_ready(first, dtype, None) and first.ndim == len(leading) + 1
-    if ready and first.shape[-1] == sizes.get(signature.inputs[0][1]):
-        return (first,), first.shape[:-1]
-    rows: Shape = tuple((axis, None) for axis in leading)
-    known = dict(sizes)
-    arrays = []
-    for value, (path, size) in zip(values, paths(place, signature.inputs), strict=True):
-        array = Expected(path, (dtype,), (*rows, *axes(known, size))).check(value)
-        if array.shape[-1] < 1:
-            raise ValueError(f"{path}: expected {size} of at least 1, received {describe(array)}")
-        rows = tuple(zip(leading, array.shape[:-1], strict=True))
-        known[size] = array.shape[-1]
-        arrays.append(contiguous(array))
-    return tuple(arrays), arrays[0].shape[:-1]
+def _start(signature: Signature, sizes: Sizes, batch: int, dtype: Dtype, where: str, device: Holder) -> Iterator[Array]:
+    """The start values of each state; ValueError where nothing states the size of one."""
+    for (name, size), number in zip(signature.states, signature.initial, strict=True):
+        if size not in sizes:
+            place, shape = f"{signature.cell}.{where}: state.{name}", shape_text((("B", batch), (size, None)))
+            raise ValueError(f"{place}: no array given states the sizes of {shape}: give this one")
+        rows = (batch, sizes[size])
+        yield device.full(rows, number, dtype) if number else device.zeros(rows, dtype)
 
 
-def _error(value: object, path: str, rows: Shape, axis: tuple[str, int], dtype: Dtype) -> Array:
+def _error(value: object, path: str, rows: Shape, axis: tuple[str, int], dtype: Dtype, device: Holder) -> Array:
     """One error from outside: zeros where there is none."""
     shape = (*rows, axis)
     sizes = tuple([size for _, size in shape])
     if value is None:
-        return memory.zeros(sizes, dtype)
-    return value if is_ready(value, dtype, sizes) else contiguous(Expected(path, (dtype,), shape).check(value))
+        return device.zeros(sizes, dtype)
+    return value if device.ready(value, dtype, sizes) else device.checked(value, Expected(path, (dtype,), shape))
 
 
-def _filled(shape: tuple[int, ...], number: float, dtype: Dtype) -> Array:
-    """A new array with the same number everywhere."""
-    if not number:
-        return memory.zeros(shape, dtype)
-    array = memory.empty(shape, dtype)
-    array.fill(number)
-    return array
+def _refuse_empty(array: Array, size: int, place: str, dimension: str) -> None:
+    """Raise ValueError where a dimension of an array has no units."""
+    if size < 1:
+        raise ValueError(f"{place}: expected {dimension} of at least 1, received {array_text(array)}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 
 from generated.support import arrays, memory
 from generated.support.expected import Array, Dtype, describe
+from generated.support.host import HOST, Holder
 from generated.support.signature import Signature
 from generated.support.workspaces import Lease
 
@@ -42,6 +43,17 @@ class Call:
         """How many steps run between the batched regions before and behind them."""
         return max(1, min(self.steps, CHUNK // max(self.batch, 1)))
 
+    def shortened(self) -> Self:
+        """The call with zeros beyond each sequence's length, where lengths are given."""
+        if not self.ragged:
+            return self
+        weight = None if self.weight is None else self.masked(self.weight)
+        return replace(self, inputs=tuple(map(self.masked, self.inputs)), weight=weight)
+
+    def masked(self, values: Array) -> Array:
+        """`values` (T, B, ...), or a copy with zeros beyond each sequence's length where one ends early."""
+        return masked(values, self.lengths) if self.ragged else values
+
 
 def begin(
     signature: Signature,
@@ -55,22 +67,47 @@ def begin(
     """Check the arguments of `forward`; errors as `arrays` raises them, before any work."""
     memory.refuse_own(f"{signature.cell}.forward", params=params, x=x, target=target, weight=weight)
     sizes, dtype = arrays.param_sizes(signature, params, "forward")
-    inputs, steps, batch = arrays.check_inputs(signature, x, sizes, dtype, "forward")
-    sizes = arrays.complete_sizes(signature.inputs, inputs, sizes)
-    start = arrays.check_state(signature, state, sizes, batch, dtype, "forward")
-    start = start if state is None else memory.start(start)
-    sizes = arrays.complete_sizes(signature.states, start, sizes)
+    sizes, (steps, batch), inputs, start = given(signature, sizes, dtype, x, state, "forward", ("T", "B"))
     ends = arrays.check_lengths(signature, lengths, steps, batch, "forward")
-    if lengths is not None:
-        inputs = tuple(masked(array, ends) for array in inputs)
+    loss = judged(signature, sizes, dtype, target, weight, steps, batch)
+    return Call(sizes, dtype, steps, batch, inputs, start, ends, *loss, ragged=lengths is not None).shortened()
+
+
+def given(
+    signature: Signature,
+    sizes: Mapping[str, int],
+    dtype: Dtype,
+    x: object,
+    state: object,
+    where: str,
+    leading: tuple[str, ...],
+    device: Holder = HOST,
+) -> tuple[Mapping[str, int], tuple[int, ...], tuple[Array, ...], tuple[Array, ...]]:
+    """The sizes of all dimensions, those of the `leading` axes, and the checked inputs and state of a call."""
+    inputs, rows = arrays.check_inputs(signature, x, sizes, dtype, where, leading, device)
+    sizes = arrays.complete_sizes(signature.inputs, inputs, sizes)
+    start = arrays.check_state(signature, state, sizes, rows[-1], dtype, where, device)
+    sizes = arrays.complete_sizes(signature.states, start, sizes)
+    return sizes, rows, inputs, start if state is None else memory.start(start)
+
+
+def judged(
+    signature: Signature,
+    sizes: Mapping[str, int],
+    dtype: Dtype,
+    target: object,
+    weight: object,
+    steps: int,
+    batch: int,
+    device: Holder = HOST,
+) -> tuple[Array, ...]:
+    """Target and weight for a cell with a loss; nothing for any other."""
     if not signature.loss:
-        return Call(sizes, dtype, steps, batch, inputs, start, ends, ragged=lengths is not None)
-    size = sizes[signature.outputs[0][1]]
-    checked = arrays.check_target(signature, target, size, steps, batch, dtype, "forward")
-    weights = arrays.check_weight(signature, weight, steps, batch, dtype, "forward")
-    if lengths is not None:
-        weights = masked(weights, ends)
-    return Call(sizes, dtype, steps, batch, inputs, start, ends, checked, weights, ragged=lengths is not None)
+        return ()
+    return (
+        arrays.check_target(signature, target, sizes, steps, batch, dtype, "forward", device),
+        arrays.check_weight(signature, weight, steps, batch, dtype, "forward", device),
+    )
 
 
 def masked(values: Array, lengths: Array) -> Array:
@@ -86,10 +123,7 @@ def masked(values: Array, lengths: Array) -> Array:
 def begin_step(signature: Signature, params: object, x_t: object, state: object) -> Call:
     """Check the arguments of `step`: one step (B, size) of every input, as a call with T = 1."""
     sizes, dtype = arrays.param_sizes(signature, params, "step")
-    inputs, batch = arrays.check_step_inputs(signature, x_t, sizes, dtype, "step")
-    sizes = arrays.complete_sizes(signature.inputs, inputs, sizes)
-    start = arrays.check_state(signature, state, sizes, batch, dtype, "step")
-    sizes = arrays.complete_sizes(signature.states, start, sizes)
+    sizes, (batch,), inputs, start = given(signature, sizes, dtype, x_t, state, "step", ("B",))
     return Call(sizes, dtype, 1, batch, tuple(array[None] for array in inputs), start, np.ones(batch, np.int64))
 
 
@@ -124,18 +158,21 @@ def refuse_other_params(signature: Signature, call: Any, sizes: Mapping[str, int
         raise ValueError(f"{signature.cell}.backward: params: {message}")
 
 
-def errors(signature: Signature, call: Call, dy: object, dstate: object) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+def errors(
+    signature: Signature, call: Any, dy: object, dstate: object, device: Holder = HOST
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """Check the other arguments of `backward`: the errors by output, zero beyond the lengths, and by last state."""
     memory.refuse_own(f"{signature.cell}.backward", dy=dy, dstate=dstate)
-    outer, ends = arrays.check_errors(signature, dy, dstate, call.sizes, call.steps, call.batch, call.dtype, "backward")
-    return tuple(masked(error, call.lengths) for error in outer) if call.ragged else outer, ends
+    of_call = (call.sizes, call.steps, call.batch, call.dtype)
+    outer, ends = arrays.check_errors(signature, dy, dstate, *of_call, "backward", device)
+    return tuple(map(call.masked, outer)), ends
 
 
 def init_state(signature: Signature, params: object, batch: object, sizes: dict[str, int]) -> tuple[Array, ...]:
     """The start values of every state for `batch` sequences; `sizes` names those that no parameter states."""
     found, dtype = arrays.param_sizes(signature, params, "init_state")
     count = arrays.check_batch(signature, batch, "init_state")
-    return arrays.check_state(signature, None, found | sizes, count, dtype, "init_state")
+    return arrays.check_state(signature, None, {**found, **sizes}, count, dtype, "init_state")
 
 
 def last_rows(array: Array, call: Call) -> Array:

@@ -35,18 +35,6 @@ class Expected:
     def __str__(self) -> str:
         return f"{either(self.dtypes) or 'integer'} array of shape {shape_text(self.shape)}"
 
-    def check(self, value: object) -> Array:
-        """`value`, if it is such an array; else TypeError (no plain array, dtype) or ValueError (rank, size)."""
-        if not is_plain(value) or not self.allows(value.dtype):
-            raise TypeError(self.message(value) + _hint(value))
-        if not self.fits(value.shape):
-            raise ValueError(self.message(value) + (f": {self.reason}" if self.reason else ""))
-        return value
-
-    def message(self, value: object) -> str:
-        """The one line "PLACE: expected ..., received ..."."""
-        return f"{self.place}: expected {self}, received {describe(value)}"
-
     def allows(self, dtype: Dtype) -> bool:
         """Whether an array may have this dtype."""
         return dtype in self.dtypes if self.dtypes else dtype.kind in "iu"
@@ -56,6 +44,33 @@ class Expected:
         return len(shape) == len(self.shape) and all(
             wanted in (None, size) for size, (_, wanted) in zip(shape, self.shape, strict=True)
         )
+
+
+def plain(value: object, *wanted: Expected) -> Array:
+    """`value`, if it is a plain array of NumPy and one of `wanted`; else TypeError, or an error of `refuse_other`."""
+    if not is_plain(value):
+        raise TypeError(refusal(describe(value), *wanted) + _hint(value))
+    refuse_other(value, *wanted)
+    return value
+
+
+def refuse_other(array: Any, *wanted: Expected) -> None:
+    """Raise TypeError (dtype) or ValueError (rank, size) for an array that is none of `wanted`, as its dtype says.
+
+    It may be one of a device.
+    """
+    for expected in wanted:
+        if expected.allows(array.dtype):
+            if expected.fits(array.shape):
+                return
+            reason = f": {expected.reason}" if expected.reason else ""
+            raise ValueError(refusal(array_text(array), expected) + reason)
+    raise TypeError(refusal(array_text(array), *wanted))
+
+
+def refusal(received: str, *wanted: Expected) -> str:
+    """The one line "PLACE: expected ..., received ..."."""
+    return f"{wanted[0].place}: expected {' or '.join(map(str, wanted))}, received {received}"
 
 
 def is_plain(value: object) -> TypeGuard[Array]:
@@ -117,14 +132,18 @@ def shape_text(shape: Shape) -> str:
     return f"({axes[0]},)" if len(axes) == 1 else f"({', '.join(axes)})"
 
 
+def array_text(array: Any) -> str:
+    """An array as messages describe it: "float64 array of shape (5, 2, 3)"."""
+    order = "" if array.dtype.isnative else " in foreign byte order"
+    return f"{array.dtype.name} array of shape {array.shape}{order}"
+
+
 def describe(value: object) -> str:
     """What came, for messages: "float64 array of shape (5, 2, 3)", "a list"."""
     if value is None or isinstance(value, bool | float):
         return repr(value)
     if isinstance(value, np.ndarray):
-        order = "" if value.dtype.isnative else " in foreign byte order"
-        array = f"{value.dtype.name} array of shape {value.shape}{order}"
-        return array if is_plain(value) else f"{_type_name(value)}, {array}"
+        return array_text(value) if is_plain(value) else f"{_type_name(value)}, {array_text(value)}"
     fields = getattr(value, "_fields", None)
     if isinstance(value, tuple) and fields is not None:
         return f"{type(value).__name__} with fields ({', '.join(fields)})"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from generated.support.expected import Array
@@ -18,9 +21,11 @@ def refuse_ids(array: Array, size: int, place: str) -> None:
         _refuse_first((array < 0) | (array >= size), array, f"{place}: expected ids from 0 to {size - 1}")
 
 
-def refuse_weights(array: Array, place: str) -> None:
-    """Raise ValueError naming the first weight that is negative or not finite."""
-    if array.size and not (array.min() >= 0.0 and array.max() < np.inf):
+def refuse_weights(array: Any, place: str, host: Callable[[Any], Array]) -> None:
+    """Raise ValueError naming the first weight that is negative or not finite; `host` copies an array of a device."""
+    values = array.astype(np.float64, copy=False)  # CuPy cannot compare every dtype
+    if not bool(((values >= 0.0) & (values < np.inf)).all()):
+        array = host(array)
         _refuse_first(~((array >= 0.0) & (array < np.inf)), array, f"{place}: expected finite weights of at least 0")
 
 

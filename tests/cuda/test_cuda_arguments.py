@@ -1,13 +1,17 @@
 """What the CUDA modules say of arrays that they cannot take."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from generated.support.cuda.devices import using
+from generated.support.cuda.dtypes import taken
+from generated.support.expected import either
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.test_cuda_kernels import case
+from tests.support import test_support_arrays, test_support_targets
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +26,24 @@ GRU = case("gru", "cuda")
 def refused(error, pattern, given, **changes):
     with pytest.raises(error, match=pattern):
         GRU.forward(replace(given, **changes))
+
+
+def lies_on_the_device(value):
+    return all(type(leaf) is np.ndarray for leaf in (value if isinstance(value, tuple) else (value,)))
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "error", "fragment"),
+    [
+        refusal
+        for refusal in (*test_support_arrays.REFUSALS, *test_support_targets.REFUSALS)
+        if refusal[0] is not test_support_arrays.of_batch and lies_on_the_device(refusal[1])
+    ],
+)
+def test_a_device_refuses_in_the_words_of_the_host(check, value, error, fragment):
+    fragment = fragment.replace("float32 or float64", either(taken()))
+    with pytest.raises(error, match=re.escape(fragment)):
+        check(value, SimulatedDevice())
 
 
 def test_shapes_and_dtypes():

@@ -92,7 +92,7 @@ def test_the_kinds_of_arguments_become_types():
 
 def test_all_support_can_be_imported_without_a_device():
     names = (
-        *("arguments", "calls", "cubins", "cublas", "devices", "graphs", "hardware", "init", "kernels", "kinds"),
+        *("calls", "cubins", "cublas", "devices", "dtypes", "graphs", "hardware", "init", "kernels", "kinds"),
         *("launches", "losses", "regimes"),
     )
     imports = f"import sys, {', '.join(f'generated.support.cuda.{name}' for name in names)}"

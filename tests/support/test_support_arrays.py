@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from generated.support import arrays
+from generated.support.host import HOST, Holder
 from generated.support.signature import Signature
 
 STEPS, BATCH, INPUT, HIDDEN = 5, 2, 3, 4
@@ -80,40 +81,42 @@ def state(**changes: Any) -> State:
     return State(zeros(BATCH, HIDDEN), zeros(BATCH, HIDDEN))._replace(**changes)
 
 
-def of_params(value: Any) -> Any:
-    return arrays.param_sizes(CELL, value, "forward")
+def of_params(value: Any, device: Holder = HOST) -> Any:
+    if device is HOST:
+        return arrays.param_sizes(CELL, value, "forward")
+    return arrays.check_params(CELL, value, "forward", device)[1:]
 
 
-def of_x(value: Any) -> Any:
-    return arrays.check_inputs(CELL, value, SIZES, F32, "forward")
+def of_x(value: Any, device: Holder = HOST) -> Any:
+    return arrays.check_inputs(CELL, value, SIZES, F32, "forward", ("T", "B"), device)
 
 
-def of_pair(value: Any) -> Any:
-    return arrays.check_inputs(PAIR, value, {"u_size": 3, "v_size": 4}, F32, "forward")
+def of_pair(value: Any, device: Holder = HOST) -> Any:
+    return arrays.check_inputs(PAIR, value, {"u_size": 3, "v_size": 4}, F32, "forward", ("T", "B"), device)
 
 
-def of_step(value: Any) -> Any:
-    return arrays.check_step_inputs(CELL, value, SIZES, F32, "step")
+def of_step(value: Any, device: Holder = HOST) -> Any:
+    return arrays.check_inputs(CELL, value, SIZES, F32, "step", ("B",), device)
 
 
-def of_state(value: Any) -> Any:
-    return arrays.check_state(CELL, value, SIZES, BATCH, F32, "forward")
+def of_state(value: Any, device: Holder = HOST) -> Any:
+    return arrays.check_state(CELL, value, SIZES, BATCH, F32, "forward", device)
 
 
-def of_lengths(value: Any) -> Any:
-    return arrays.check_lengths(CELL, value, STEPS, BATCH, "forward")
+def of_lengths(value: Any, device: Holder = HOST) -> Any:
+    return arrays.check_lengths(CELL, value, STEPS, BATCH, "forward", device)
 
 
-def of_dy(value: Any) -> Any:
-    return arrays.check_errors(CELL, value, None, SIZES, STEPS, BATCH, F32, "backward")
+def of_dy(value: Any, device: Holder = HOST) -> Any:
+    return arrays.check_errors(CELL, value, None, SIZES, STEPS, BATCH, F32, "backward", device)
 
 
-def of_pair_dy(value: Any) -> Any:
-    return arrays.check_errors(PAIR, value, None, {"u_size": 3, "v_size": 4}, STEPS, BATCH, F32, "backward")
+def of_pair_dy(value: Any, device: Holder = HOST) -> Any:
+    return arrays.check_errors(PAIR, value, None, {"u_size": 3, "v_size": 4}, STEPS, BATCH, F32, "backward", device)
 
 
-def of_dstate(value: Any) -> Any:
-    return arrays.check_errors(CELL, None, value, SIZES, STEPS, BATCH, F32, "backward")
+def of_dstate(value: Any, device: Holder = HOST) -> Any:
+    return arrays.check_errors(CELL, None, value, SIZES, STEPS, BATCH, F32, "backward", device)
 
 
 def of_batch(value: Any) -> Any:
@@ -122,7 +125,7 @@ def of_batch(value: Any) -> Any:
 
 TENSOR = type("Tensor", (), {"__module__": "torch"})()
 MATRIX = zeros(BATCH, HIDDEN).view(np.matrix)
-REFUSALS: list[tuple[Callable[[Any], Any], Any, type[Exception], str]] = [
+REFUSALS: list[tuple[Callable[..., Any], Any, type[Exception], str]] = [
     (
         of_x,
         zeros(5, 2, 3, dtype=np.float64),
@@ -279,7 +282,7 @@ REFUSALS: list[tuple[Callable[[Any], Any], Any, type[Exception], str]] = [
     REFUSALS,
     ids=[f"{check.__name__}-{index}" for index, (check, *_) in enumerate(REFUSALS)],
 )
-def test_refusal(check: Callable[[Any], Any], value: Any, error: type[Exception], fragment: str) -> None:
+def test_refusal(check: Callable[..., Any], value: Any, error: type[Exception], fragment: str) -> None:
     with pytest.raises(error, match=re.escape(fragment)) as caught:
         check(value)
     assert type(caught.value) is error
@@ -295,35 +298,36 @@ def test_sizes_and_dtype_come_from_the_parameters() -> None:
 def test_sizes_that_no_parameter_states_come_from_the_inputs() -> None:
     sizes, dtype = arrays.param_sizes(PAIR, (), "forward")
     assert (sizes, dtype) == ({}, F64)
-    inputs, _, _ = arrays.check_inputs(PAIR, (zeros(5, 2, 3, dtype=F64), zeros(5, 2, 4, dtype=F64)), sizes, F64, "f")
+    given = (zeros(5, 2, 3, dtype=F64), zeros(5, 2, 4, dtype=F64))
+    inputs, _ = arrays.check_inputs(PAIR, given, sizes, F64, "f", ("T", "B"))
     assert arrays.complete_sizes(PAIR.inputs, inputs, sizes) == {"u_size": 3, "v_size": 4}
     with pytest.raises(ValueError, match=r"x.u: expected u_size of at least 1"):
-        arrays.check_inputs(PAIR, (zeros(5, 2, 0, dtype=F64), zeros(5, 2, 4, dtype=F64)), sizes, F64, "f")
+        arrays.check_inputs(PAIR, (zeros(5, 2, 0, dtype=F64), given[1]), sizes, F64, "f", ("T", "B"))
     with pytest.raises(ValueError, match=r"state.c: no array given states the sizes of \(B=2, hidden_size\)"):
         arrays.check_state(CELL, None, {}, BATCH, F32, "init_state")
 
 
 def test_a_dimension_named_like_an_axis_is_no_axis() -> None:
     cell = Signature("odd", (("B",),), (), (("x", "B"),), (("y", "B"),), (), (), ())
-    _, steps, batch = arrays.check_inputs(cell, zeros(5, 2, 3), {"B": 3}, F32, "forward")
-    assert (steps, batch) == (5, 2)
+    _, rows = arrays.check_inputs(cell, zeros(5, 2, 3), {"B": 3}, F32, "forward", ("T", "B"))
+    assert rows == (5, 2)
 
 
 @pytest.mark.parametrize(("steps", "batch"), [(5, 2), (0, 2), (5, 0), (0, 0)])
 def test_inputs_may_be_empty(steps: int, batch: int) -> None:
-    (x,), *counts = of_x(zeros(steps, batch, INPUT))
+    (x,), rows = of_x(zeros(steps, batch, INPUT))
     assert x.shape == (steps, batch, INPUT)
-    assert counts == [steps, batch]
-    (x,), count = of_step(zeros(batch, INPUT))
-    assert (x.shape, count) == ((batch, INPUT), batch)
+    assert rows == (steps, batch)
+    (x,), rows = of_step(zeros(batch, INPUT))
+    assert (x.shape, rows) == ((batch, INPUT), (batch,))
 
 
 def test_several_inputs_come_in_order() -> None:
     u, v = zeros(5, 2, 3), zeros(5, 2, 4)
-    (first, second), steps, batch = of_pair((u, v))
+    (first, second), rows = of_pair((u, v))
     assert first is u
     assert second is v
-    assert (steps, batch) == (5, 2)
+    assert rows == (5, 2)
 
 
 def awkward_views(x: Any, folder: Any) -> dict[str, Any]:
@@ -349,7 +353,7 @@ def test_any_layout_comes_back_as_kernels_read_it(tmp_path: Any) -> None:
     x = np.arange(STEPS * BATCH * INPUT, dtype=np.float32).reshape(STEPS, BATCH, INPUT)
     for name, view in awkward_views(x, tmp_path).items():
         expected = np.array(view)
-        (result,), _, _ = of_x(view)
+        (result,), _ = of_x(view)
         np.testing.assert_array_equal(result, expected, err_msg=name)
         np.testing.assert_array_equal(view, expected, err_msg=name)
         assert type(result) is np.ndarray, name

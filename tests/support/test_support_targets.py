@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from generated.support import arrays
+from generated.support.host import HOST, Holder
 from generated.support.signature import Signature
 
 STEPS, BATCH = 5, 2
@@ -23,16 +24,16 @@ def zeros(*shape: int, dtype: Any = np.float32) -> Any:
     return np.zeros(shape, dtype)
 
 
-def of_target(value: Any) -> Any:
-    return arrays.check_target(READOUT, value, 7, STEPS, BATCH, F32, "forward")
+def of_target(value: Any, device: Holder = HOST) -> Any:
+    return arrays.check_target(READOUT, value, {"output_size": 7}, STEPS, BATCH, F32, "forward", device)
 
 
-def of_values(value: Any) -> Any:
-    return arrays.check_target(REGRESSION, value, 7, STEPS, BATCH, F32, "forward")
+def of_values(value: Any, device: Holder = HOST) -> Any:
+    return arrays.check_target(REGRESSION, value, {"output_size": 7}, STEPS, BATCH, F32, "forward", device)
 
 
-def of_weight(value: Any) -> Any:
-    return arrays.check_weight(READOUT, value, STEPS, BATCH, F32, "forward")
+def of_weight(value: Any, device: Holder = HOST) -> Any:
+    return arrays.check_weight(READOUT, value, STEPS, BATCH, F32, "forward", device)
 
 
 BAD_WEIGHT = zeros(STEPS, BATCH)
@@ -42,7 +43,7 @@ NAN_WEIGHT[4, 0] = np.nan
 BAD_IDS = zeros(STEPS, BATCH, dtype=np.uint8)
 BAD_IDS[2, 1] = BAD_IDS[3, 0] = 7
 
-REFUSALS: list[tuple[Callable[[Any], Any], Any, type[Exception], str]] = [
+REFUSALS: list[tuple[Callable[..., Any], Any, type[Exception], str]] = [
     (of_target, BAD_IDS, ValueError, "readout.forward: target: expected ids from 0 to 6, received 7 at [2, 1]"),
     (of_target, np.full((5, 2), -1), ValueError, "received -1 at [0, 0]"),
     (
@@ -80,7 +81,7 @@ REFUSALS: list[tuple[Callable[[Any], Any], Any, type[Exception], str]] = [
     REFUSALS,
     ids=[f"{check.__name__}-{index}" for index, (check, *_) in enumerate(REFUSALS)],
 )
-def test_refusal(check: Callable[[Any], Any], value: Any, error: type[Exception], fragment: str) -> None:
+def test_refusal(check: Callable[..., Any], value: Any, error: type[Exception], fragment: str) -> None:
     with pytest.raises(error, match=re.escape(fragment)) as caught:
         check(value)
     assert type(caught.value) is error

@@ -82,6 +82,13 @@ class Driver:
         """The rows of a variable at the steps 1 to T."""
         return self.steps_of(self.plan.places[value(name)].array)
 
+    def weights(self) -> tuple[Allocation, ...]:
+        """The arrays of the deferred products, with their shapes: of a stack the gradients of all its matrices."""
+        return tuple(
+            Allocation(f"weights_{item.stack.name}", f"({columns(item.stack.rows)}, {item.stack.columns or '1'})")
+            for item in self.plan.weight_gradients
+        )
+
     def parameter_gradient(self, name: str) -> str:
         """The gradient of one parameter, from the deferred products or the sums."""
         symbol = self.equations.symbols[name]

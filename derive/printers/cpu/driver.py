@@ -119,12 +119,11 @@ class _Driver(Driver):
 
     def _weights(self) -> WeightsView:
         """The deferred products of the stacks: adjoints transposed times right-hand vectors."""
-        made, widths, products = [], [], []
-        for stack in (item.stack for item in self.plan.weight_gradients):
-            place = self.adjoints(stack)
-            name = f"weights_{stack.name}"
-            widths.append(stack.columns or "1")
-            made.append(Allocation(name, f"({columns(stack.rows)}, {widths[-1]})"))
-            products.append(f"({place.array.name}, {columns(place.before) or '0'}, {self.vectors(stack)}, {name})")
-        widest = f"max({', '.join(dict.fromkeys(widths))})" if len(set(widths)) > 1 else "".join(widths[:1])
-        return WeightsView(tuple(made), widest, tuple(products))
+        made, products = self.weights(), []
+        for array, item in zip(made, self.plan.weight_gradients, strict=True):
+            place = self.adjoints(item.stack)
+            before = columns(place.before) or "0"
+            products.append(f"({place.array.name}, {before}, {self.vectors(item.stack)}, {array.name})")
+        widths = tuple(dict.fromkeys(item.stack.columns or "1" for item in self.plan.weight_gradients))
+        widest = f"max({', '.join(widths)})" if len(widths) > 1 else "".join(widths)
+        return WeightsView(made, widest, tuple(products))

@@ -81,10 +81,7 @@ class _Driver(Driver):
             final=tuple(f"calls.last_rows({self.kept(name)}, call)" for name in equations.states),
             errors=tuple(self.external_name(error(name)) for name in equations.outputs),
             ends=tuple(self.external_name(last_error(name)) for name in equations.states),
-            weights=tuple(
-                Allocation(f"weights_{item.stack.name}", f"({columns(item.stack.rows)}, {item.stack.columns or '1'})")
-                for item in plan.weight_gradients
-            ),
+            weights=self.weights(),
             weight_products=tuple(self._weight_product(item.stack) for item in plan.weight_gradients),
             parameter_gradients=tuple(self.parameter_gradient(name) for name in equations.parameters),
             input_gradients=tuple(plan.places[adjoint(name)].array.name for name in equations.inputs),

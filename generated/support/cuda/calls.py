@@ -3,47 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from generated.support import memory
-from generated.support.arrays import check_batch
-from generated.support.calls import call_of, refuse_other_params
-from generated.support.cuda import arguments, dtypes, regimes
+from generated.support import arrays, calls, memory
+from generated.support.cuda import dtypes, regimes
 from generated.support.cuda.devices import Array, Device, current
 from generated.support.cuda.launches import LARGEST
 from generated.support.expected import Dtype
 from generated.support.memory import copied
 from generated.support.signature import Signature
-from generated.support.workspaces import Lease
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Call:
-    """The checked arguments of one call: sizes by name, dtype, T, B, contiguous arrays, and how the loop will run.
-
-    `inputs` are zero beyond each sequence's length, so that what stands there cannot reach a gradient. `target` and
-    `weight` are None where the cell has no loss. Without `ragged` all lengths are T. `lease` stands for the tape.
-    """
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Call(calls.Call):
+    """The checked arguments of one call on a device, and how the loop will run. `lengths` are of int32."""
 
     device: Device
     plan: regimes.Plan
-    sizes: Mapping[str, int]
-    dtype: Dtype
-    steps: int
-    batch: int
-    inputs: tuple[Array, ...]
-    state: tuple[Array, ...]
-    lengths: Array
-    target: Array | None = None
-    weight: Array | None = None
-    ragged: bool = False
-    lease: Lease = field(default_factory=Lease)
 
     @property
     def real(self) -> Dtype:
         """The dtype that the kernels compute in, and that of sums and scratch."""
         return dtypes.real(self.dtype)
+
+    def masked(self, values: Array) -> Array:
+        """`values` (T, B, ...), or a copy with zeros beyond each sequence's length where one may end early.
+
+        The bits of 0 are 0, whatever the dtype: CuPy has fewer functions for bfloat16 than for integers.
+        """
+        if not self.ragged:
+            return values
+        copy = copied(values)
+        beyond = self.device.xp.arange(len(values))[:, None] >= self.lengths
+        bits = copy.view(f"u{copy.dtype.itemsize}")
+        self.device.xp.copyto(bits, 0, where=beyond.reshape(beyond.shape + (1,) * (values.ndim - 2)))
+        return copy
 
 
 Pack = Callable[[Device, Any, Mapping[str, int], Dtype], Any]
@@ -52,10 +47,10 @@ Pack = Callable[[Device, Any, Mapping[str, int], Dtype], Any]
 
 def parameters(
     device: Device, signature: Signature, params: Any, kind: Callable[..., Any], where: str
-) -> tuple[Any, dict[str, int], Dtype]:
+) -> tuple[Any, Mapping[str, int], Dtype]:
     """Checked parameters as a NamedTuple of `kind`, the sizes that they state, and their dtype."""
-    arrays, sizes, dtype = arguments.parameters(device, signature, params, where)
-    return kind(*arrays), sizes, dtype
+    found, sizes, dtype = arrays.check_params(signature, params, where, device)
+    return kind(*found), sizes, dtype
 
 
 def begin(
@@ -73,48 +68,34 @@ def begin(
     weight: object = None,
 ) -> tuple[Call, Any]:
     """Check the arguments of `forward`, pack the parameters if they are not; errors come before any work."""
-    where = "forward"
+    place = f"{signature.cell}.forward"
     given = () if isinstance(params, kind) else params
-    memory.refuse_own(f"{signature.cell}.{where}", params=given, x=x, target=target, weight=weight)
-    plain, sizes, dtype = _plain(device, signature, params, kind, where)
-    inputs, rows, sizes = arguments.inputs(device, signature, x, sizes, dtype, where, ("T", "B"))
-    steps, batch = rows
-    start, sizes = arguments.state(device, signature, state, sizes, batch, dtype, where)
-    start = start if state is None else memory.start(start)
-    ends = arguments.lengths(device, signature, lengths, steps, batch, where)
-    judged: dict[str, Array] = {}
-    if signature.loss:
-        size = sizes[signature.outputs[0][1]]
-        judged["target"] = arguments.target(device, signature, target, size, (steps, batch), dtype, where)
-        judged["weight"] = arguments.weight(device, signature, weight, (steps, batch), dtype, where)
-    _refuse_too_large(f"{signature.cell}.{where}", loop, steps, batch, sizes)
-    plan = regimes.choose(f"{signature.cell}.{where}", loop, regime, sizes, dtype, device.limits)
+    memory.refuse_own(place, params=given, x=x, target=target, weight=weight)
+    plain, sizes, dtype = _plain(device, signature, params, kind, "forward")
+    sizes, (steps, batch), inputs, start = calls.given(signature, sizes, dtype, x, state, "forward", ("T", "B"), device)
+    ends = arrays.check_lengths(signature, lengths, steps, batch, "forward", device)
+    loss = calls.judged(signature, sizes, dtype, target, weight, steps, batch, device)
+    _refuse_too_large(place, loop, steps, batch, sizes)
+    plan = regimes.choose(place, loop, regime, sizes, dtype, device.limits)
     ragged = lengths is not None
-    if ragged:
-        inputs = tuple(masked(device, array, ends) for array in inputs)
-        if judged:
-            judged["weight"] = masked(device, judged["weight"], ends)
-    call = Call(device, plan, sizes, dtype, steps, batch, inputs, start, ends, **judged, ragged=ragged)
-    return call, params if isinstance(params, kind) else pack(device, plain, sizes, dtype)
+    call = Call(sizes, dtype, steps, batch, inputs, start, ends, *loss, ragged=ragged, device=device, plan=plan)
+    return call.shortened(), params if isinstance(params, kind) else pack(device, plain, sizes, dtype)
 
 
 def begin_step(
     device: Device, signature: Signature, params: Any, kind: type, pack: Pack, x_t: object, state: object
 ) -> tuple[Call, Any]:
     """Check the arguments of `step`: one step (B, size) of every input, as a call with T = 1."""
-    where = "step"
-    plain, sizes, dtype = _plain(device, signature, params, kind, where)
-    inputs, (batch,), sizes = arguments.inputs(device, signature, x_t, sizes, dtype, where, ("B",))
-    start, sizes = arguments.state(device, signature, state, sizes, batch, dtype, where)
-    ends = arguments.lengths(device, signature, None, 1, batch, where)
-    steps = tuple(array[None] for array in inputs)
-    call = Call(device, regimes.LIBRARY, sizes, dtype, 1, batch, steps, start, ends)
+    plain, sizes, dtype = _plain(device, signature, params, kind, "step")
+    sizes, (batch,), inputs, start = calls.given(signature, sizes, dtype, x_t, state, "step", ("B",), device)
+    rows, ends = tuple(array[None] for array in inputs), device.full((batch,), 1, device.length)
+    call = Call(sizes, dtype, 1, batch, rows, start, ends, device=device, plan=regimes.LIBRARY)
     return call, params if isinstance(params, kind) else pack(device, plain, sizes, dtype)
 
 
 def _plain(
     device: Device, signature: Signature, params: Any, kind: type, where: str
-) -> tuple[Any, dict[str, int], Dtype]:
+) -> tuple[Any, Mapping[str, int], Dtype]:
     """Checked parameters, the sizes that they state, and their dtype; what is packed, a `kind`, has been checked."""
     if isinstance(params, kind):
         return params.params, params.sizes, params.dtype  # type: ignore[attr-defined]
@@ -136,38 +117,23 @@ def begin_backward(signature: Signature, params: Any, packed: type, tape: object
     Raises TypeError where `tape` is not what this module's `forward` returned, ValueError where it has been consumed or
     `params` have other sizes than those of the tape.
     """
-    call: Call = call_of(signature, tape, kinds)
+    call: Call = calls.call_of(signature, tape, kinds)
     _, sizes, dtype = _plain(call.device, signature, params, packed, "backward")
-    refuse_other_params(signature, call, sizes, dtype)
+    calls.refuse_other_params(signature, call, sizes, dtype)
     return call
 
 
 def errors(signature: Signature, call: Call, dy: object, dstate: object) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """Check the other arguments of `backward`: the errors by output, zero beyond the lengths, and by last state."""
-    memory.refuse_own(f"{signature.cell}.backward", dy=dy, dstate=dstate)
-    rows = (call.steps, call.batch)
-    outer, ends = arguments.errors(call.device, signature, dy, dstate, call.sizes, rows, call.dtype, "backward")
-    return tuple(masked(call.device, error, call.lengths) for error in outer) if call.ragged else outer, ends
+    return calls.errors(signature, call, dy, dstate, call.device)
 
 
 def init_state(signature: Signature, params: Any, batch: object, sizes: dict[str, int]) -> tuple[Array, ...]:
     """The start values of every state for `batch` sequences; `sizes` names those that no parameter states."""
     device = current()
-    _, found, dtype = arguments.parameters(device, signature, params, "init_state")
-    count = check_batch(signature, batch, "init_state")
-    return arguments.state(device, signature, None, found | sizes, count, dtype, "init_state")[0]
-
-
-def masked(device: Device, values: Array, lengths: Array) -> Array:
-    """A copy of `values` (T, B, ...) with zeros beyond each sequence's length.
-
-    The bits of 0 are 0, whatever the dtype: CuPy has fewer functions for bfloat16 than for integers.
-    """
-    copy = copied(values)
-    beyond = device.xp.arange(len(values))[:, None] >= lengths
-    bits = copy.view(f"u{copy.dtype.itemsize}")
-    device.xp.copyto(bits, 0, where=beyond.reshape(beyond.shape + (1,) * (values.ndim - 2)))
-    return copy
+    _, found, dtype = arrays.check_params(signature, params, "init_state", device)
+    count = arrays.check_batch(signature, batch, "init_state")
+    return arrays.check_state(signature, None, {**found, **sizes}, count, dtype, "init_state", device)
 
 
 def last_rows(array: Array, call: Call) -> Array:
@@ -216,9 +182,4 @@ def total(device: Device, sums: Array, pieces: Sequence[tuple[int, int]]) -> Arr
     return device.concatenated(found, axis=1)
 
 
-def added(*terms: Array) -> Array:
-    """The sum of arrays of one shape, a new array."""
-    result = copied(terms[0])
-    for term in terms[1:]:
-        result += term
-    return result
+added = calls.added

@@ -6,7 +6,7 @@ itself where a simulator runs the kernels. So the drivers are written once, and 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from generated.support.cuda.dtypes import taken
 from generated.support.cuda.regimes import Limits
-from generated.support.expected import Dtype
+from generated.support.expected import Dtype, Expected, refuse_other
+from generated.support.host import Holder
 from generated.support.workspaces import RUNNING
 
 Array = Any
@@ -25,12 +27,18 @@ Factory = Callable[..., tuple[Callable[..., None], ...]]
 """Makes kernels from the CUDA module, the dtype and the sizes that they are made for."""
 
 
-class Device(ABC):
+class Device(Holder):
     """One device. A subclass says what `xp` is, which arrays it takes, how it multiplies and how it launches."""
 
     xp: Any
     threads = 256
     """Threads of a block of an element-wise kernel."""
+    length = np.dtype(np.int32)
+
+    @property
+    def reals(self) -> tuple[Dtype, ...]:
+        """Those that are there, see `taken`."""
+        return taken()
 
     @abstractmethod
     def array(self, value: object, place: str) -> Array:
@@ -92,6 +100,12 @@ class Device(ABC):
         for t in times:
             step(t)
 
+    def checked(self, value: object, *wanted: Expected) -> Array:
+        """`value` in C order, if it is an array of this device and one of `wanted`."""
+        array = self.array(value, wanted[0].place)
+        refuse_other(array, *wanted)
+        return self.xp.ascontiguousarray(array) if array.ndim else array
+
     def running(self, *values: object) -> AbstractContextManager[object]:
         """The stream on which the caller of these arrays works is the current one inside this context."""
         return nullcontext()
@@ -111,16 +125,6 @@ class Device(ABC):
     def empty(self, shape: Sequence[int], dtype: Dtype) -> Array:
         """An uninitialised array, in the workspace of the running call if it has one."""
         return self.fresh(shape, dtype) if RUNNING.workspace is None else RUNNING.workspace.take(shape, dtype)
-
-    def full(self, shape: Sequence[int], number: float, dtype: Dtype) -> Array:
-        """An array with the same number everywhere."""
-        array = self.empty(shape, dtype)
-        array.fill(number)
-        return array
-
-    def zeros(self, shape: Sequence[int], dtype: Dtype) -> Array:
-        """An array of zeros."""
-        return self.full(shape, 0, dtype)
 
     def concatenated(self, pieces: Sequence[Array], axis: int = 0) -> Array:
         """The pieces one behind the other along an axis."""
