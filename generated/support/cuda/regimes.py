@@ -31,6 +31,8 @@ BUDGET = 96
 """Registers of a thread that weights may take. Loops over more are not unrolled for every architecture."""
 OTHERS = 64
 """Registers of a thread that are left for everything else: the offline gate finds that no cell spills then."""
+_OTHERS_ON_TENSOR_CORES = 96
+"""The same in a grid on tensor cores, whose operands are on their way to registers: with 64 some cells spill."""
 TILE = 4
 """Items whose sums a thread of a grid adds up at a time: each weight that it reads serves so many products."""
 MOVES = 16
@@ -251,7 +253,7 @@ def grid(kind: type[Grid], units: int, products: Sequence[_Sums], limits: Limits
     def fits(lanes: int) -> bool:
         threads = _threads(groups, lanes)
         need = sum(item.registers(threads, lanes) for item in products)
-        return need <= min(_HELD, registers(threads) - OTHERS)
+        return need <= min(_HELD, registers(threads) - (OTHERS if kind is Grid else _OTHERS_ON_TENSOR_CORES))
 
     fitting = [lanes for lanes in _lanes(groups, MOST_THREADS if kind is TensorGrid else _MOST_LANES) if fits(lanes)]
     if not fitting:
