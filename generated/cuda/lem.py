@@ -1,7 +1,7 @@
 """Long expressive memory: cuda kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 2286dd81d1adf287. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 81765dc1338f4f92. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -22,7 +22,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, tensor, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -1320,6 +1320,510 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
     return (backward_grid_loop,)
 
 
+def forward_tensor(cuda, real, threads, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    dt = real(1)
+    one = real(1)
+    zero = real(0)
+    rows_y_before, slices_y_before, parts_y_before = shape = tensor.tiling(3, hidden_size, threads, lanes)
+    words_y_before, count_y_before, room_y_before = shape.words, shape.sums, shape.room(items)
+    begin_y_before = 0
+    load_y_before = tensor.loader(cuda, hidden_size, 0, hidden_size)
+    rows_z, slices_z, parts_z = shape = tensor.tiling(1, hidden_size, threads, lanes)
+    words_z, count_z, room_z = shape.words, shape.sums, shape.room(items)
+    begin_z = 0
+    load_z = tensor.loader(cuda, hidden_size, 0, hidden_size)
+
+    def forward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Stored, packed_z:
+        Stored, kept_y: Stored, products_x: Reals, b_1: Stored, b_2: Stored, kept_function_1: Stored, kept_function_2:
+        Stored, kept_Delta_2: Reals, b_z: Stored, kept_function_4: Stored, carried_z: Reals, kept_z: Stored, b_y:
+        Stored, kept_function_3: Stored, carried_y: Reals, out_y: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_y_before = cuda.local.array(count_y_before, real)
+        fragments_y_before = cuda.local.array(words_y_before, u32)
+        for tile in range(rows_y_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if matrix == 0 and unit < hidden_size:
+                place = unit * hidden_size
+            if matrix == 1 and unit < hidden_size:
+                place = (hidden_size + unit) * hidden_size
+            if matrix == 2 and unit < hidden_size:
+                place = (2 * hidden_size + unit) * hidden_size
+            for number in range(parts_y_before):
+                column = (number * slices_y_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_y_before else hidden_size - column
+                held = u32((number * rows_y_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_y_before, u64(place + column), 1, inside)
+                fragments_y_before[held] = word_1
+                fragments_y_before[held + u32(1)] = word_2
+                fragments_y_before[held + u32(2)] = word_3
+                fragments_y_before[held + u32(3)] = word_4
+        totals_z = cuda.local.array(count_z, real)
+        fragments_z = cuda.local.array(words_z, u32)
+        for tile in range(rows_z):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit * hidden_size
+            for number in range(parts_z):
+                column = (number * slices_z + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_z else hidden_size - column
+                held = u32((number * rows_z + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_z, u64(place + column), 1, inside)
+                fragments_z[held] = word_1
+                fragments_z[held + u32(1)] = word_2
+                fragments_z[held + u32(2)] = word_3
+                fragments_z[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_1 = b_1[u32(unit)]
+            own_b_2 = b_2[u32(unit)]
+            own_b_z = b_z[u32(unit)]
+            own_b_y = b_y[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_y_before = (before * batch + item) * hidden_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    V_1_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                    V_2_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                    V_z_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                    z_before = carried_z[u32(((t & 1) * batch + item) * hidden_size + unit)]
+                if warp < slices_y_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_y_before):
+                            totals_y_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_y_before + min(row, rows - 1) * hidden_size + place
+                        lower = origin_y_before + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_y_before):
+                            column = part * slices_y_before * 32
+                            inside = 8 if part + 1 < parts_y_before else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_y_before(kept_y, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_y_before(kept_y, u64(lower + column), 1, inside)
+                            for tile in range(rows_y_before):
+                                held = u32((part * rows_y_before + tile) * 4)
+                                multiply(
+                                    kept_y, totals_y_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_y_before[held], fragments_y_before[held + u32(1)]
+                                )
+                                multiply(
+                                    kept_y, totals_y_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_y_before[held + u32(2)], fragments_y_before[held + u32(3)]
+                                )
+                        for tile in range(rows_y_before):
+                            place = begin_y_before + ((warp * rows_y_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_y_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_y_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_y_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_y_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    W_1_product = zero
+                    W_2_product = zero
+                    W_z_product = zero
+                    for number in range(slices_y_before):
+                        place = begin_y_before + (number * rows_y_before * 8 + group) * pitch + lane
+                        W_1_product += shared[u32(place)]
+                        W_2_product += shared[u32(place + groups * pitch)]
+                        W_z_product += shared[u32(place + 2 * groups * pitch)]
+                if runs and unit < hidden_size:
+                    Delta_1_bar = W_1_product + V_1_product + own_b_1  # (F.1)
+                    Delta_2_bar = W_2_product + V_2_product + own_b_2  # (F.2)
+                    function_1 = one / (one + math.exp(-Delta_1_bar))
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    Delta_1 = dt * function_1  # (F.3)
+                    function_2 = one / (one + math.exp(-Delta_2_bar))
+                    kept_function_2[u32((here * batch + item) * hidden_size + unit)] = function_2
+                    Delta_2 = dt * function_2  # (F.4)
+                    kept_Delta_2[u32(item * hidden_size + unit)] = Delta_2
+                    z_bar = W_z_product + V_z_product + own_b_z  # (F.5)
+                    function_4 = math.tanh(z_bar)
+                    kept_function_4[u32((here * batch + item) * hidden_size + unit)] = function_4
+                    z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
+                    kept_z[u32((now * batch + item) * hidden_size + unit)] = z
+                    carried_z[u32((((t + 1) & 1) * batch + item) * hidden_size + unit)] = z
+                elif lane < rows and unit < hidden_size:
+                    kept_z[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_z[u32((before * batch + item) * hidden_size + unit)]
+                    )
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_z = (now * batch + item) * hidden_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    V_y_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+                    Delta_2 = kept_Delta_2[u32(item * hidden_size + unit)]
+                    y_before = carried_y[u32(((t & 1) * batch + item) * hidden_size + unit)]
+                if warp < slices_z:
+                    for number in range(0, rows, 16):
+                        for each in range(count_z):
+                            totals_z[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_z + min(row, rows - 1) * hidden_size + place
+                        lower = origin_z + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_z):
+                            column = part * slices_z * 32
+                            inside = 8 if part + 1 < parts_z else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_z(kept_z, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_z(kept_z, u64(lower + column), 1, inside)
+                            for tile in range(rows_z):
+                                held = u32((part * rows_z + tile) * 4)
+                                multiply(
+                                    kept_z, totals_z, 4 * tile, upper_1, lower_1, upper_2, lower_2, fragments_z[held],
+                                    fragments_z[held + u32(1)]
+                                )
+                                multiply(
+                                    kept_z, totals_z, 4 * tile, upper_3, lower_3, upper_4, lower_4, fragments_z[held +
+                                    u32(2)], fragments_z[held + u32(3)]
+                                )
+                        for tile in range(rows_z):
+                            place = begin_z + ((warp * rows_z + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_z[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_z[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_z[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_z[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    W_y_product = zero
+                    for number in range(slices_z):
+                        place = begin_z + (number * rows_z * 8 + group) * pitch + lane
+                        W_y_product += shared[u32(place)]
+                if runs and unit < hidden_size:
+                    y_bar = W_y_product + V_y_product + own_b_y  # (F.7)
+                    function_3 = math.tanh(y_bar)
+                    kept_function_3[u32((here * batch + item) * hidden_size + unit)] = function_3
+                    y = Delta_2 * function_3 + (one - Delta_2) * y_before  # (F.8)
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                    carried_y[u32((((t + 1) & 1) * batch + item) * hidden_size + unit)] = y
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = y
+                elif lane < rows and unit < hidden_size:
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_y[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_tensor_loop,)
+
+
+def backward_tensor(cuda, real, threads, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    dt = real(1)
+    one = real(1)
+    zero = real(0)
+    rows_z, slices_z, parts_z = shape = tensor.tiling(1, hidden_size, threads, lanes)
+    words_z, count_z, room_z = shape.words, shape.sums, shape.room(items)
+    begin_z = 0
+    load_z = tensor.loader(cuda, (4 * hidden_size), 3 * hidden_size, hidden_size)
+    rows_y_before, slices_y_before, parts_y_before = shape = tensor.tiling(1, 3 * hidden_size, threads, lanes)
+    words_y_before, count_y_before, room_y_before = shape.words, shape.sums, shape.room(items)
+    begin_y_before = 0
+    load_y_before = tensor.loader(cuda, (4 * hidden_size), 0, 3 * hidden_size)
+
+    def backward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_z: Stored, packed_y_before: Stored,
+        kept_function_2: Stored, carry_y: Reals, last_error_y: Stored, error_y: Stored, d_y: Reals, kept_function_3:
+        Stored, kept_y: Stored, sums: Reals, adjoints_x: Stored, kept_function_1: Stored, carry_z: Reals, last_error_z:
+        Stored, kept_function_4: Stored, kept_z: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_z = cuda.local.array(count_z, real)
+        fragments_z = cuda.local.array(words_z, u32)
+        for tile in range(rows_z):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit
+            for number in range(parts_z):
+                column = (number * slices_z + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_z else hidden_size - column
+                held = u32((number * rows_z + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(
+                    packed_z, u64(place + column * hidden_size), hidden_size, inside
+                )
+                fragments_z[held] = word_1
+                fragments_z[held + u32(1)] = word_2
+                fragments_z[held + u32(2)] = word_3
+                fragments_z[held + u32(3)] = word_4
+        totals_y_before = cuda.local.array(count_y_before, real)
+        fragments_y_before = cuda.local.array(words_y_before, u32)
+        for tile in range(rows_y_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit
+            for number in range(parts_y_before):
+                column = (number * slices_y_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_y_before else 3 * hidden_size - column
+                held = u32((number * rows_y_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(
+                    packed_y_before, u64(place + column * hidden_size), hidden_size, inside
+                )
+                fragments_y_before[held] = word_1
+                fragments_y_before[held + u32(1)] = word_2
+                fragments_y_before[held + u32(2)] = word_3
+                fragments_y_before[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        sum_b_2 = zero
+        sum_b_y = zero
+        sum_b_1 = zero
+        sum_b_z = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    function_2 = kept_function_2[u32((t * batch + item) * hidden_size + unit)]
+                    next_y_before_from_loop = carry_y[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_y_ = last_error_y[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    error_y_ = error_y[u32((t * batch + item) * hidden_size + unit)]
+                    function_3 = kept_function_3[u32((t * batch + item) * hidden_size + unit)]
+                    y_before = kept_y[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    Delta_2 = dt * function_2  # (F.4)
+                    d_y_ = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                    d_y[u32(item * hidden_size + unit)] = d_y_
+                    d_y_bar = Delta_2 * d_y_ * (one - function_3 * function_3)  # (B.2)
+                    d_Delta_2 = -y_before * d_y_ + function_3 * d_y_  # (B.5)
+                    d_Delta_2_bar = Delta_2 * d_Delta_2 * (one - function_2)  # (B.7)
+                    sum_b_2 += d_Delta_2_bar  # (B.15)
+                    sum_b_y += d_y_bar  # (B.21)
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_Delta_2_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_y_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_z = (t * batch + item) * (4 * hidden_size) + 3 * hidden_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                    next_z_before_from_loop = carry_z[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_z_ = last_error_z[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    function_4 = kept_function_4[u32((t * batch + item) * hidden_size + unit)]
+                    z_before = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                if warp < slices_z:
+                    for number in range(0, rows, 16):
+                        for each in range(count_z):
+                            totals_z[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_z + min(row, rows - 1) * (4 * hidden_size) + place
+                        lower = origin_z + min(row + 8, rows - 1) * (4 * hidden_size) + place
+                        for part in range(parts_z):
+                            column = part * slices_z * 32
+                            inside = 8 if part + 1 < parts_z else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_z(adjoints_x, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_z(adjoints_x, u64(lower + column), 1, inside)
+                            for tile in range(rows_z):
+                                held = u32((part * rows_z + tile) * 4)
+                                multiply(
+                                    adjoints_x, totals_z, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_z[held], fragments_z[held + u32(1)]
+                                )
+                                multiply(
+                                    adjoints_x, totals_z, 4 * tile, upper_3, lower_3, upper_4, lower_4, fragments_z[held
+                                    + u32(2)], fragments_z[held + u32(3)]
+                                )
+                        for tile in range(rows_z):
+                            place = begin_z + ((warp * rows_z + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_z[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_z[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_z[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_z[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_7 = zero
+                    for number in range(slices_z):
+                        place = begin_z + (number * rows_z * 8 + group) * pitch + lane
+                        pulled_product_7 += shared[u32(place)]
+                if runs and unit < hidden_size:
+                    Delta_1 = dt * function_1  # (F.3)
+                    d_z = pulled_product_7 + next_z_before_from_loop + last_error_z_  # (B.3)
+                    d_z_before_from_loop = d_z * (one - Delta_1)
+                    carry_z[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_z_before_from_loop
+                    d_z_bar = Delta_1 * d_z * (one - function_4 * function_4)  # (B.4)
+                    d_Delta_1 = -z_before * d_z + function_4 * d_z  # (B.6)
+                    d_Delta_1_bar = Delta_1 * d_Delta_1 * (one - function_1)  # (B.8)
+                    sum_b_1 += d_Delta_1_bar  # (B.12)
+                    sum_b_z += d_z_bar  # (B.18)
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_Delta_1_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_z_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_y_before = (t * batch + item) * (4 * hidden_size)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    function_2 = kept_function_2[u32((t * batch + item) * hidden_size + unit)]
+                    d_y_ = d_y[u32(item * hidden_size + unit)]
+                if warp < slices_y_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_y_before):
+                            totals_y_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_y_before + min(row, rows - 1) * (4 * hidden_size) + place
+                        lower = origin_y_before + min(row + 8, rows - 1) * (4 * hidden_size) + place
+                        for part in range(parts_y_before):
+                            column = part * slices_y_before * 32
+                            inside = 8 if part + 1 < parts_y_before else 3 * hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_y_before(
+                                adjoints_x, u64(upper + column), 1, inside
+                            )
+                            lower_1, lower_2, lower_3, lower_4 = load_y_before(
+                                adjoints_x, u64(lower + column), 1, inside
+                            )
+                            for tile in range(rows_y_before):
+                                held = u32((part * rows_y_before + tile) * 4)
+                                multiply(
+                                    adjoints_x, totals_y_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_y_before[held], fragments_y_before[held + u32(1)]
+                                )
+                                multiply(
+                                    adjoints_x, totals_y_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_y_before[held + u32(2)], fragments_y_before[held + u32(3)]
+                                )
+                        for tile in range(rows_y_before):
+                            place = begin_y_before + ((warp * rows_y_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_y_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_y_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_y_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_y_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_1 = zero
+                    for number in range(slices_y_before):
+                        place = begin_y_before + (number * rows_y_before * 8 + group) * pitch + lane
+                        pulled_product_1 += shared[u32(place)]
+                if runs and unit < hidden_size:
+                    Delta_2 = dt * function_2  # (F.4)
+                    d_y_before_from_loop = pulled_product_1 + d_y_ * (one - Delta_2)
+                    carry_y[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_y_before_from_loop
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (4 * hidden_size) + unit)] += sum_b_2
+            sums[u32(lane * (4 * hidden_size) + hidden_size + unit)] += sum_b_y
+            sums[u32(lane * (4 * hidden_size) + 2 * hidden_size + unit)] += sum_b_1
+            sums[u32(lane * (4 * hidden_size) + 3 * hidden_size + unit)] += sum_b_z
+
+    return (backward_tensor_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -1408,11 +1912,22 @@ def _run(packed, call, keep_tape):
             packed_y_before, packed_z, products_x, b_1, b_2, kept_function_1, kept_function_2, b_z, kept_function_4,
             kept_z, b_y, kept_function_3, out_y, kept_y, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
             lengths, keep, packed_y_before, packed_z, kept_y, products_x, b_1, b_2, kept_function_1, kept_function_2,
             kept_Delta_2, b_z, kept_function_4, kept_z, b_y, kept_function_3, out_y, )
+        )
+    elif call.plan.regime == "grid":
+        carried_y = device.empty((2, batch, hidden_size), real)
+        carried_y[0] = call.state[1]
+        carried_z = device.empty((2, batch, hidden_size), real)
+        carried_z[0] = call.state[0]
+        launches.grid(
+            device, forward_tensor, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch,
+            steps, lengths, keep, packed_y_before, packed_z, kept_y, products_x, b_1, b_2, kept_function_1,
+            kept_function_2, kept_Delta_2, b_z, kept_function_4, carried_z, kept_z, b_y, kept_function_3, carried_y,
+            out_y, )
         )
     else:
         carried_y = device.empty((2, batch, hidden_size), real)
@@ -1482,9 +1997,16 @@ def _gradients(tape, errors, ends):
             packed_y_before, kept_function_2, last_error_y, error_y, kept_function_3, kept_y, sums, adjoints_x,
             kept_function_1, last_error_z, kept_function_4, kept_z, carry_y, carry_z, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
+            steps, lengths, packed_z, packed_y_before, kept_function_2, carry_y, last_error_y, error_y, d_y,
+            kept_function_3, kept_y, sums, adjoints_x, kept_function_1, carry_z, last_error_z, kept_function_4, kept_z,
+            )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_tensor, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
             steps, lengths, packed_z, packed_y_before, kept_function_2, carry_y, last_error_y, error_y, d_y,
             kept_function_3, kept_y, sums, adjoints_x, kept_function_1, carry_z, last_error_z, kept_function_4, kept_z,
             )

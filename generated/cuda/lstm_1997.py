@@ -1,7 +1,7 @@
 """The first LSTM, without forget gate: cuda kernels.
 
 Source: Hochreiter and Schmidhuber 1997, Long Short-Term Memory, Neural Computation 9(8), section 4 and appendix A.1, memory cell blocks of size 1
-Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 2286dd81d1adf287. Do not edit: derive writes this file.
+Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 81765dc1338f4f92. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -22,7 +22,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, tensor, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -892,6 +892,326 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
     return (backward_grid_loop,)
 
 
+def forward_tensor(cuda, real, threads, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    four = real(4)
+    one = real(1)
+    two = real(2)
+    zero = real(0)
+    rows_y_before, slices_y_before, parts_y_before = shape = tensor.tiling(3, hidden_size, threads, lanes)
+    words_y_before, count_y_before, room_y_before = shape.words, shape.sums, shape.room(items)
+    begin_y_before = 0
+    load_y_before = tensor.loader(cuda, hidden_size, 0, hidden_size)
+
+    def forward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Stored, kept_y:
+        Stored, products_x: Reals, b_z: Stored, b_in: Stored, b_out: Stored, kept_function_2: Stored, kept_i: Stored,
+        kept_o: Stored, kept_c: Reals, kept_function_1: Stored, out_y: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_y_before = cuda.local.array(count_y_before, real)
+        fragments_y_before = cuda.local.array(words_y_before, u32)
+        for tile in range(rows_y_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if matrix == 0 and unit < hidden_size:
+                place = unit * hidden_size
+            if matrix == 1 and unit < hidden_size:
+                place = (hidden_size + unit) * hidden_size
+            if matrix == 2 and unit < hidden_size:
+                place = (2 * hidden_size + unit) * hidden_size
+            for number in range(parts_y_before):
+                column = (number * slices_y_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_y_before else hidden_size - column
+                held = u32((number * rows_y_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_y_before, u64(place + column), 1, inside)
+                fragments_y_before[held] = word_1
+                fragments_y_before[held + u32(1)] = word_2
+                fragments_y_before[held + u32(2)] = word_3
+                fragments_y_before[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_z = b_z[u32(unit)]
+            own_b_in = b_in[u32(unit)]
+            own_b_out = b_out[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_y_before = (before * batch + item) * hidden_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    W_z_product = products_x[u32((t * batch + item) * (3 * hidden_size) + unit)]
+                    W_in_product = products_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)]
+                    W_out_product = products_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)]
+                    c_before = kept_c[u32((before * batch + item) * hidden_size + unit)]
+                if warp < slices_y_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_y_before):
+                            totals_y_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_y_before + min(row, rows - 1) * hidden_size + place
+                        lower = origin_y_before + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_y_before):
+                            column = part * slices_y_before * 32
+                            inside = 8 if part + 1 < parts_y_before else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_y_before(kept_y, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_y_before(kept_y, u64(lower + column), 1, inside)
+                            for tile in range(rows_y_before):
+                                held = u32((part * rows_y_before + tile) * 4)
+                                multiply(
+                                    kept_y, totals_y_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_y_before[held], fragments_y_before[held + u32(1)]
+                                )
+                                multiply(
+                                    kept_y, totals_y_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_y_before[held + u32(2)], fragments_y_before[held + u32(3)]
+                                )
+                        for tile in range(rows_y_before):
+                            place = begin_y_before + ((warp * rows_y_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_y_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_y_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_y_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_y_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    R_z_product = zero
+                    R_in_product = zero
+                    R_out_product = zero
+                    for number in range(slices_y_before):
+                        place = begin_y_before + (number * rows_y_before * 8 + group) * pitch + lane
+                        R_z_product += shared[u32(place)]
+                        R_in_product += shared[u32(place + groups * pitch)]
+                        R_out_product += shared[u32(place + 2 * groups * pitch)]
+                if runs and unit < hidden_size:
+                    z_bar = W_z_product + R_z_product + own_b_z  # (F.1)
+                    i_bar = W_in_product + R_in_product + own_b_in  # (F.2)
+                    o_bar = W_out_product + R_out_product + own_b_out  # (F.3)
+                    function_2 = one / (one + math.exp(-z_bar))
+                    kept_function_2[u32((here * batch + item) * hidden_size + unit)] = function_2
+                    z = four * function_2 - two  # (F.4)
+                    i = one / (one + math.exp(-i_bar))  # (F.5)
+                    kept_i[u32((here * batch + item) * hidden_size + unit)] = i
+                    o = one / (one + math.exp(-o_bar))  # (F.6)
+                    kept_o[u32((here * batch + item) * hidden_size + unit)] = o
+                    c = c_before + i * z  # (F.7)
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = c
+                    function_1 = one / (one + math.exp(-c))
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    y = o * (two * function_1 - one)  # (F.8)
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = y
+                elif lane < rows and unit < hidden_size:
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_c[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_y[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_tensor_loop,)
+
+
+def backward_tensor(cuda, real, threads, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    four = real(4)
+    one = real(1)
+    two = real(2)
+    zero = real(0)
+    rows_y_before, slices_y_before, parts_y_before = shape = tensor.tiling(1, 3 * hidden_size, threads, lanes)
+    words_y_before, count_y_before, room_y_before = shape.words, shape.sums, shape.room(items)
+    begin_y_before = 0
+    load_y_before = tensor.loader(cuda, (3 * hidden_size), 0, 3 * hidden_size)
+
+    def backward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_y_before: Stored, kept_function_2: Stored,
+        carry_y: Reals, last_error_y: Stored, error_y: Stored, kept_function_1: Stored, kept_o: Stored, carry_c: Reals,
+        last_error_c: Stored, kept_i: Stored, sums: Reals, adjoints_x: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_y_before = cuda.local.array(count_y_before, real)
+        fragments_y_before = cuda.local.array(words_y_before, u32)
+        for tile in range(rows_y_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit
+            for number in range(parts_y_before):
+                column = (number * slices_y_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_y_before else 3 * hidden_size - column
+                held = u32((number * rows_y_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(
+                    packed_y_before, u64(place + column * hidden_size), hidden_size, inside
+                )
+                fragments_y_before[held] = word_1
+                fragments_y_before[held + u32(1)] = word_2
+                fragments_y_before[held + u32(2)] = word_3
+                fragments_y_before[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        sum_b_z = zero
+        sum_b_in = zero
+        sum_b_out = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    function_2 = kept_function_2[u32((t * batch + item) * hidden_size + unit)]
+                    next_y_before_from_loop = carry_y[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_y_ = last_error_y[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    error_y_ = error_y[u32((t * batch + item) * hidden_size + unit)]
+                    function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                    o = kept_o[u32((t * batch + item) * hidden_size + unit)]
+                    next_c_before_from_loop = carry_c[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_c_ = last_error_c[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    i = kept_i[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    common_1 = four * function_2
+                    z = common_1 - two  # (F.4)
+                    d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                    common_2 = two * function_1
+                    d_c = next_c_before_from_loop + common_2 * o * d_y * (one - function_1) + last_error_c_  # (B.2)
+                    carry_c[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_c
+                    d_o = d_y * (common_2 - one)  # (B.3)
+                    d_i = z * d_c  # (B.4)
+                    d_z = i * d_c  # (B.5)
+                    d_o_bar = o * d_o * (one - o)  # (B.6)
+                    d_i_bar = i * d_i * (one - i)  # (B.7)
+                    d_z_bar = common_1 * d_z * (one - function_2)  # (B.8)
+                    sum_b_z += d_z_bar  # (B.12)
+                    sum_b_in += d_i_bar  # (B.15)
+                    sum_b_out += d_o_bar  # (B.18)
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = d_z_bar
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = d_i_bar
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = d_o_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (3 * hidden_size) + 2 * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_y_before = (t * batch + item) * (3 * hidden_size)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if warp < slices_y_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_y_before):
+                            totals_y_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_y_before + min(row, rows - 1) * (3 * hidden_size) + place
+                        lower = origin_y_before + min(row + 8, rows - 1) * (3 * hidden_size) + place
+                        for part in range(parts_y_before):
+                            column = part * slices_y_before * 32
+                            inside = 8 if part + 1 < parts_y_before else 3 * hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_y_before(
+                                adjoints_x, u64(upper + column), 1, inside
+                            )
+                            lower_1, lower_2, lower_3, lower_4 = load_y_before(
+                                adjoints_x, u64(lower + column), 1, inside
+                            )
+                            for tile in range(rows_y_before):
+                                held = u32((part * rows_y_before + tile) * 4)
+                                multiply(
+                                    adjoints_x, totals_y_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_y_before[held], fragments_y_before[held + u32(1)]
+                                )
+                                multiply(
+                                    adjoints_x, totals_y_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_y_before[held + u32(2)], fragments_y_before[held + u32(3)]
+                                )
+                        for tile in range(rows_y_before):
+                            place = begin_y_before + ((warp * rows_y_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_y_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_y_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_y_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_y_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_2 = zero
+                    for number in range(slices_y_before):
+                        place = begin_y_before + (number * rows_y_before * 8 + group) * pitch + lane
+                        pulled_product_2 += shared[u32(place)]
+                if runs and unit < hidden_size:
+                    carry_y[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_2
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (3 * hidden_size) + unit)] += sum_b_z
+            sums[u32(lane * (3 * hidden_size) + hidden_size + unit)] += sum_b_in
+            sums[u32(lane * (3 * hidden_size) + 2 * hidden_size + unit)] += sum_b_out
+
+    return (backward_tensor_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -976,11 +1296,17 @@ def _run(packed, call, keep_tape):
             packed_y_before, products_x, b_z, b_in, b_out, kept_function_2, kept_i, kept_o, kept_c, kept_function_1,
             out_y, kept_y, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
             lengths, keep, packed_y_before, kept_y, products_x, b_z, b_in, b_out, kept_function_2, kept_i, kept_o,
             kept_c, kept_function_1, out_y, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_tensor, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch,
+            steps, lengths, keep, packed_y_before, kept_y, products_x, b_z, b_in, b_out, kept_function_2, kept_i,
+            kept_o, kept_c, kept_function_1, out_y, )
         )
     else:
         def one_step(t):
@@ -1039,9 +1365,15 @@ def _gradients(tape, errors, ends):
             kept_function_2, last_error_y, error_y, kept_function_1, kept_o, last_error_c, kept_i, sums, adjoints_x,
             carry_y, carry_c, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
+            steps, lengths, packed_y_before, kept_function_2, carry_y, last_error_y, error_y, kept_function_1, kept_o,
+            carry_c, last_error_c, kept_i, sums, adjoints_x, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_tensor, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
             steps, lengths, packed_y_before, kept_function_2, carry_y, last_error_y, error_y, kept_function_1, kept_o,
             carry_c, last_error_c, kept_i, sums, adjoints_x, )
         )

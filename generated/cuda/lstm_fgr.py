@@ -1,7 +1,7 @@
 """LSTM with full gate recurrence: cuda kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant FGR (full gate recurrence)
-Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support 2286dd81d1adf287. Do not edit: derive writes this file.
+Equations: 3a2abbe4cad24ac7, written by derive 0.1.0 with support 81765dc1338f4f92. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in + R_ii @ i[t-1] + R_fi @ f[t-1] + R_oi @ o[t-1]
@@ -24,7 +24,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, tensor, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -1999,6 +1999,767 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
     return (backward_grid_loop,)
 
 
+def forward_tensor(cuda, real, threads, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    one = real(1)
+    zero = real(0)
+    rows_y_before, slices_y_before, parts_y_before = shape = tensor.tiling(4, hidden_size, threads, lanes)
+    words_y_before, count_y_before, room_y_before = shape.words, shape.sums, shape.room(items)
+    begin_y_before = 0
+    load_y_before = tensor.loader(cuda, hidden_size, 0, hidden_size)
+    rows_i_before, slices_i_before, parts_i_before = shape = tensor.tiling(3, hidden_size, threads, lanes)
+    words_i_before, count_i_before, room_i_before = shape.words, shape.sums, shape.room(items)
+    begin_i_before = room_y_before
+    load_i_before = tensor.loader(cuda, hidden_size, 0, hidden_size)
+    rows_f_before, slices_f_before, parts_f_before = shape = tensor.tiling(3, hidden_size, threads, lanes)
+    words_f_before, count_f_before, room_f_before = shape.words, shape.sums, shape.room(items)
+    begin_f_before = room_y_before + room_i_before
+    load_f_before = tensor.loader(cuda, hidden_size, 0, hidden_size)
+    rows_o_before, slices_o_before, parts_o_before = shape = tensor.tiling(3, hidden_size, threads, lanes)
+    words_o_before, count_o_before, room_o_before = shape.words, shape.sums, shape.room(items)
+    begin_o_before = room_y_before + room_i_before + room_f_before
+    load_o_before = tensor.loader(cuda, hidden_size, 0, hidden_size)
+
+    def forward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_y_before: Stored,
+        packed_i_before: Stored, packed_f_before: Stored, packed_o_before: Stored, kept_y: Stored, kept_i: Stored,
+        kept_f: Stored, kept_o: Stored, products_x: Reals, b_z: Stored, kept_c: Reals, p_in: Stored, b_in: Stored,
+        p_for: Stored, b_for: Stored, kept_z: Stored, p_out: Stored, b_out: Stored, kept_function_1: Stored, out_y:
+        Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_y_before = cuda.local.array(count_y_before, real)
+        fragments_y_before = cuda.local.array(words_y_before, u32)
+        for tile in range(rows_y_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if matrix == 0 and unit < hidden_size:
+                place = unit * hidden_size
+            if matrix == 1 and unit < hidden_size:
+                place = (hidden_size + unit) * hidden_size
+            if matrix == 2 and unit < hidden_size:
+                place = (2 * hidden_size + unit) * hidden_size
+            if matrix == 3 and unit < hidden_size:
+                place = (3 * hidden_size + unit) * hidden_size
+            for number in range(parts_y_before):
+                column = (number * slices_y_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_y_before else hidden_size - column
+                held = u32((number * rows_y_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_y_before, u64(place + column), 1, inside)
+                fragments_y_before[held] = word_1
+                fragments_y_before[held + u32(1)] = word_2
+                fragments_y_before[held + u32(2)] = word_3
+                fragments_y_before[held + u32(3)] = word_4
+        totals_i_before = cuda.local.array(count_i_before, real)
+        fragments_i_before = cuda.local.array(words_i_before, u32)
+        for tile in range(rows_i_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if matrix == 0 and unit < hidden_size:
+                place = unit * hidden_size
+            if matrix == 1 and unit < hidden_size:
+                place = (hidden_size + unit) * hidden_size
+            if matrix == 2 and unit < hidden_size:
+                place = (2 * hidden_size + unit) * hidden_size
+            for number in range(parts_i_before):
+                column = (number * slices_i_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_i_before else hidden_size - column
+                held = u32((number * rows_i_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_i_before, u64(place + column), 1, inside)
+                fragments_i_before[held] = word_1
+                fragments_i_before[held + u32(1)] = word_2
+                fragments_i_before[held + u32(2)] = word_3
+                fragments_i_before[held + u32(3)] = word_4
+        totals_f_before = cuda.local.array(count_f_before, real)
+        fragments_f_before = cuda.local.array(words_f_before, u32)
+        for tile in range(rows_f_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if matrix == 0 and unit < hidden_size:
+                place = unit * hidden_size
+            if matrix == 1 and unit < hidden_size:
+                place = (hidden_size + unit) * hidden_size
+            if matrix == 2 and unit < hidden_size:
+                place = (2 * hidden_size + unit) * hidden_size
+            for number in range(parts_f_before):
+                column = (number * slices_f_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_f_before else hidden_size - column
+                held = u32((number * rows_f_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_f_before, u64(place + column), 1, inside)
+                fragments_f_before[held] = word_1
+                fragments_f_before[held + u32(1)] = word_2
+                fragments_f_before[held + u32(2)] = word_3
+                fragments_f_before[held + u32(3)] = word_4
+        totals_o_before = cuda.local.array(count_o_before, real)
+        fragments_o_before = cuda.local.array(words_o_before, u32)
+        for tile in range(rows_o_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if matrix == 0 and unit < hidden_size:
+                place = unit * hidden_size
+            if matrix == 1 and unit < hidden_size:
+                place = (hidden_size + unit) * hidden_size
+            if matrix == 2 and unit < hidden_size:
+                place = (2 * hidden_size + unit) * hidden_size
+            for number in range(parts_o_before):
+                column = (number * slices_o_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_o_before else hidden_size - column
+                held = u32((number * rows_o_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_o_before, u64(place + column), 1, inside)
+                fragments_o_before[held] = word_1
+                fragments_o_before[held + u32(1)] = word_2
+                fragments_o_before[held + u32(2)] = word_3
+                fragments_o_before[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_z = b_z[u32(unit)]
+            own_p_in = p_in[u32(unit)]
+            own_b_in = b_in[u32(unit)]
+            own_p_for = p_for[u32(unit)]
+            own_b_for = b_for[u32(unit)]
+            own_p_out = p_out[u32(unit)]
+            own_b_out = b_out[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_y_before = (before * batch + item) * hidden_size
+                origin_i_before = (before * batch + item) * hidden_size
+                origin_f_before = (before * batch + item) * hidden_size
+                origin_o_before = (before * batch + item) * hidden_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    W_z_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                    W_in_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                    c_before = kept_c[u32((before * batch + item) * hidden_size + unit)]
+                    W_for_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                    W_out_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+                if warp < slices_y_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_y_before):
+                            totals_y_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_y_before + min(row, rows - 1) * hidden_size + place
+                        lower = origin_y_before + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_y_before):
+                            column = part * slices_y_before * 32
+                            inside = 8 if part + 1 < parts_y_before else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_y_before(kept_y, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_y_before(kept_y, u64(lower + column), 1, inside)
+                            for tile in range(rows_y_before):
+                                held = u32((part * rows_y_before + tile) * 4)
+                                multiply(
+                                    kept_y, totals_y_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_y_before[held], fragments_y_before[held + u32(1)]
+                                )
+                                multiply(
+                                    kept_y, totals_y_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_y_before[held + u32(2)], fragments_y_before[held + u32(3)]
+                                )
+                        for tile in range(rows_y_before):
+                            place = begin_y_before + ((warp * rows_y_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_y_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_y_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_y_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_y_before[u32(4 * tile + 3)]
+                if warp < slices_i_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_i_before):
+                            totals_i_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_i_before + min(row, rows - 1) * hidden_size + place
+                        lower = origin_i_before + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_i_before):
+                            column = part * slices_i_before * 32
+                            inside = 8 if part + 1 < parts_i_before else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_i_before(kept_i, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_i_before(kept_i, u64(lower + column), 1, inside)
+                            for tile in range(rows_i_before):
+                                held = u32((part * rows_i_before + tile) * 4)
+                                multiply(
+                                    kept_i, totals_i_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_i_before[held], fragments_i_before[held + u32(1)]
+                                )
+                                multiply(
+                                    kept_i, totals_i_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_i_before[held + u32(2)], fragments_i_before[held + u32(3)]
+                                )
+                        for tile in range(rows_i_before):
+                            place = begin_i_before + ((warp * rows_i_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_i_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_i_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_i_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_i_before[u32(4 * tile + 3)]
+                if warp < slices_f_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_f_before):
+                            totals_f_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_f_before + min(row, rows - 1) * hidden_size + place
+                        lower = origin_f_before + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_f_before):
+                            column = part * slices_f_before * 32
+                            inside = 8 if part + 1 < parts_f_before else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_f_before(kept_f, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_f_before(kept_f, u64(lower + column), 1, inside)
+                            for tile in range(rows_f_before):
+                                held = u32((part * rows_f_before + tile) * 4)
+                                multiply(
+                                    kept_f, totals_f_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_f_before[held], fragments_f_before[held + u32(1)]
+                                )
+                                multiply(
+                                    kept_f, totals_f_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_f_before[held + u32(2)], fragments_f_before[held + u32(3)]
+                                )
+                        for tile in range(rows_f_before):
+                            place = begin_f_before + ((warp * rows_f_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_f_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_f_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_f_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_f_before[u32(4 * tile + 3)]
+                if warp < slices_o_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_o_before):
+                            totals_o_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_o_before + min(row, rows - 1) * hidden_size + place
+                        lower = origin_o_before + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_o_before):
+                            column = part * slices_o_before * 32
+                            inside = 8 if part + 1 < parts_o_before else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_o_before(kept_o, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_o_before(kept_o, u64(lower + column), 1, inside)
+                            for tile in range(rows_o_before):
+                                held = u32((part * rows_o_before + tile) * 4)
+                                multiply(
+                                    kept_o, totals_o_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_o_before[held], fragments_o_before[held + u32(1)]
+                                )
+                                multiply(
+                                    kept_o, totals_o_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_o_before[held + u32(2)], fragments_o_before[held + u32(3)]
+                                )
+                        for tile in range(rows_o_before):
+                            place = begin_o_before + ((warp * rows_o_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_o_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_o_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_o_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_o_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    R_z_product = zero
+                    R_in_product = zero
+                    R_for_product = zero
+                    R_out_product = zero
+                    for number in range(slices_y_before):
+                        place = begin_y_before + (number * rows_y_before * 8 + group) * pitch + lane
+                        R_z_product += shared[u32(place)]
+                        R_in_product += shared[u32(place + groups * pitch)]
+                        R_for_product += shared[u32(place + 2 * groups * pitch)]
+                        R_out_product += shared[u32(place + 3 * groups * pitch)]
+                    R_ii_product = zero
+                    R_if_product = zero
+                    R_io_product = zero
+                    for number in range(slices_i_before):
+                        place = begin_i_before + (number * rows_i_before * 8 + group) * pitch + lane
+                        R_ii_product += shared[u32(place)]
+                        R_if_product += shared[u32(place + groups * pitch)]
+                        R_io_product += shared[u32(place + 2 * groups * pitch)]
+                    R_fi_product = zero
+                    R_ff_product = zero
+                    R_fo_product = zero
+                    for number in range(slices_f_before):
+                        place = begin_f_before + (number * rows_f_before * 8 + group) * pitch + lane
+                        R_fi_product += shared[u32(place)]
+                        R_ff_product += shared[u32(place + groups * pitch)]
+                        R_fo_product += shared[u32(place + 2 * groups * pitch)]
+                    R_oi_product = zero
+                    R_of_product = zero
+                    R_oo_product = zero
+                    for number in range(slices_o_before):
+                        place = begin_o_before + (number * rows_o_before * 8 + group) * pitch + lane
+                        R_oi_product += shared[u32(place)]
+                        R_of_product += shared[u32(place + groups * pitch)]
+                        R_oo_product += shared[u32(place + 2 * groups * pitch)]
+                if runs and unit < hidden_size:
+                    z_bar = W_z_product + R_z_product + own_b_z  # (F.1)
+                    i_bar = W_in_product + R_in_product + own_p_in * c_before + own_b_in + R_ii_product + R_fi_product + R_oi_product  # (F.2)
+                    f_bar = W_for_product + R_for_product + own_p_for * c_before + own_b_for + R_if_product + R_ff_product + R_of_product  # (F.3)
+                    z = math.tanh(z_bar)  # (F.4)
+                    kept_z[u32((here * batch + item) * hidden_size + unit)] = z
+                    i = one / (one + math.exp(-i_bar))  # (F.5)
+                    kept_i[u32((now * batch + item) * hidden_size + unit)] = i
+                    f = one / (one + math.exp(-f_bar))  # (F.6)
+                    kept_f[u32((now * batch + item) * hidden_size + unit)] = f
+                    c = z * i + c_before * f  # (F.7)
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = c
+                    o_bar = W_out_product + R_out_product + own_p_out * c + own_b_out + R_io_product + R_fo_product + R_oo_product  # (F.8)
+                    o = one / (one + math.exp(-o_bar))  # (F.9)
+                    kept_o[u32((now * batch + item) * hidden_size + unit)] = o
+                    function_1 = math.tanh(c)
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    y = o * function_1  # (F.10)
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = y
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = y
+                elif lane < rows and unit < hidden_size:
+                    kept_i[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_i[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_f[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_f[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_c[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_o[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_o[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_y[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_y[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_y[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_tensor_loop,)
+
+
+def backward_tensor(cuda, real, threads, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    one = real(1)
+    zero = real(0)
+    rows_y_before, slices_y_before, parts_y_before = shape = tensor.tiling(1, 4 * hidden_size, threads, lanes)
+    words_y_before, count_y_before, room_y_before = shape.words, shape.sums, shape.room(items)
+    begin_y_before = 0
+    load_y_before = tensor.loader(cuda, (4 * hidden_size), 0, 4 * hidden_size)
+    rows_i_before, slices_i_before, parts_i_before = shape = tensor.tiling(1, 3 * hidden_size, threads, lanes)
+    words_i_before, count_i_before, room_i_before = shape.words, shape.sums, shape.room(items)
+    begin_i_before = room_y_before
+    load_i_before = tensor.loader(cuda, (4 * hidden_size), hidden_size, 3 * hidden_size)
+    rows_f_before, slices_f_before, parts_f_before = shape = tensor.tiling(1, 3 * hidden_size, threads, lanes)
+    words_f_before, count_f_before, room_f_before = shape.words, shape.sums, shape.room(items)
+    begin_f_before = room_y_before + room_i_before
+    load_f_before = tensor.loader(cuda, (4 * hidden_size), hidden_size, 3 * hidden_size)
+    rows_o_before, slices_o_before, parts_o_before = shape = tensor.tiling(1, 3 * hidden_size, threads, lanes)
+    words_o_before, count_o_before, room_o_before = shape.words, shape.sums, shape.room(items)
+    begin_o_before = room_y_before + room_i_before + room_f_before
+    load_o_before = tensor.loader(cuda, (4 * hidden_size), hidden_size, 3 * hidden_size)
+
+    def backward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_y_before: Stored, packed_i_before: Stored,
+        packed_f_before: Stored, packed_o_before: Stored, carry_y: Reals, last_error_y: Stored, error_y: Stored,
+        kept_function_1: Stored, carry_o: Reals, last_error_o: Stored, kept_o: Stored, carry_c: Reals, last_error_c:
+        Stored, p_out: Stored, kept_c: Reals, carry_f: Reals, last_error_f: Stored, kept_z: Stored, carry_i: Reals,
+        last_error_i: Stored, kept_i: Stored, kept_f: Stored, p_for: Stored, p_in: Stored, sums: Reals, adjoints_x:
+        Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_y_before = cuda.local.array(count_y_before, real)
+        fragments_y_before = cuda.local.array(words_y_before, u32)
+        for tile in range(rows_y_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit
+            for number in range(parts_y_before):
+                column = (number * slices_y_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_y_before else 4 * hidden_size - column
+                held = u32((number * rows_y_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(
+                    packed_y_before, u64(place + column * hidden_size), hidden_size, inside
+                )
+                fragments_y_before[held] = word_1
+                fragments_y_before[held + u32(1)] = word_2
+                fragments_y_before[held + u32(2)] = word_3
+                fragments_y_before[held + u32(3)] = word_4
+        totals_i_before = cuda.local.array(count_i_before, real)
+        fragments_i_before = cuda.local.array(words_i_before, u32)
+        for tile in range(rows_i_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit
+            for number in range(parts_i_before):
+                column = (number * slices_i_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_i_before else 3 * hidden_size - column
+                held = u32((number * rows_i_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(
+                    packed_i_before, u64(place + column * hidden_size), hidden_size, inside
+                )
+                fragments_i_before[held] = word_1
+                fragments_i_before[held + u32(1)] = word_2
+                fragments_i_before[held + u32(2)] = word_3
+                fragments_i_before[held + u32(3)] = word_4
+        totals_f_before = cuda.local.array(count_f_before, real)
+        fragments_f_before = cuda.local.array(words_f_before, u32)
+        for tile in range(rows_f_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit
+            for number in range(parts_f_before):
+                column = (number * slices_f_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_f_before else 3 * hidden_size - column
+                held = u32((number * rows_f_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(
+                    packed_f_before, u64(place + column * hidden_size), hidden_size, inside
+                )
+                fragments_f_before[held] = word_1
+                fragments_f_before[held + u32(1)] = word_2
+                fragments_f_before[held + u32(2)] = word_3
+                fragments_f_before[held + u32(3)] = word_4
+        totals_o_before = cuda.local.array(count_o_before, real)
+        fragments_o_before = cuda.local.array(words_o_before, u32)
+        for tile in range(rows_o_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit
+            for number in range(parts_o_before):
+                column = (number * slices_o_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_o_before else 3 * hidden_size - column
+                held = u32((number * rows_o_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(
+                    packed_o_before, u64(place + column * hidden_size), hidden_size, inside
+                )
+                fragments_o_before[held] = word_1
+                fragments_o_before[held + u32(1)] = word_2
+                fragments_o_before[held + u32(2)] = word_3
+                fragments_o_before[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_p_out = p_out[u32(unit)]
+            own_p_for = p_for[u32(unit)]
+            own_p_in = p_in[u32(unit)]
+        sum_b_z = zero
+        sum_p_in = zero
+        sum_b_in = zero
+        sum_p_for = zero
+        sum_b_for = zero
+        sum_p_out = zero
+        sum_b_out = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    next_y_before_from_loop = carry_y[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_y_ = last_error_y[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    error_y_ = error_y[u32((t * batch + item) * hidden_size + unit)]
+                    function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                    next_o_before_from_loop = carry_o[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_o_ = last_error_o[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    o = kept_o[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                    next_c_before_from_loop = carry_c[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_c_ = last_error_c[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    c_before = kept_c[u32((t * batch + item) * hidden_size + unit)]
+                    next_f_before_from_loop = carry_f[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_f_ = last_error_f[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    z = kept_z[u32((t * batch + item) * hidden_size + unit)]
+                    next_i_before_from_loop = carry_i[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_i_ = last_error_i[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    i = kept_i[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                    f = kept_f[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                    c = kept_c[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_y = next_y_before_from_loop + last_error_y_ + error_y_  # (B.1)
+                    d_o = next_o_before_from_loop + function_1 * d_y + last_error_o_  # (B.2)
+                    d_o_bar = o * d_o * (one - o)  # (B.3)
+                    d_c = next_c_before_from_loop + own_p_out * d_o_bar + o * d_y * (one - function_1 * function_1) + last_error_c_  # (B.4)
+                    d_f = c_before * d_c + next_f_before_from_loop + last_error_f_  # (B.5)
+                    d_i = z * d_c + next_i_before_from_loop + last_error_i_  # (B.6)
+                    d_z = i * d_c  # (B.7)
+                    d_f_bar = f * d_f * (one - f)  # (B.8)
+                    d_i_bar = i * d_i * (one - i)  # (B.9)
+                    d_c_before_from_loop = f * d_c + own_p_for * d_f_bar + own_p_in * d_i_bar
+                    carry_c[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_c_before_from_loop
+                    d_z_bar = d_z * (one - z * z)  # (B.10)
+                    sum_b_z += d_z_bar  # (B.14)
+                    sum_p_in += c_before * d_i_bar  # (B.17)
+                    sum_b_in += d_i_bar  # (B.18)
+                    sum_p_for += c_before * d_f_bar  # (B.24)
+                    sum_b_for += d_f_bar  # (B.25)
+                    sum_p_out += c * d_o_bar  # (B.31)
+                    sum_b_out += d_o_bar  # (B.32)
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_z_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_i_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_f_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_o_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_y_before = (t * batch + item) * (4 * hidden_size)
+                origin_i_before = (t * batch + item) * (4 * hidden_size) + hidden_size
+                origin_f_before = (t * batch + item) * (4 * hidden_size) + hidden_size
+                origin_o_before = (t * batch + item) * (4 * hidden_size) + hidden_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if warp < slices_y_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_y_before):
+                            totals_y_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_y_before + min(row, rows - 1) * (4 * hidden_size) + place
+                        lower = origin_y_before + min(row + 8, rows - 1) * (4 * hidden_size) + place
+                        for part in range(parts_y_before):
+                            column = part * slices_y_before * 32
+                            inside = 8 if part + 1 < parts_y_before else 4 * hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_y_before(
+                                adjoints_x, u64(upper + column), 1, inside
+                            )
+                            lower_1, lower_2, lower_3, lower_4 = load_y_before(
+                                adjoints_x, u64(lower + column), 1, inside
+                            )
+                            for tile in range(rows_y_before):
+                                held = u32((part * rows_y_before + tile) * 4)
+                                multiply(
+                                    adjoints_x, totals_y_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_y_before[held], fragments_y_before[held + u32(1)]
+                                )
+                                multiply(
+                                    adjoints_x, totals_y_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_y_before[held + u32(2)], fragments_y_before[held + u32(3)]
+                                )
+                        for tile in range(rows_y_before):
+                            place = begin_y_before + ((warp * rows_y_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_y_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_y_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_y_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_y_before[u32(4 * tile + 3)]
+                if warp < slices_i_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_i_before):
+                            totals_i_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_i_before + min(row, rows - 1) * (4 * hidden_size) + place
+                        lower = origin_i_before + min(row + 8, rows - 1) * (4 * hidden_size) + place
+                        for part in range(parts_i_before):
+                            column = part * slices_i_before * 32
+                            inside = 8 if part + 1 < parts_i_before else 3 * hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_i_before(
+                                adjoints_x, u64(upper + column), 1, inside
+                            )
+                            lower_1, lower_2, lower_3, lower_4 = load_i_before(
+                                adjoints_x, u64(lower + column), 1, inside
+                            )
+                            for tile in range(rows_i_before):
+                                held = u32((part * rows_i_before + tile) * 4)
+                                multiply(
+                                    adjoints_x, totals_i_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_i_before[held], fragments_i_before[held + u32(1)]
+                                )
+                                multiply(
+                                    adjoints_x, totals_i_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_i_before[held + u32(2)], fragments_i_before[held + u32(3)]
+                                )
+                        for tile in range(rows_i_before):
+                            place = begin_i_before + ((warp * rows_i_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_i_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_i_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_i_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_i_before[u32(4 * tile + 3)]
+                if warp < slices_f_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_f_before):
+                            totals_f_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_f_before + min(row, rows - 1) * (4 * hidden_size) + place
+                        lower = origin_f_before + min(row + 8, rows - 1) * (4 * hidden_size) + place
+                        for part in range(parts_f_before):
+                            column = part * slices_f_before * 32
+                            inside = 8 if part + 1 < parts_f_before else 3 * hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_f_before(
+                                adjoints_x, u64(upper + column), 1, inside
+                            )
+                            lower_1, lower_2, lower_3, lower_4 = load_f_before(
+                                adjoints_x, u64(lower + column), 1, inside
+                            )
+                            for tile in range(rows_f_before):
+                                held = u32((part * rows_f_before + tile) * 4)
+                                multiply(
+                                    adjoints_x, totals_f_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_f_before[held], fragments_f_before[held + u32(1)]
+                                )
+                                multiply(
+                                    adjoints_x, totals_f_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_f_before[held + u32(2)], fragments_f_before[held + u32(3)]
+                                )
+                        for tile in range(rows_f_before):
+                            place = begin_f_before + ((warp * rows_f_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_f_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_f_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_f_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_f_before[u32(4 * tile + 3)]
+                if warp < slices_o_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_o_before):
+                            totals_o_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_o_before + min(row, rows - 1) * (4 * hidden_size) + place
+                        lower = origin_o_before + min(row + 8, rows - 1) * (4 * hidden_size) + place
+                        for part in range(parts_o_before):
+                            column = part * slices_o_before * 32
+                            inside = 8 if part + 1 < parts_o_before else 3 * hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_o_before(
+                                adjoints_x, u64(upper + column), 1, inside
+                            )
+                            lower_1, lower_2, lower_3, lower_4 = load_o_before(
+                                adjoints_x, u64(lower + column), 1, inside
+                            )
+                            for tile in range(rows_o_before):
+                                held = u32((part * rows_o_before + tile) * 4)
+                                multiply(
+                                    adjoints_x, totals_o_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_o_before[held], fragments_o_before[held + u32(1)]
+                                )
+                                multiply(
+                                    adjoints_x, totals_o_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_o_before[held + u32(2)], fragments_o_before[held + u32(3)]
+                                )
+                        for tile in range(rows_o_before):
+                            place = begin_o_before + ((warp * rows_o_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_o_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_o_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_o_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_o_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_2 = zero
+                    for number in range(slices_y_before):
+                        place = begin_y_before + (number * rows_y_before * 8 + group) * pitch + lane
+                        pulled_product_2 += shared[u32(place)]
+                    pulled_product_5 = zero
+                    for number in range(slices_i_before):
+                        place = begin_i_before + (number * rows_i_before * 8 + group) * pitch + lane
+                        pulled_product_5 += shared[u32(place)]
+                    pulled_product_6 = zero
+                    for number in range(slices_f_before):
+                        place = begin_f_before + (number * rows_f_before * 8 + group) * pitch + lane
+                        pulled_product_6 += shared[u32(place)]
+                    pulled_product_7 = zero
+                    for number in range(slices_o_before):
+                        place = begin_o_before + (number * rows_o_before * 8 + group) * pitch + lane
+                        pulled_product_7 += shared[u32(place)]
+                if runs and unit < hidden_size:
+                    carry_y[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_2
+                    carry_i[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_5
+                    carry_f[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_6
+                    carry_o[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_7
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (7 * hidden_size) + unit)] += sum_b_z
+            sums[u32(lane * (7 * hidden_size) + hidden_size + unit)] += sum_p_in
+            sums[u32(lane * (7 * hidden_size) + 2 * hidden_size + unit)] += sum_b_in
+            sums[u32(lane * (7 * hidden_size) + 3 * hidden_size + unit)] += sum_p_for
+            sums[u32(lane * (7 * hidden_size) + 4 * hidden_size + unit)] += sum_b_for
+            sums[u32(lane * (7 * hidden_size) + 5 * hidden_size + unit)] += sum_p_out
+            sums[u32(lane * (7 * hidden_size) + 6 * hidden_size + unit)] += sum_b_out
+
+    return (backward_tensor_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -2103,11 +2864,18 @@ def _run(packed, call, keep_tape):
             packed_y_before, packed_i_before, packed_f_before, packed_o_before, products_x, b_z, p_in, b_in, p_for,
             b_for, kept_z, kept_i, kept_f, kept_c, p_out, b_out, kept_o, kept_function_1, out_y, kept_y, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
             lengths, keep, packed_y_before, packed_i_before, packed_f_before, packed_o_before, kept_y, kept_i, kept_f,
             kept_o, products_x, b_z, kept_c, p_in, b_in, p_for, b_for, kept_z, p_out, b_out, kept_function_1, out_y, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_tensor, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch,
+            steps, lengths, keep, packed_y_before, packed_i_before, packed_f_before, packed_o_before, kept_y, kept_i,
+            kept_f, kept_o, products_x, b_z, kept_c, p_in, b_in, p_for, b_for, kept_z, p_out, b_out, kept_function_1,
+            out_y, )
         )
     else:
         def one_step(t):
@@ -2183,9 +2951,16 @@ def _gradients(tape, errors, ends):
             kept_o, last_error_c, p_out, kept_c, last_error_f, kept_z, last_error_i, kept_i, kept_f, p_for, p_in, sums,
             adjoints_x, carry_y, carry_o, carry_c, carry_f, carry_i, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
+            steps, lengths, packed_y_before, packed_i_before, packed_f_before, packed_o_before, carry_y, last_error_y,
+            error_y, kept_function_1, carry_o, last_error_o, kept_o, carry_c, last_error_c, p_out, kept_c, carry_f,
+            last_error_f, kept_z, carry_i, last_error_i, kept_i, kept_f, p_for, p_in, sums, adjoints_x, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_tensor, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
             steps, lengths, packed_y_before, packed_i_before, packed_f_before, packed_o_before, carry_y, last_error_y,
             error_y, kept_function_1, carry_o, last_error_o, kept_o, carry_c, last_error_c, p_out, kept_c, carry_f,
             last_error_f, kept_z, carry_i, last_error_i, kept_i, kept_f, p_for, p_in, sums, adjoints_x, )

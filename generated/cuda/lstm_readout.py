@@ -1,7 +1,7 @@
 """LSTM with a softmax readout: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the readout of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.10 and 10.11
-Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 2286dd81d1adf287. Do not edit: derive writes this file.
+Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 81765dc1338f4f92. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -25,7 +25,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, tensor, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -1033,6 +1033,335 @@ def backward_grid(cuda, real, lanes, items, hidden_size, output_size):
     return (backward_grid_loop,)
 
 
+def forward_tensor(cuda, real, threads, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    one = real(1)
+    zero = real(0)
+    rows_h_before, slices_h_before, parts_h_before = shape = tensor.tiling(4, hidden_size, threads, lanes)
+    words_h_before, count_h_before, room_h_before = shape.words, shape.sums, shape.room(items)
+    begin_h_before = 0
+    load_h_before = tensor.loader(cuda, hidden_size, 0, hidden_size)
+
+    def forward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, kept_h:
+        Stored, products_x: Reals, b_i: Stored, b_f: Stored, b_g: Stored, b_o: Stored, kept_i: Stored, kept_f: Stored,
+        kept_g: Stored, kept_o: Stored, kept_c: Reals, kept_function_1: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_h_before = cuda.local.array(count_h_before, real)
+        fragments_h_before = cuda.local.array(words_h_before, u32)
+        for tile in range(rows_h_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if matrix == 0 and unit < hidden_size:
+                place = unit * hidden_size
+            if matrix == 1 and unit < hidden_size:
+                place = (hidden_size + unit) * hidden_size
+            if matrix == 2 and unit < hidden_size:
+                place = (2 * hidden_size + unit) * hidden_size
+            if matrix == 3 and unit < hidden_size:
+                place = (3 * hidden_size + unit) * hidden_size
+            for number in range(parts_h_before):
+                column = (number * slices_h_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_h_before else hidden_size - column
+                held = u32((number * rows_h_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_h_before, u64(place + column), 1, inside)
+                fragments_h_before[held] = word_1
+                fragments_h_before[held + u32(1)] = word_2
+                fragments_h_before[held + u32(2)] = word_3
+                fragments_h_before[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b_i = b_i[u32(unit)]
+            own_b_f = b_f[u32(unit)]
+            own_b_g = b_g[u32(unit)]
+            own_b_o = b_o[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_h_before = (t * batch + item) * hidden_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    W_i_product = products_x[u32((t * batch + item) * (4 * hidden_size) + unit)]
+                    W_f_product = products_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)]
+                    W_g_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)]
+                    W_o_product = products_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)]
+                    c_before = kept_c[u32((before * batch + item) * hidden_size + unit)]
+                if warp < slices_h_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_h_before):
+                            totals_h_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_h_before + min(row, rows - 1) * hidden_size + place
+                        lower = origin_h_before + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_h_before):
+                            column = part * slices_h_before * 32
+                            inside = 8 if part + 1 < parts_h_before else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_h_before(kept_h, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_h_before(kept_h, u64(lower + column), 1, inside)
+                            for tile in range(rows_h_before):
+                                held = u32((part * rows_h_before + tile) * 4)
+                                multiply(
+                                    kept_h, totals_h_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_h_before[held], fragments_h_before[held + u32(1)]
+                                )
+                                multiply(
+                                    kept_h, totals_h_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_h_before[held + u32(2)], fragments_h_before[held + u32(3)]
+                                )
+                        for tile in range(rows_h_before):
+                            place = begin_h_before + ((warp * rows_h_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_h_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_h_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_h_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_h_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    U_i_product = zero
+                    U_f_product = zero
+                    U_g_product = zero
+                    U_o_product = zero
+                    for number in range(slices_h_before):
+                        place = begin_h_before + (number * rows_h_before * 8 + group) * pitch + lane
+                        U_i_product += shared[u32(place)]
+                        U_f_product += shared[u32(place + groups * pitch)]
+                        U_g_product += shared[u32(place + 2 * groups * pitch)]
+                        U_o_product += shared[u32(place + 3 * groups * pitch)]
+                if runs and unit < hidden_size:
+                    i_bar = W_i_product + U_i_product + own_b_i  # (F.1)
+                    f_bar = W_f_product + U_f_product + own_b_f  # (F.2)
+                    g_bar = W_g_product + U_g_product + own_b_g  # (F.3)
+                    o_bar = W_o_product + U_o_product + own_b_o  # (F.4)
+                    i = one / (one + math.exp(-i_bar))  # (F.5)
+                    kept_i[u32((here * batch + item) * hidden_size + unit)] = i
+                    f = one / (one + math.exp(-f_bar))  # (F.6)
+                    kept_f[u32((here * batch + item) * hidden_size + unit)] = f
+                    g = math.tanh(g_bar)  # (F.7)
+                    kept_g[u32((here * batch + item) * hidden_size + unit)] = g
+                    o = one / (one + math.exp(-o_bar))  # (F.8)
+                    kept_o[u32((here * batch + item) * hidden_size + unit)] = o
+                    c = f * c_before + i * g  # (F.9)
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = c
+                    function_1 = math.tanh(c)
+                    kept_function_1[u32((here * batch + item) * hidden_size + unit)] = function_1
+                    h = o * function_1  # (F.10)
+                    kept_h[u32(((t + 1) * batch + item) * hidden_size + unit)] = h
+                elif lane < rows and unit < hidden_size:
+                    kept_c[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_c[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    kept_h[u32(((t + 1) * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((t * batch + item) * hidden_size + unit)]
+                    )
+
+    return (forward_tensor_loop,)
+
+
+def backward_tensor(cuda, real, threads, lanes, items, hidden_size, output_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    one = real(1)
+    zero = real(0)
+    rows_h_before, slices_h_before, parts_h_before = shape = tensor.tiling(1, 4 * hidden_size, threads, lanes)
+    words_h_before, count_h_before, room_h_before = shape.words, shape.sums, shape.room(items)
+    begin_h_before = 0
+    load_h_before = tensor.loader(cuda, (4 * hidden_size), 0, 4 * hidden_size)
+
+    def backward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, d_h_from_suffix: Reals,
+        carry_h: Reals, last_error_h: Stored, kept_function_1: Stored, kept_o: Stored, carry_c: Reals, last_error_c:
+        Stored, kept_f: Stored, kept_i: Stored, kept_c: Reals, kept_g: Stored, sums: Reals, adjoints_x: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_h_before = cuda.local.array(count_h_before, real)
+        fragments_h_before = cuda.local.array(words_h_before, u32)
+        for tile in range(rows_h_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit
+            for number in range(parts_h_before):
+                column = (number * slices_h_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_h_before else 4 * hidden_size - column
+                held = u32((number * rows_h_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(
+                    packed_h_before, u64(place + column * hidden_size), hidden_size, inside
+                )
+                fragments_h_before[held] = word_1
+                fragments_h_before[held + u32(1)] = word_2
+                fragments_h_before[held + u32(2)] = word_3
+                fragments_h_before[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        sum_b_i = zero
+        sum_b_f = zero
+        sum_b_g = zero
+        sum_b_o = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    d_h_from_suffix_ = d_h_from_suffix[u32((t * batch + item) * hidden_size + unit)]
+                    next_h_before_from_loop = carry_h[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    function_1 = kept_function_1[u32((t * batch + item) * hidden_size + unit)]
+                    o = kept_o[u32((t * batch + item) * hidden_size + unit)]
+                    next_c_before_from_loop = carry_c[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_c_ = last_error_c[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    f = kept_f[u32((t * batch + item) * hidden_size + unit)]
+                    i = kept_i[u32((t * batch + item) * hidden_size + unit)]
+                    c_before = kept_c[u32((t * batch + item) * hidden_size + unit)]
+                    g = kept_g[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_h = d_h_from_suffix_ + next_h_before_from_loop + last_error_h_  # (B.2)
+                    d_c = next_c_before_from_loop + o * d_h * (one - function_1 * function_1) + last_error_c_  # (B.3)
+                    d_c_before_from_loop = f * d_c
+                    carry_c[u32(((t & 1) * batch + item) * hidden_size + unit)] = d_c_before_from_loop
+                    d_o = function_1 * d_h  # (B.4)
+                    d_g = i * d_c  # (B.5)
+                    d_f = c_before * d_c  # (B.6)
+                    d_i = g * d_c  # (B.7)
+                    d_o_bar = o * d_o * (one - o)  # (B.8)
+                    d_g_bar = d_g * (one - g * g)  # (B.9)
+                    d_f_bar = f * d_f * (one - f)  # (B.10)
+                    d_i_bar = i * d_i * (one - i)  # (B.11)
+                    sum_b_i += d_i_bar  # (B.15)
+                    sum_b_f += d_f_bar  # (B.18)
+                    sum_b_g += d_g_bar  # (B.21)
+                    sum_b_o += d_o_bar  # (B.24)
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = d_i_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = d_f_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = d_g_bar
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = d_o_bar
+                elif lane < rows and unit < hidden_size:
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 2 * hidden_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * hidden_size) + 3 * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_h_before = (t * batch + item) * (4 * hidden_size)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if warp < slices_h_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_h_before):
+                            totals_h_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_h_before + min(row, rows - 1) * (4 * hidden_size) + place
+                        lower = origin_h_before + min(row + 8, rows - 1) * (4 * hidden_size) + place
+                        for part in range(parts_h_before):
+                            column = part * slices_h_before * 32
+                            inside = 8 if part + 1 < parts_h_before else 4 * hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_h_before(
+                                adjoints_x, u64(upper + column), 1, inside
+                            )
+                            lower_1, lower_2, lower_3, lower_4 = load_h_before(
+                                adjoints_x, u64(lower + column), 1, inside
+                            )
+                            for tile in range(rows_h_before):
+                                held = u32((part * rows_h_before + tile) * 4)
+                                multiply(
+                                    adjoints_x, totals_h_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_h_before[held], fragments_h_before[held + u32(1)]
+                                )
+                                multiply(
+                                    adjoints_x, totals_h_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_h_before[held + u32(2)], fragments_h_before[held + u32(3)]
+                                )
+                        for tile in range(rows_h_before):
+                            place = begin_h_before + ((warp * rows_h_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_h_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_h_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_h_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_h_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_2 = zero
+                    for number in range(slices_h_before):
+                        place = begin_h_before + (number * rows_h_before * 8 + group) * pitch + lane
+                        pulled_product_2 += shared[u32(place)]
+                if runs and unit < hidden_size:
+                    carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_2
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (output_size + 4 * hidden_size) + output_size + unit)] += sum_b_i
+            sums[u32(lane * (output_size + 4 * hidden_size) + output_size + hidden_size + unit)] += sum_b_f
+            sums[u32(lane * (output_size + 4 * hidden_size) + output_size + 2 * hidden_size + unit)] += sum_b_g
+            sums[u32(lane * (output_size + 4 * hidden_size) + output_size + 3 * hidden_size + unit)] += sum_b_o
+
+    return (backward_tensor_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -1127,11 +1456,17 @@ def _run(packed, call, keep_tape):
             packed_h_before, products_x, b_i, b_f, b_g, b_o, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1,
             kept_h, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
             lengths, keep, packed_h_before, kept_h, products_x, b_i, b_f, b_g, b_o, kept_i, kept_f, kept_g, kept_o,
             kept_c, kept_function_1, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_tensor, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch,
+            steps, lengths, keep, packed_h_before, kept_h, products_x, b_i, b_f, b_g, b_o, kept_i, kept_f, kept_g,
+            kept_o, kept_c, kept_function_1, )
         )
     else:
         def one_step(t):
@@ -1220,10 +1555,16 @@ def _gradients(tape, errors, ends):
             packed_h_before, d_h_from_suffix, last_error_h, kept_function_1, kept_o, last_error_c, kept_f, kept_i,
             kept_c, kept_g, sums, adjoints_x, carry_h, carry_c, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, output_size, ),
             (batch, steps, lengths, packed_h_before, d_h_from_suffix, carry_h, last_error_h, kept_function_1, kept_o,
+            carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g, sums, adjoints_x, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_tensor, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, output_size,
+            ), (batch, steps, lengths, packed_h_before, d_h_from_suffix, carry_h, last_error_h, kept_function_1, kept_o,
             carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g, sums, adjoints_x, )
         )
     else:

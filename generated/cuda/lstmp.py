@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cuda kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 2286dd81d1adf287. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 81765dc1338f4f92. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -25,7 +25,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, tensor, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -1407,6 +1407,521 @@ def backward_grid(cuda, real, lanes, items, hidden_size, cell_size):
     return (backward_grid_loop,)
 
 
+def forward_tensor(cuda, real, threads, lanes, items, hidden_size, cell_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    one = real(1)
+    zero = real(0)
+    rows_r_before, slices_r_before, parts_r_before = shape = tensor.tiling(4, hidden_size, threads, lanes)
+    words_r_before, count_r_before, room_r_before = shape.words, shape.sums, shape.room(items)
+    begin_r_before = 0
+    load_r_before = tensor.loader(cuda, hidden_size, 0, hidden_size)
+    rows_m, slices_m, parts_m = shape = tensor.tiling(1, cell_size, threads, lanes)
+    words_m, count_m, room_m = shape.words, shape.sums, shape.room(items)
+    begin_m = 0
+    load_m = tensor.loader(cuda, cell_size, 0, cell_size)
+
+    def forward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_r_before: Stored, packed_m:
+        Stored, kept_r: Stored, products_x: Reals, kept_c: Reals, w_ic: Stored, b_i: Stored, w_fc: Stored, b_f: Stored,
+        b_c: Stored, kept_i: Stored, kept_f: Stored, kept_z: Stored, w_oc: Stored, b_o: Stored, kept_o: Stored,
+        kept_function_1: Stored, kept_m: Stored, out_r: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_r_before = cuda.local.array(count_r_before, real)
+        fragments_r_before = cuda.local.array(words_r_before, u32)
+        for tile in range(rows_r_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if matrix == 0 and unit < cell_size:
+                place = unit * hidden_size
+            if matrix == 1 and unit < cell_size:
+                place = (cell_size + unit) * hidden_size
+            if matrix == 2 and unit < cell_size:
+                place = (2 * cell_size + unit) * hidden_size
+            if matrix == 3 and unit < cell_size:
+                place = (3 * cell_size + unit) * hidden_size
+            for number in range(parts_r_before):
+                column = (number * slices_r_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_r_before else hidden_size - column
+                held = u32((number * rows_r_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_r_before, u64(place + column), 1, inside)
+                fragments_r_before[held] = word_1
+                fragments_r_before[held + u32(1)] = word_2
+                fragments_r_before[held + u32(2)] = word_3
+                fragments_r_before[held + u32(3)] = word_4
+        totals_m = cuda.local.array(count_m, real)
+        fragments_m = cuda.local.array(words_m, u32)
+        for tile in range(rows_m):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit * cell_size
+            for number in range(parts_m):
+                column = (number * slices_m + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_m else cell_size - column
+                held = u32((number * rows_m + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_m, u64(place + column), 1, inside)
+                fragments_m[held] = word_1
+                fragments_m[held + u32(1)] = word_2
+                fragments_m[held + u32(2)] = word_3
+                fragments_m[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < cell_size:
+            own_w_ic = w_ic[u32(unit)]
+            own_b_i = b_i[u32(unit)]
+            own_w_fc = w_fc[u32(unit)]
+            own_b_f = b_f[u32(unit)]
+            own_b_c = b_c[u32(unit)]
+            own_w_oc = w_oc[u32(unit)]
+            own_b_o = b_o[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            here = t if keep else 0
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_r_before = (before * batch + item) * hidden_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < cell_size:
+                    W_ix_product = products_x[u32((t * batch + item) * (4 * cell_size) + unit)]
+                    c_before = kept_c[u32((before * batch + item) * cell_size + unit)]
+                    W_fx_product = products_x[u32((t * batch + item) * (4 * cell_size) + cell_size + unit)]
+                    W_cx_product = products_x[u32((t * batch + item) * (4 * cell_size) + 2 * cell_size + unit)]
+                    W_ox_product = products_x[u32((t * batch + item) * (4 * cell_size) + 3 * cell_size + unit)]
+                if warp < slices_r_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_r_before):
+                            totals_r_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_r_before + min(row, rows - 1) * hidden_size + place
+                        lower = origin_r_before + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_r_before):
+                            column = part * slices_r_before * 32
+                            inside = 8 if part + 1 < parts_r_before else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_r_before(kept_r, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_r_before(kept_r, u64(lower + column), 1, inside)
+                            for tile in range(rows_r_before):
+                                held = u32((part * rows_r_before + tile) * 4)
+                                multiply(
+                                    kept_r, totals_r_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_r_before[held], fragments_r_before[held + u32(1)]
+                                )
+                                multiply(
+                                    kept_r, totals_r_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_r_before[held + u32(2)], fragments_r_before[held + u32(3)]
+                                )
+                        for tile in range(rows_r_before):
+                            place = begin_r_before + ((warp * rows_r_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_r_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_r_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_r_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_r_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    W_ir_product = zero
+                    W_fr_product = zero
+                    W_cr_product = zero
+                    W_or_product = zero
+                    for number in range(slices_r_before):
+                        place = begin_r_before + (number * rows_r_before * 8 + group) * pitch + lane
+                        W_ir_product += shared[u32(place)]
+                        W_fr_product += shared[u32(place + groups * pitch)]
+                        W_cr_product += shared[u32(place + 2 * groups * pitch)]
+                        W_or_product += shared[u32(place + 3 * groups * pitch)]
+                if runs and unit < cell_size:
+                    i_bar = W_ix_product + W_ir_product + own_w_ic * c_before + own_b_i  # (F.1)
+                    f_bar = W_fx_product + W_fr_product + own_w_fc * c_before + own_b_f  # (F.2)
+                    z_bar = W_cx_product + W_cr_product + own_b_c  # (F.3)
+                    i = one / (one + math.exp(-i_bar))  # (F.4)
+                    kept_i[u32((here * batch + item) * cell_size + unit)] = i
+                    f = one / (one + math.exp(-f_bar))  # (F.5)
+                    kept_f[u32((here * batch + item) * cell_size + unit)] = f
+                    z = math.tanh(z_bar)  # (F.6)
+                    kept_z[u32((here * batch + item) * cell_size + unit)] = z
+                    c = f * c_before + i * z  # (F.7)
+                    kept_c[u32((now * batch + item) * cell_size + unit)] = c
+                    o_bar = W_ox_product + W_or_product + own_w_oc * c + own_b_o  # (F.8)
+                    o = one / (one + math.exp(-o_bar))  # (F.9)
+                    kept_o[u32((here * batch + item) * cell_size + unit)] = o
+                    function_1 = math.tanh(c)
+                    kept_function_1[u32((here * batch + item) * cell_size + unit)] = function_1
+                    m = o * function_1  # (F.10)
+                    kept_m[u32((here * batch + item) * cell_size + unit)] = m
+                elif lane < rows and unit < cell_size:
+                    kept_c[u32((now * batch + item) * cell_size + unit)] = (
+                        kept_c[u32((before * batch + item) * cell_size + unit)]
+                    )
+                    kept_m[u32((here * batch + item) * cell_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_m = (here * batch + item) * cell_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if warp < slices_m:
+                    for number in range(0, rows, 16):
+                        for each in range(count_m):
+                            totals_m[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_m + min(row, rows - 1) * cell_size + place
+                        lower = origin_m + min(row + 8, rows - 1) * cell_size + place
+                        for part in range(parts_m):
+                            column = part * slices_m * 32
+                            inside = 8 if part + 1 < parts_m else cell_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_m(kept_m, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_m(kept_m, u64(lower + column), 1, inside)
+                            for tile in range(rows_m):
+                                held = u32((part * rows_m + tile) * 4)
+                                multiply(
+                                    kept_m, totals_m, 4 * tile, upper_1, lower_1, upper_2, lower_2, fragments_m[held],
+                                    fragments_m[held + u32(1)]
+                                )
+                                multiply(
+                                    kept_m, totals_m, 4 * tile, upper_3, lower_3, upper_4, lower_4, fragments_m[held +
+                                    u32(2)], fragments_m[held + u32(3)]
+                                )
+                        for tile in range(rows_m):
+                            place = begin_m + ((warp * rows_m + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_m[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_m[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_m[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_m[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    W_rm_product = zero
+                    for number in range(slices_m):
+                        place = begin_m + (number * rows_m * 8 + group) * pitch + lane
+                        W_rm_product += shared[u32(place)]
+                if runs and unit < hidden_size:
+                    r = W_rm_product  # (F.11)
+                    kept_r[u32((now * batch + item) * hidden_size + unit)] = r
+                    out_r[u32((t * batch + item) * hidden_size + unit)] = r
+                elif lane < rows and unit < hidden_size:
+                    kept_r[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_r[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_r[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_tensor_loop,)
+
+
+def backward_tensor(cuda, real, threads, lanes, items, hidden_size, cell_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    one = real(1)
+    zero = real(0)
+    rows_m, slices_m, parts_m = shape = tensor.tiling(1, hidden_size, threads, lanes)
+    words_m, count_m, room_m = shape.words, shape.sums, shape.room(items)
+    begin_m = 0
+    load_m = tensor.loader(cuda, hidden_size, 0, hidden_size)
+    rows_r_before, slices_r_before, parts_r_before = shape = tensor.tiling(1, 4 * cell_size, threads, lanes)
+    words_r_before, count_r_before, room_r_before = shape.words, shape.sums, shape.room(items)
+    begin_r_before = 0
+    load_r_before = tensor.loader(cuda, (4 * cell_size), 0, 4 * cell_size)
+
+    def backward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_m: Stored, packed_r_before: Stored,
+        carry_r: Reals, last_error_r: Stored, error_r: Stored, adjoints_m: Stored, kept_function_1: Stored, kept_o:
+        Stored, carry_c: Reals, last_error_c: Stored, w_oc: Stored, kept_i: Stored, kept_c: Reals, kept_z: Stored,
+        kept_f: Stored, w_fc: Stored, w_ic: Stored, sums: Reals, adjoints_x: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_m = cuda.local.array(count_m, real)
+        fragments_m = cuda.local.array(words_m, u32)
+        for tile in range(rows_m):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < cell_size:
+                place = unit
+            for number in range(parts_m):
+                column = (number * slices_m + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_m else hidden_size - column
+                held = u32((number * rows_m + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_m, u64(place + column * cell_size), cell_size, inside)
+                fragments_m[held] = word_1
+                fragments_m[held + u32(1)] = word_2
+                fragments_m[held + u32(2)] = word_3
+                fragments_m[held + u32(3)] = word_4
+        totals_r_before = cuda.local.array(count_r_before, real)
+        fragments_r_before = cuda.local.array(words_r_before, u32)
+        for tile in range(rows_r_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit
+            for number in range(parts_r_before):
+                column = (number * slices_r_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_r_before else 4 * cell_size - column
+                held = u32((number * rows_r_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(
+                    packed_r_before, u64(place + column * hidden_size), hidden_size, inside
+                )
+                fragments_r_before[held] = word_1
+                fragments_r_before[held + u32(1)] = word_2
+                fragments_r_before[held + u32(2)] = word_3
+                fragments_r_before[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < cell_size:
+            own_w_oc = w_oc[u32(unit)]
+            own_w_fc = w_fc[u32(unit)]
+            own_w_ic = w_ic[u32(unit)]
+        sum_w_ic = zero
+        sum_b_i = zero
+        sum_w_fc = zero
+        sum_b_f = zero
+        sum_b_c = zero
+        sum_w_oc = zero
+        sum_b_o = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    next_r_before_from_loop = carry_r[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_r_ = last_error_r[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    error_r_ = error_r[u32((t * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_r = next_r_before_from_loop + last_error_r_ + error_r_  # (B.1)
+                    adjoints_m[u32((t * batch + item) * hidden_size + unit)] = d_r
+                elif lane < rows and unit < hidden_size:
+                    adjoints_m[u32((t * batch + item) * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_m = (t * batch + item) * hidden_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < cell_size:
+                    function_1 = kept_function_1[u32((t * batch + item) * cell_size + unit)]
+                    o = kept_o[u32((t * batch + item) * cell_size + unit)]
+                    next_c_before_from_loop = carry_c[u32(
+                        (((t + 1) & 1) * batch + item) * cell_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    last_error_c_ = last_error_c[u32(item * cell_size + unit)] if t + 1 == lengths[item] else zero
+                    i = kept_i[u32((t * batch + item) * cell_size + unit)]
+                    c_before = kept_c[u32((t * batch + item) * cell_size + unit)]
+                    z = kept_z[u32((t * batch + item) * cell_size + unit)]
+                    f = kept_f[u32((t * batch + item) * cell_size + unit)]
+                    c = kept_c[u32(((t + 1) * batch + item) * cell_size + unit)]
+                if warp < slices_m:
+                    for number in range(0, rows, 16):
+                        for each in range(count_m):
+                            totals_m[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_m + min(row, rows - 1) * hidden_size + place
+                        lower = origin_m + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_m):
+                            column = part * slices_m * 32
+                            inside = 8 if part + 1 < parts_m else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_m(adjoints_m, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_m(adjoints_m, u64(lower + column), 1, inside)
+                            for tile in range(rows_m):
+                                held = u32((part * rows_m + tile) * 4)
+                                multiply(
+                                    adjoints_m, totals_m, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_m[held], fragments_m[held + u32(1)]
+                                )
+                                multiply(
+                                    adjoints_m, totals_m, 4 * tile, upper_3, lower_3, upper_4, lower_4, fragments_m[held
+                                    + u32(2)], fragments_m[held + u32(3)]
+                                )
+                        for tile in range(rows_m):
+                            place = begin_m + ((warp * rows_m + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_m[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_m[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_m[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_m[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_9 = zero
+                    for number in range(slices_m):
+                        place = begin_m + (number * rows_m * 8 + group) * pitch + lane
+                        pulled_product_9 += shared[u32(place)]
+                if runs and unit < cell_size:
+                    d_m = pulled_product_9  # (B.2)
+                    d_o = function_1 * d_m  # (B.3)
+                    d_o_bar = o * d_o * (one - o)  # (B.4)
+                    d_c = next_c_before_from_loop + o * d_m * (one - function_1 * function_1) + own_w_oc * d_o_bar + last_error_c_  # (B.5)
+                    d_z = i * d_c  # (B.6)
+                    d_f = c_before * d_c  # (B.7)
+                    d_i = z * d_c  # (B.8)
+                    d_z_bar = d_z * (one - z * z)  # (B.9)
+                    d_f_bar = f * d_f * (one - f)  # (B.10)
+                    d_i_bar = i * d_i * (one - i)  # (B.11)
+                    d_c_before_from_loop = f * d_c + own_w_fc * d_f_bar + own_w_ic * d_i_bar
+                    carry_c[u32(((t & 1) * batch + item) * cell_size + unit)] = d_c_before_from_loop
+                    sum_w_ic += c_before * d_i_bar  # (B.15)
+                    sum_b_i += d_i_bar  # (B.16)
+                    sum_w_fc += c_before * d_f_bar  # (B.19)
+                    sum_b_f += d_f_bar  # (B.20)
+                    sum_b_c += d_z_bar  # (B.23)
+                    sum_w_oc += c * d_o_bar  # (B.26)
+                    sum_b_o += d_o_bar  # (B.27)
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + unit)] = d_i_bar
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + cell_size + unit)] = d_f_bar
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + 2 * cell_size + unit)] = d_z_bar
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + 3 * cell_size + unit)] = d_o_bar
+                elif lane < rows and unit < cell_size:
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + cell_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + 2 * cell_size + unit)] = zero
+                    adjoints_x[u32((t * batch + item) * (4 * cell_size) + 3 * cell_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_r_before = (t * batch + item) * (4 * cell_size)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if warp < slices_r_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_r_before):
+                            totals_r_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_r_before + min(row, rows - 1) * (4 * cell_size) + place
+                        lower = origin_r_before + min(row + 8, rows - 1) * (4 * cell_size) + place
+                        for part in range(parts_r_before):
+                            column = part * slices_r_before * 32
+                            inside = 8 if part + 1 < parts_r_before else 4 * cell_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_r_before(
+                                adjoints_x, u64(upper + column), 1, inside
+                            )
+                            lower_1, lower_2, lower_3, lower_4 = load_r_before(
+                                adjoints_x, u64(lower + column), 1, inside
+                            )
+                            for tile in range(rows_r_before):
+                                held = u32((part * rows_r_before + tile) * 4)
+                                multiply(
+                                    adjoints_x, totals_r_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_r_before[held], fragments_r_before[held + u32(1)]
+                                )
+                                multiply(
+                                    adjoints_x, totals_r_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_r_before[held + u32(2)], fragments_r_before[held + u32(3)]
+                                )
+                        for tile in range(rows_r_before):
+                            place = begin_r_before + ((warp * rows_r_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_r_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_r_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_r_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_r_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_2 = zero
+                    for number in range(slices_r_before):
+                        place = begin_r_before + (number * rows_r_before * 8 + group) * pitch + lane
+                        pulled_product_2 += shared[u32(place)]
+                if runs and unit < hidden_size:
+                    carry_r[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_2
+        if lane < batch and unit < cell_size:
+            sums[u32(lane * (7 * cell_size) + unit)] += sum_w_ic
+            sums[u32(lane * (7 * cell_size) + cell_size + unit)] += sum_b_i
+            sums[u32(lane * (7 * cell_size) + 2 * cell_size + unit)] += sum_w_fc
+            sums[u32(lane * (7 * cell_size) + 3 * cell_size + unit)] += sum_b_f
+            sums[u32(lane * (7 * cell_size) + 4 * cell_size + unit)] += sum_b_c
+            sums[u32(lane * (7 * cell_size) + 5 * cell_size + unit)] += sum_w_oc
+            sums[u32(lane * (7 * cell_size) + 6 * cell_size + unit)] += sum_b_o
+
+    return (backward_tensor_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -1500,9 +2015,15 @@ def _run(packed, call, keep_tape):
             packed_r_before, packed_m, products_x, w_ic, b_i, w_fc, b_f, b_c, kept_i, kept_f, kept_z, kept_c, w_oc, b_o,
             kept_o, kept_function_1, kept_m, out_r, kept_r, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, cell_size, ),
+            (batch, steps, lengths, keep, packed_r_before, packed_m, kept_r, products_x, kept_c, w_ic, b_i, w_fc, b_f,
+            b_c, kept_i, kept_f, kept_z, w_oc, b_o, kept_o, kept_function_1, kept_m, out_r, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_tensor, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, cell_size, ),
             (batch, steps, lengths, keep, packed_r_before, packed_m, kept_r, products_x, kept_c, w_ic, b_i, w_fc, b_f,
             b_c, kept_i, kept_f, kept_z, w_oc, b_o, kept_o, kept_function_1, kept_m, out_r, )
         )
@@ -1571,9 +2092,16 @@ def _gradients(tape, errors, ends):
             packed_m, packed_r_before, last_error_r, error_r, adjoints_m, kept_function_1, kept_o, last_error_c, w_oc,
             kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sums, adjoints_x, carry_r, carry_c, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, cell_size, ),
+            (batch, steps, lengths, packed_m, packed_r_before, carry_r, last_error_r, error_r, adjoints_m,
+            kept_function_1, kept_o, carry_c, last_error_c, w_oc, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sums,
+            adjoints_x, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_tensor, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, cell_size, ),
             (batch, steps, lengths, packed_m, packed_r_before, carry_r, last_error_r, error_r, adjoints_m,
             kept_function_1, kept_o, carry_c, last_error_c, w_oc, kept_i, kept_c, kept_z, kept_f, w_fc, w_ic, sums,
             adjoints_x, )

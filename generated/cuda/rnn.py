@@ -1,7 +1,7 @@
 """Simple recurrent network: cuda kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 2286dd81d1adf287. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 81765dc1338f4f92. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -16,7 +16,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, workspaces
+from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, tensor, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -688,6 +688,262 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
     return (backward_grid_loop,)
 
 
+def forward_tensor(cuda, real, threads, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    zero = real(0)
+    rows_h_before, slices_h_before, parts_h_before = shape = tensor.tiling(1, hidden_size, threads, lanes)
+    words_h_before, count_h_before, room_h_before = shape.words, shape.sums, shape.room(items)
+    begin_h_before = 0
+    load_h_before = tensor.loader(cuda, hidden_size, 0, hidden_size)
+
+    def forward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, keep: Count, packed_h_before: Stored, kept_h:
+        Stored, products_x: Reals, b: Stored, out_h: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_h_before = cuda.local.array(count_h_before, real)
+        fragments_h_before = cuda.local.array(words_h_before, u32)
+        for tile in range(rows_h_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit * hidden_size
+            for number in range(parts_h_before):
+                column = (number * slices_h_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_h_before else hidden_size - column
+                held = u32((number * rows_h_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(packed_h_before, u64(place + column), 1, inside)
+                fragments_h_before[held] = word_1
+                fragments_h_before[held + u32(1)] = word_2
+                fragments_h_before[held + u32(2)] = word_3
+                fragments_h_before[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        if unit < hidden_size:
+            own_b = b[u32(unit)]
+        passed = 0
+        for t in range(steps):
+            now = t + 1 if keep else (t + 1) & 1
+            before = t if keep else t & 1
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_h_before = (before * batch + item) * hidden_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    U_product = products_x[u32((t * batch + item) * hidden_size + unit)]
+                if warp < slices_h_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_h_before):
+                            totals_h_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_h_before + min(row, rows - 1) * hidden_size + place
+                        lower = origin_h_before + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_h_before):
+                            column = part * slices_h_before * 32
+                            inside = 8 if part + 1 < parts_h_before else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_h_before(kept_h, u64(upper + column), 1, inside)
+                            lower_1, lower_2, lower_3, lower_4 = load_h_before(kept_h, u64(lower + column), 1, inside)
+                            for tile in range(rows_h_before):
+                                held = u32((part * rows_h_before + tile) * 4)
+                                multiply(
+                                    kept_h, totals_h_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_h_before[held], fragments_h_before[held + u32(1)]
+                                )
+                                multiply(
+                                    kept_h, totals_h_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_h_before[held + u32(2)], fragments_h_before[held + u32(3)]
+                                )
+                        for tile in range(rows_h_before):
+                            place = begin_h_before + ((warp * rows_h_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_h_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_h_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_h_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_h_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    W_product = zero
+                    for number in range(slices_h_before):
+                        place = begin_h_before + (number * rows_h_before * 8 + group) * pitch + lane
+                        W_product += shared[u32(place)]
+                if runs and unit < hidden_size:
+                    a = own_b + W_product + U_product  # (F.1)
+                    h = math.tanh(a)  # (F.2)
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = h
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = h
+                elif lane < rows and unit < hidden_size:
+                    kept_h[u32((now * batch + item) * hidden_size + unit)] = (
+                        kept_h[u32((before * batch + item) * hidden_size + unit)]
+                    )
+                    out_h[u32((t * batch + item) * hidden_size + unit)] = zero
+
+    return (forward_tensor_loop,)
+
+
+def backward_tensor(cuda, real, threads, lanes, items, hidden_size):
+    """The loop over time as one kernel that all blocks run together, on tensor cores: not yet run on a device.
+
+    Blocks have `threads`, of which `lanes` neighbouring ones share a unit, and hold sums of `items` sequences at a time.
+    """
+    u32, u64 = np.uint32, np.uint64
+    load_acquire, store_release = ordered.accesses(cuda)
+    load_run, multiply = tensor.operations(cuda)
+    halvings = lanes.bit_length() - 1
+    groups, pitch = threads // lanes, tensor.pitch(items)
+    one = real(1)
+    zero = real(0)
+    rows_h_before, slices_h_before, parts_h_before = shape = tensor.tiling(1, hidden_size, threads, lanes)
+    words_h_before, count_h_before, room_h_before = shape.words, shape.sums, shape.room(items)
+    begin_h_before = 0
+    load_h_before = tensor.loader(cuda, hidden_size, 0, hidden_size)
+
+    def backward_tensor_loop(
+        arrived: Counts, batch: Count, steps: Count, lengths: Counts, packed_h_before: Stored, carry_h: Reals, error_h:
+        Stored, last_error_h: Stored, kept_h: Stored, sums: Reals, adjoints_h_before: Stored
+    ):
+        group = cuda.threadIdx.x >> halvings
+        lane = cuda.threadIdx.x & (lanes - 1)
+        warp = cuda.threadIdx.x >> 5
+        quarter = cuda.threadIdx.x & 3
+        shared = cuda.shared.array(0, real)
+        totals_h_before = cuda.local.array(count_h_before, real)
+        fragments_h_before = cuda.local.array(words_h_before, u32)
+        for tile in range(rows_h_before):
+            row = tile * 8 + (cuda.threadIdx.x >> 2 & 7)
+            matrix = row // groups
+            unit = cuda.blockIdx.x + cuda.gridDim.x * (row - matrix * groups)
+            place = 0
+            if unit < hidden_size:
+                place = unit
+            for number in range(parts_h_before):
+                column = (number * slices_h_before + warp) * 32 + quarter * 8
+                inside = 8 if number + 1 < parts_h_before else hidden_size - column
+                held = u32((number * rows_h_before + tile) * 4)
+                word_1, word_2, word_3, word_4 = load_run(
+                    packed_h_before, u64(place + column * hidden_size), hidden_size, inside
+                )
+                fragments_h_before[held] = word_1
+                fragments_h_before[held + u32(1)] = word_2
+                fragments_h_before[held + u32(2)] = word_3
+                fragments_h_before[held + u32(3)] = word_4
+        unit = cuda.blockIdx.x + cuda.gridDim.x * group
+        sum_b = zero
+        passed = 0
+        for t in range(steps - 1, -1, -1):
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if runs and unit < hidden_size:
+                    next_h_before_from_loop = carry_h[u32(
+                        (((t + 1) & 1) * batch + item) * hidden_size + unit
+                    )] if t + 1 < lengths[item] else zero
+                    error_h_ = error_h[u32((t * batch + item) * hidden_size + unit)]
+                    last_error_h_ = last_error_h[u32(item * hidden_size + unit)] if t + 1 == lengths[item] else zero
+                    h = kept_h[u32(((t + 1) * batch + item) * hidden_size + unit)]
+                if runs and unit < hidden_size:
+                    d_h = next_h_before_from_loop + error_h_ + last_error_h_  # (B.1)
+                    d_a = d_h * (one - h * h)  # (B.2)
+                    sum_b += d_a  # (B.4)
+                    adjoints_h_before[u32((t * batch + item) * hidden_size + unit)] = d_a
+                elif lane < rows and unit < hidden_size:
+                    adjoints_h_before[u32((t * batch + item) * hidden_size + unit)] = zero
+            # A barrier of the grid: every block says how many it has come to, and waits until all say so.
+            passed += 1
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                store_release(arrived, u32(cuda.blockIdx.x), passed)
+            other = cuda.threadIdx.x
+            while other < cuda.gridDim.x:
+                while load_acquire(arrived, u32(other)) < passed:
+                    pass
+                other += cuda.blockDim.x
+            cuda.syncthreads()
+            for first in range(0, batch, items):
+                rows = min(items, batch - first)
+                if first:
+                    cuda.syncthreads()  # other threads may still read what lies there of the items before
+                item = first
+                origin_h_before = (t * batch + item) * hidden_size
+                item = first + lane
+                runs = lane < rows and t < lengths[u32(item)]
+                if warp < slices_h_before:
+                    for number in range(0, rows, 16):
+                        for each in range(count_h_before):
+                            totals_h_before[u32(each)] = zero
+                        row = number + (cuda.threadIdx.x >> 2 & 7)
+                        place = warp * 32 + quarter * 8
+                        # Items that are not there are read as the last one: nobody reads their sums.
+                        upper = origin_h_before + min(row, rows - 1) * hidden_size + place
+                        lower = origin_h_before + min(row + 8, rows - 1) * hidden_size + place
+                        for part in range(parts_h_before):
+                            column = part * slices_h_before * 32
+                            inside = 8 if part + 1 < parts_h_before else hidden_size - column - place
+                            upper_1, upper_2, upper_3, upper_4 = load_h_before(
+                                adjoints_h_before, u64(upper + column), 1, inside
+                            )
+                            lower_1, lower_2, lower_3, lower_4 = load_h_before(
+                                adjoints_h_before, u64(lower + column), 1, inside
+                            )
+                            for tile in range(rows_h_before):
+                                held = u32((part * rows_h_before + tile) * 4)
+                                multiply(
+                                    adjoints_h_before, totals_h_before, 4 * tile, upper_1, lower_1, upper_2, lower_2,
+                                    fragments_h_before[held], fragments_h_before[held + u32(1)]
+                                )
+                                multiply(
+                                    adjoints_h_before, totals_h_before, 4 * tile, upper_3, lower_3, upper_4, lower_4,
+                                    fragments_h_before[held + u32(2)], fragments_h_before[held + u32(3)]
+                                )
+                        for tile in range(rows_h_before):
+                            place = begin_h_before + ((warp * rows_h_before + tile) * 8 + quarter * 2) * pitch + row
+                            shared[u32(place)] = totals_h_before[u32(4 * tile)]
+                            shared[u32(place + pitch)] = totals_h_before[u32(4 * tile + 1)]
+                            shared[u32(place + 8)] = totals_h_before[u32(4 * tile + 2)]
+                            shared[u32(place + pitch + 8)] = totals_h_before[u32(4 * tile + 3)]
+                cuda.syncthreads()
+                if lane < rows:
+                    pulled_product_1 = zero
+                    for number in range(slices_h_before):
+                        place = begin_h_before + (number * rows_h_before * 8 + group) * pitch + lane
+                        pulled_product_1 += shared[u32(place)]
+                if runs and unit < hidden_size:
+                    carry_h[u32(((t & 1) * batch + item) * hidden_size + unit)] = pulled_product_1
+        if lane < batch and unit < hidden_size:
+            sums[u32(lane * (hidden_size) + unit)] += sum_b
+
+    return (backward_tensor_loop,)
+
+
 def pack(params):
     """Pack parameters once for many calls of `step` or `forward`; changing them afterwards has no effect on it."""
     device = devices.current()
@@ -763,10 +1019,15 @@ def _run(packed, call, keep_tape):
             device, forward_block, call, call.plan.forward, (hidden_size, ), (batch, steps, lengths, keep,
             packed_h_before, products_x, b, out_h, kept_h, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, forward_grid, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch, steps,
             lengths, keep, packed_h_before, kept_h, products_x, b, out_h, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, forward_tensor, f"{SIGNATURE.cell}.forward", call, call.plan.forward, (hidden_size, ), (batch,
+            steps, lengths, keep, packed_h_before, kept_h, products_x, b, out_h, )
         )
     else:
         def one_step(t):
@@ -820,9 +1081,14 @@ def _gradients(tape, errors, ends):
             device, backward_block, call, call.plan.backward, (hidden_size, ), (batch, steps, lengths, packed_h_before,
             error_h, last_error_h, kept_h, sums, adjoints_h_before, carry_h, )
         )
-    elif call.plan.regime == "grid":
+    elif call.plan.regime == "grid" and dtype == real:
         launches.grid(
             device, backward_grid, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
+            steps, lengths, packed_h_before, carry_h, error_h, last_error_h, kept_h, sums, adjoints_h_before, )
+        )
+    elif call.plan.regime == "grid":
+        launches.grid(
+            device, backward_tensor, f"{SIGNATURE.cell}.backward", call, call.plan.backward, (hidden_size, ), (batch,
             steps, lengths, packed_h_before, carry_h, error_h, last_error_h, kept_h, sums, adjoints_h_before, )
         )
     else:

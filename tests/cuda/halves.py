@@ -46,9 +46,11 @@ def in_dtype(given: Arguments, dtype: np.dtype) -> Arguments:
     return replace(given, **changed)
 
 
-def run(module: ModuleType, cell: Any, given: Arguments, regime: str) -> dict[str, np.ndarray]:
+def run(
+    module: ModuleType, cell: Any, given: Arguments, regime: str, device: SimulatedDevice | None = None
+) -> dict[str, np.ndarray]:
     """Values and gradients by name, from one call of each pass in the simulator."""
-    with using(SimulatedDevice()):
+    with using(device or SimulatedDevice()):
         loss, y, last, tape = call_forward(InRegime(module, regime), cell, given)
         return named_results(cell, loss, y, last, call_backward(module, cell, given, tape))
 

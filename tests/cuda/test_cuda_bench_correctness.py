@@ -166,7 +166,9 @@ def test_a_case_survives_json():
 
 def test_a_watched_process_runs_every_regime_that_takes_the_sizes():
     with using(SimulatedDevice()) as device:
-        assert {"block", "library"} <= set(once.regimes_of("gru", replace(SMALL, hidden_size=3), device))
+        wanted = ["block", "grid", "library", "grid in float16"]
+        assert once.regimes_of("gru", replace(SMALL, hidden_size=3), device) == wanted
+        assert {"forward_grid_loop", "forward_tensor_loop", "backward_tensor_loop"} <= set(device.launched)
         assert once.regimes_of("dense", replace(SMALL, hidden_size=3), device) == ["library"]
 
 

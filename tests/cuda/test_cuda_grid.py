@@ -111,7 +111,7 @@ def planted():
     """
     for name, titles in (("gru", list(FAULTS)), ("lstm", list(FAULTS)[:1])):
         text = source(name)
-        start, end = text.index("def forward_grid"), text.index("def pack")
+        start, end = text.index("def forward_grid"), text.index("def forward_tensor")
         for title in titles:
             pattern, replacement = FAULTS[title]
             for number, found in enumerate(re.finditer(pattern, text[start:end]), start=1):

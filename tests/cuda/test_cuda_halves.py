@@ -1,4 +1,4 @@
-"""Calls on float16 and bfloat16: near the exact values, in both regimes, and refused where dtypes are mixed."""
+"""Calls on float16 and bfloat16: near the exact values, and refused where dtypes are mixed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.cuda.test_cuda_kernels import can_run, case
 
 FLOAT16, BFLOAT16 = DTYPES.values()
 REGIMES = ("block", "library")
-"""Those that take 16 bits."""
+"""Those whose kernels are of the same text in all dtypes; test_cuda_tensor.py has the other one."""
 LENGTHS = (24, 13, 0)
 
 
@@ -101,7 +101,7 @@ def test_sums_over_many_steps_are_not_of_16_bits(regime):
 STATES = [("lstm", {"b_f": 5.53125, "b_i": -5.53125, "b_g": 10}, "c"), ("gru", {"b_z": 5.53125, "b_n": 10}, "h")]
 
 
-@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("regime", [*REGIMES, "grid"])
 @pytest.mark.parametrize(("name", "biases", "state"), STATES)
 def test_a_state_to_which_each_step_adds_little_does_not_stand_still(name, biases, state, regime):
     """Whether products read it or not: a step adds less than a 512th, and a bfloat16 from 1/2 to 1 is a 256th's."""

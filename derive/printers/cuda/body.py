@@ -8,6 +8,7 @@ from enum import Enum
 
 import sympy
 
+from derive.elementary import Value
 from derive.plan.model import Array, Kept, Place
 from derive.printers.code import CudaPrinter
 from derive.printers.compiled.body import Body
@@ -29,12 +30,14 @@ class DeviceBody(Body):
 
     `sums` are the locals that add up what a thread adds to sums over steps and batch, each with its element and the
     dimension whose units add; `alone` says that one thread must do the work of all units, which add to one number.
+    With `carries` the kernel reads a state of the step before, and hands it on, as it was before it was rounded.
     """
 
     naming: DeviceNaming
     run: Run = Run.STEP
     sums: dict[str, tuple[str, str]] = field(default_factory=dict)
     alone: bool = False
+    carries: bool = False
     named: int = 0
 
     def array(self, array: Array) -> str:
@@ -78,6 +81,25 @@ class DeviceBody(Body):
             row = self.row(array, lag, following)
             pieces = [f"{row} * {f'({width})' if ' ' in width else width}", *pieces]
         return f"{name}[u32({' + '.join(pieces) or '0'})]"
+
+    def load(self, symbol: sympy.Symbol) -> str:
+        """The stored element that a sweep reads before its statements."""
+        pair = self._pair(self.naming.place(symbol)) if isinstance(symbol, Value) and symbol.lag else None
+        return self.element(pair) if pair else super().load(symbol)
+
+    def stores(self, symbol: sympy.Symbol, place: Place, text: str) -> list[str]:
+        """The lines that store the value of a symbol at its place."""
+        pair = self._pair(place)
+        return [
+            *super().stores(symbol, place, text),
+            *([f"{self.element(pair, following=True)} = {text}"] if pair else []),
+        ]
+
+    def _pair(self, place: Place) -> Place | None:
+        """The place beside that of a state, if it has one."""
+        if not self.carries or place.array not in self.naming.carried:
+            return None
+        return Place(self.naming.carried[place.array], place.before)
 
     def printer(self, lines: list[str], order: Sequence[sympy.Symbol]) -> CudaPrinter:
         """What prints the expression of a statement, with names for what its functions repeat."""

@@ -51,7 +51,10 @@ class _Driver(Driver):
         loop = loop_view(plan)
         directions = () if loop.obstacle else (("forward", plan.forward), ("backward", plan.backward))
         blocks = tuple(block_kernel(naming, one_pass, direction) for direction, one_pass in directions)
-        grids = tuple(grid_kernel(plan, one_pass, direction) for direction, one_pass in directions)
+        grids, tensors = (
+            tuple(grid_kernel(plan, one_pass, direction, tensor=tensor) for direction, one_pass in directions)
+            for tensor in (False, True)
+        )
         return CudaView(
             sizes=tuple(dimension.name for dimension in equations.dimensions),
             loop=loop,
@@ -60,6 +63,7 @@ class _Driver(Driver):
             kernels=kernels,
             blocks=blocks,
             grids=grids,
+            tensors=tensors,
             packed=tuple(self._packed(kernels)),
             once=tuple(Allocation(array.name, self._shape(array)) for array in once),
             preamble=preamble,

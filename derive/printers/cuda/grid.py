@@ -8,6 +8,10 @@ statements. Where a unit has few rows of a product, units make a team: the lanes
 all units of the team, so that a number read from shared memory serves several products, and the parts are added in
 shared memory. Between what one block writes and another one reads lies a barrier of the grid, one before each product.
 
+On arrays of 16 bits the products are on tensor cores, as `generated.support.cuda.tensor` says. There the warps of a
+block share the columns of a product, each for the rows of all units of the block; a lane loads its part of the operand
+from memory where it uses it, and what the warps have of the sums is added in shared memory. All else is the same text.
+
 What a stage needs of another one lies in the arrays of the plan, as it does where each sweep is a kernel of its own:
 the thread that reads it has written it.
 
@@ -24,22 +28,25 @@ import sympy
 from derive.plan.model import Kept, Pass, Place, Plan, Stack, Stage
 from derive.plan.symbols import adjoint, lag_of, unlagged
 from derive.printers.compiled.sweeps import sweep_lines
+from derive.printers.cuda.grid_model import Alive, GridKernel, GridProduct, GridStage, GridSum, TensorProduct, TensorSum
 from derive.printers.cuda.kernels import argument
 from derive.printers.cuda.loop import loop_stages, team
-from derive.printers.cuda.model import Alive, GridKernel, GridProduct, GridStage, GridSum, Guarded
+from derive.printers.cuda.model import Guarded
 from derive.printers.cuda.naming import DeviceNaming
 from derive.printers.cuda.products import INSIDE, LoopBody, depth, given, merged, packed, rows_named, weights
 
 _EVERY_STEP = (Kept.STEPS, Kept.CARRIED, Kept.CHUNK)
+_MADE = ("rows", "slices", "parts", "words", "count", "room", "fragments", "totals", "load", "origin", "begin")
+"""What a kernel makes for each of its products on tensor cores: see `TensorProduct`."""
 
 
-def grid_kernel(plan: Plan, one_pass: Pass, direction: str) -> GridKernel:
-    """The kernel of the loop of one pass."""
+def grid_kernel(plan: Plan, one_pass: Pass, direction: str, *, tensor: bool) -> GridKernel:
+    """The kernel of the loop of one pass, with `tensor` the one on tensor cores."""
     backward = direction == "backward"
     stages = loop_stages(one_pass)
     naming = DeviceNaming(plan)
-    body = LoopBody(naming, backward, part="lane")
-    views = tuple(_stage(body, stages, number) for number in range(len(stages)))
+    body = LoopBody(naming, backward, part="lane", carries=tensor and not backward)
+    views = tuple(_stage(body, stages, number, tensor) for number in range(len(stages)))
     zero = body.constant(sympy.S.Zero)
     final = [
         Guarded(body.size(dimension), (f"{element} += {name}",), ()) for name, (element, dimension) in body.sums.items()
@@ -49,8 +56,9 @@ def grid_kernel(plan: Plan, one_pass: Pass, direction: str) -> GridKernel:
     names = ["steps", "lengths", *(["keep"] if inside & {"now", "before", "here"} else []), *map(packed, stacks)]
     names += [name for name in body.arguments if name not in INSIDE and name not in naming.equations.size_names]
     return GridKernel(
-        name=f"{direction}_grid_loop",
+        name=f"{direction}_{'tensor' if tensor else 'grid'}_loop",
         backward=backward,
+        tensor=tensor,
         zero=zero,
         sizes=tuple(item.name for item in naming.equations.dimensions if item.name in inside),
         arguments=tuple(argument(naming, name) for name in dict.fromkeys(("batch", *names))),
@@ -63,23 +71,21 @@ def grid_kernel(plan: Plan, one_pass: Pass, direction: str) -> GridKernel:
     )
 
 
-def _stage(body: LoopBody, stages: Sequence[Stage], number: int) -> GridStage:
+def _stage(body: LoopBody, stages: Sequence[Stage], number: int, tensor: bool) -> GridStage:
     """One stage by itself: it loads what others have left, and stores what others read."""
     stage, naming = stages[number], body.naming
     body.aliases.clear()
     elsewhere = _read(stages[:number]) | _read(stages[number + 1 :])
-    products, work = [], []
-    rooms: list[str] = []
-    parts = 0
+    products: list[GridProduct | TensorProduct] = []
+    work = []
     for stack in stage.products:
-        product = _product(body, stack, tuple(rooms), parts)
-        rooms.append(product.room)
-        parts += len(product.sums) * product.team if product.team > 1 else 0
-        products.append(product)
-        for symbol, total in zip(given(body, stack), product.sums, strict=True):
+        before = tuple(item.room for item in products)
+        parts = sum(item.parts for item in products)
+        products.append(_tensor_product(body, stack, before) if tensor else _product(body, stack, before, parts))
+        for symbol in given(body, stack):
             place = naming.plan.places[symbol]
             if place.array.kept is not Kept.ONE or symbol in elsewhere:
-                work.append(Alive(total.weights[0].size, (f"{body.element(place)} = {total.name}",), ()))
+                work.append(Alive(_size(body, stack, symbol), (f"{body.element(place)} = {naming.local(symbol)}",), ()))
     defined = {symbol for stack in stage.products for symbol in given(body, stack)}
     loads: dict[str, dict[str, None]] = {}
     for sweep in stage.sweeps:
@@ -95,10 +101,40 @@ def _stage(body: LoopBody, stages: Sequence[Stage], number: int) -> GridStage:
     return GridStage(
         barrier=bool(products) or (number == 0 and _is_written_again(body, stages)),
         products=tuple(products),
-        parts=naming.fresh("parts") if parts else "",
-        rooms=tuple(rooms),
+        parts=naming.fresh("parts") if any(item.parts for item in products) else "",
+        rooms=tuple(item.room for item in products),
         loads=tuple(Guarded(body.size(name), tuple(lines), ()) for name, lines in loads.items() if lines),
         work=tuple(work),
+    )
+
+
+def _size(body: LoopBody, stack: Stack, symbol: sympy.Symbol) -> str:
+    """How many units there are of a value that a product of the pass gives."""
+    return body.size(stack.columns if body.backward else stack.rows[stack.products.index(symbol)])
+
+
+def _tensor_product(body: LoopBody, stack: Stack, behind: tuple[str, ...]) -> TensorProduct:
+    """The product of a stack on tensor cores: of its rows with the operand, backward of its columns with adjoints."""
+    place, lag = _operand(body, stack)
+    width = " + ".join(body.sizes(place.array.columns))
+    width = f"({width})" if " " in width else width
+    before = " + ".join(body.sizes(place.before)) or "0"
+    sums = []
+    for index, symbol in enumerate(given(body, stack)):
+        row = " + ".join([*body.sizes(stack.rows[:index]), "unit"])
+        first = "unit" if body.backward else f"{f'({row})' if index else row} * {depth(body, stack)}"
+        sums.append(TensorSum(body.naming.local(symbol), _size(body, stack, symbol), first))
+    return TensorProduct(
+        sums=tuple(sums),
+        packed=packed(stack),
+        stride=body.size(stack.columns) if body.backward else "1",
+        depth=depth(body, stack),
+        operand=body.array(place.array),
+        origin=f"{body.row(place.array, lag, following=False)} * {width}{f' + {before}' if before != '0' else ''}",
+        width=width,
+        before=before,
+        behind=behind,
+        names={made: body.naming.fresh(f"{made}_{stack.name}") for made in _MADE},
     )
 
 
@@ -158,6 +194,6 @@ def _read(stages: Sequence[Stage]) -> set[sympy.Symbol]:
 
 def _lines(stage: GridStage) -> list[str]:
     """What a stage reads, computes and stores."""
-    lines = [product.operand for product in stage.products]
+    lines = [each.origin if isinstance(each, TensorProduct) else each.operand for each in stage.products]
     lines += [line for item in stage.loads for line in item.computed]
     return [*lines, *(line for item in stage.work for line in (*item.lines, *item.beyond))]

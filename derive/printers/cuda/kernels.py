@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import sympy
-
-from derive.elementary import Value
-from derive.plan.model import Kept, Place, Region, Sweep
+from derive.plan.model import Kept, Region, Sweep
 from derive.plan.symbols import unlagged
 from derive.printers.compiled.model import Allocation
 from derive.printers.compiled.sweeps import sweep_view
@@ -28,34 +25,10 @@ class Printed:
     units: str
 
 
-@dataclass
-class SweepBody(DeviceBody):
-    """Collects what one kernel uses; between steps of the loop a state is read as it was before it was rounded."""
-
-    def load(self, symbol: sympy.Symbol) -> str:
-        """The stored element that a sweep reads before its statements."""
-        pair = self._pair(self.naming.place(symbol)) if isinstance(symbol, Value) and symbol.lag else None
-        return self.element(pair) if pair else super().load(symbol)
-
-    def stores(self, symbol: sympy.Symbol, place: Place, text: str) -> list[str]:
-        """The lines that store the value of a symbol at its place."""
-        pair = self._pair(place)
-        return [
-            *super().stores(symbol, place, text),
-            *([f"{self.element(pair, following=True)} = {text}"] if pair else []),
-        ]
-
-    def _pair(self, place: Place) -> Place | None:
-        """The place beside that of a state in the forward loop, if it has one."""
-        if self.backward or self.run is not Run.STEP or place.array not in self.naming.carried:
-            return None
-        return Place(self.naming.carried[place.array], place.before)
-
-
 def sweep_kernel(naming: DeviceNaming, name: str, region: Region, sweep: Sweep, *, backward: bool) -> Printed:
     """The kernel of one sweep of a region."""
     run = _OVER.get(region, Run.ROWS)
-    body = SweepBody(naming, backward, run=run)
+    body = DeviceBody(naming, backward, run=run, carries=run is Run.STEP and not backward)
     view = sweep_view(sweep, body)
     leading = {Run.UNITS: (), Run.ROWS: ("rows", "share", "steps", "batch"), Run.STEP: ("rows", "share", "t")}[run]
     names = dict.fromkeys((*leading, *(("lengths",) if run is not Run.UNITS else ()), *body.arguments))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from derive.printers.compiled.model import Allocation, SweepView
+
+if TYPE_CHECKING:
+    from derive.printers.cuda.grid_model import GridKernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,83 +124,6 @@ class BlockKernel:
 
 
 @dataclass(frozen=True, slots=True)
-class Alive:
-    """Lines for units of one dimension: for an item whose sequence runs, and those `beyond` its end."""
-
-    size: str
-    lines: tuple[str, ...]
-    beyond: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GridSum:
-    """A sum of a product, with the `weights` and the `totals` of each unit of a team.
-
-    `totals` are the sums of several items. The parts of a sum by the threads of each unit lie in shared memory behind
-    as many others as `before`, where a team has several units.
-    """
-
-    name: str
-    weights: tuple[Weights, ...]
-    totals: tuple[str, ...]
-    before: int
-
-
-@dataclass(frozen=True, slots=True)
-class GridProduct:
-    """The products of a stack inside a persistent kernel, for whose sums the threads of `team` units work together.
-
-    `operand` is the element of the operand in a `column` of `depth` for an item; in shared memory an item takes `room`
-    elements, `count` for every lane of the team, from `begin` on, which lies behind the rooms of `before`.
-    """
-
-    sums: tuple[GridSum, ...]
-    team: int
-    count: str
-    room: str
-    begin: str
-    before: tuple[str, ...]
-    depth: str
-    operand: str
-
-
-@dataclass(frozen=True, slots=True)
-class GridStage:
-    """A stage inside a persistent kernel: a barrier of the grid, products, and behind them the work of each item.
-
-    `parts` is where in shared memory the parts of sums lie, behind `rooms` for each item; "" where teams are one unit.
-    """
-
-    barrier: bool
-    products: tuple[GridProduct, ...]
-    parts: str
-    rooms: tuple[str, ...]
-    loads: tuple[Guarded, ...]
-    work: tuple[Alive, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GridKernel:
-    """The loop over time as a kernel whose blocks run it together; made for the `sizes` that it names.
-
-    `step_rows` are which of the rows now, before and here it names, `zero` is the name of that constant. `own` reads
-    parameters into registers, `sums` are added to in all steps, and `final` stands behind the loop.
-    """
-
-    name: str
-    backward: bool
-    zero: str
-    sizes: tuple[str, ...]
-    arguments: tuple[Argument, ...]
-    step_rows: tuple[str, ...]
-    constants: dict[str, str]
-    own: tuple[Guarded, ...]
-    stages: tuple[GridStage, ...]
-    sums: tuple[str, ...]
-    final: tuple[Guarded, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ProductView:
     """The dimensions of a product in a stage of the loop: of its rows, one a matrix, and of its columns.
 
@@ -242,11 +169,11 @@ class CudaView:
     """What the CUDA template lays out.
 
     `constants` are the typed numbers of all sweeps, `zero` is the name of one. `blocks` are the kernels of the loop of
-    both passes, if there are any, `grids` those that blocks run together. `packed` is what both passes read of the
-    parameters, each with the code that gives it; `once` is what the forward pass computes from parameters alone, by the
-    lines of `preamble`. `sums` are the columns of the sums that threads add to, "" for none, and `parts` how many rows
-    of them there are at most; `totals` are the pieces that they become, of `narrow` columns together. `carried` makes
-    what the sweeps of the loop hand from step to step beside states.
+    both passes, if there are any, `grids` those that blocks run together, and `tensors` those on tensor cores. `packed`
+    is what both passes read of the parameters, each with the code that gives it; `once` is what the forward pass
+    computes from parameters alone, by the lines of `preamble`. `sums` are the columns of the sums that threads add to,
+    "" for none, and `parts` how many rows of them there are at most; `totals` are the pieces that they become, of
+    `narrow` columns together. `carried` makes what the sweeps of the loop hand from step to step beside states.
     """
 
     sizes: tuple[str, ...]
@@ -256,6 +183,7 @@ class CudaView:
     kernels: tuple[SweepKernel, ...]
     blocks: tuple[BlockKernel, ...]
     grids: tuple[GridKernel, ...]
+    tensors: tuple[GridKernel, ...]
     packed: tuple[Allocation, ...]
     once: tuple[Allocation, ...]
     preamble: tuple[str, ...]

@@ -12,18 +12,21 @@ from derive.printers.compiled.naming import Naming
 
 RESERVED = (
     "abs", "annotations", "array", "arrived", "backward", "backward_block", "backward_grid", "backward_grid_loop",
-    "backward_loop", "batch", "before", "block", "call", "calls", "carried_rows", "checkpoint_every", "Checkpoints",
-    "checkpoints", "column", "consume_tape", "Count", "Counts", "cuda", "device", "devices", "dict", "dstate", "dtype",
-    "dy", "each", "ends", "errors", "every", "filled", "first", "forward", "forward_block", "forward_grid",
-    "forward_grid_loop", "forward_loop", "Grads", "grads", "group", "groups", "halving", "halvings", "here", "index",
-    "init", "init_state", "Inputs", "int", "isinstance", "item", "items", "keep", "keep_tape", "kept", "kernels",
-    "lane", "lanes", "launches", "len", "lengths", "load_acquire", "LOOP", "loss", "losses", "map", "math", "max",
-    "memory", "min", "moved", "moves", "NamedTuple", "now", "np", "number", "one_step", "operand", "ordered", "other",
-    "Outputs", "pack", "Packed", "packed", "parameters", "Params", "params", "part", "passed", "plain", "range", "real",
-    "Reals", "regime", "regimes", "row", "rows", "runs", "seed", "share", "shared", "SIGNATURE", "Signature", "sizes",
-    "start", "State", "state", "step", "steps", "stop", "store_release", "Stored", "str", "sums", "sweeps", "t", "Tape",
-    "tape", "target", "tile", "tuple", "u32", "u64", "unit", "weight", "weights", "Workspace", "workspace",
-    "workspaces", "x_t",
+    "backward_loop", "backward_tensor", "backward_tensor_loop", "batch", "before", "block", "call", "calls",
+    "carried_rows", "checkpoint_every", "Checkpoints", "checkpoints", "column", "consume_tape", "Count", "Counts",
+    "cuda", "device", "devices", "dict", "dstate", "dtype", "dy", "each", "ends", "errors", "every", "filled",
+    "first", "forward", "forward_block", "forward_grid", "forward_grid_loop", "forward_loop", "forward_tensor",
+    "forward_tensor_loop", "Grads", "grads", "group", "groups", "halving", "halvings", "held", "here", "index",
+    "init", "init_state", "Inputs", "inside", "int", "isinstance", "item", "items", "keep", "keep_tape", "kept",
+    "kernels", "lane", "lanes", "launches", "len", "lengths", "load_acquire", "load_run", "LOOP", "loss", "losses",
+    "lower", "lower_1", "lower_2", "lower_3", "lower_4", "map", "math", "matrix", "max", "memory", "min", "moved",
+    "moves", "multiply", "NamedTuple", "now", "np", "number", "one_step", "operand", "ordered", "other", "Outputs",
+    "pack", "Packed", "packed", "parameters", "Params", "params", "part", "passed", "pitch", "place", "plain",
+    "quarter", "range", "real", "Reals", "regime", "regimes", "row", "rows", "runs", "seed", "shape", "share",
+    "shared", "SIGNATURE", "Signature", "sizes", "start", "State", "state", "step", "steps", "stop", "store_release",
+    "Stored", "str", "sums", "sweeps", "t", "Tape", "tape", "target", "tensor", "threads", "tile", "tuple", "u32",
+    "u64", "unit", "upper", "upper_1", "upper_2", "upper_3", "upper_4", "warp", "weight", "weights", "word_1",
+    "word_2", "word_3", "word_4", "Workspace", "workspace", "workspaces", "x_t",
 )  # fmt: skip
 """What the template and the lines of the driver call by name; a name of the cell gets an underscore beside them."""
 

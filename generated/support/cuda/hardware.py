@@ -122,8 +122,10 @@ class Hardware(Device):
     @property
     def limits(self) -> Limits:
         """Those of the current device."""
-        attributes = self._cupy.cuda.Device().attributes
-        return Limits(attributes["MultiProcessorCount"], attributes["MaxSharedMemoryPerBlockOptin"])
+        here = self._cupy.cuda.Device()
+        attributes, digits = here.attributes, here.compute_capability
+        capability = int(digits[:-1]), int(digits[-1])
+        return Limits(attributes["MultiProcessorCount"], attributes["MaxSharedMemoryPerBlockOptin"], capability)
 
     def launch(
         self,

@@ -61,7 +61,7 @@ def grid(
     """
     if not call.batch or not call.steps:
         return
-    made = device.kernels(factory, call.dtype, shape.lanes, shape.items, *sizes, threads=shape.threads)
+    made = device.kernels(factory, call.dtype, *shape.numbers, *sizes, threads=shape.threads)
     (kernel,) = vars(made).values()
     resident = device.resident(kernel, shape.threads, shape.shared)
     if resident < shape.blocks:

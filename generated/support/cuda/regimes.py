@@ -4,7 +4,8 @@
 item: nothing waits for another block. It applies while the weights fit. "library" runs every step as products of the
 library with element-wise kernels between them, at any size. "grid" keeps the weights in the registers of all blocks of
 one launch, which run the loop together, with a barrier of the grid before each product: for more units than one block
-holds, and few sequences. It has not yet run on a device, so "auto" does not choose it.
+holds, and few sequences. On arrays of 16 bits its products are on tensor cores. It has not yet run on a device, so
+"auto" does not choose it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from generated.support.cuda.dtypes import real
+from generated.support.cuda.tensor import ITEMS, tiling
 from generated.support.expected import Dtype, describe
 
 LOG = logging.getLogger("generated.cuda")
@@ -29,16 +31,20 @@ BUDGET = 96
 """Registers of a thread that weights may take. Loops over more are not unrolled for every architecture."""
 OTHERS = 64
 """Registers of a thread that are left for everything else: the offline gate finds that no cell spills then."""
+_OTHERS_ON_TENSOR_CORES = 96
+"""The same in a grid on tensor cores, whose operands are on their way to registers: with 64 some cells spill."""
 TILE = 4
 """Items whose sums a thread of a grid adds up at a time: each weight that it reads serves so many products."""
 MOVES = 16
 """Elements of an operand that each thread of a grid has on their way to shared memory at a time."""
 _MOST_LANES = WARP
-"""Threads of a grid that share a unit, at most."""
+"""Threads of a grid that share a unit, at most. On tensor cores more may have to hold the weights of its block."""
 _HELD = 128
 """Registers of a thread of a grid that weights may take."""
 _COMFORTABLE = 64
 """Registers for weights that leave the sums short: with more, more threads share a unit."""
+TENSOR_CORES = (8, 0)
+"""The least compute capability whose tensor cores take the products of a grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +97,29 @@ class Grid:
     items: int
     shared: int
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Those that its kernel is made for, beside the sizes."""
+        return self.lanes, self.items
+
+
+@dataclass(frozen=True, slots=True)
+class TensorGrid(Grid):
+    """A grid whose products are on tensor cores: a block holds the sums of `items` sequences in its shared memory."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Those that its kernel is made for, beside the sizes."""
+        return self.threads, self.lanes, self.items
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a device has: multiprocessors, and bytes of shared memory for one block."""
+    """What a device has: multiprocessors, bytes of shared memory for one block, and its compute capability."""
 
     multiprocessors: int
     shared: int
+    capability: tuple[int, int] = TENSOR_CORES
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,69 +188,95 @@ def _grids(loop: Loop, sizes: Mapping[str, int], dtype: Dtype, limits: Limits) -
     """The plan of a call in regime "grid". Raises _CannotError."""
     if loop.obstacle:
         raise _CannotError(loop.obstacle)
-    if dtype != real(dtype):
-        raise _CannotError(f"it takes float32 and float64, not {dtype.name}")
     units = max(sizes[name] for name in loop.dimensions)
-    words = dtype.itemsize // 4
-    forward = [_Sums(item.stage, item.team, sizes[item.columns], len(item.rows)) for item in loop.forward]
-    backward = [_Sums(item.stage, item.team, sum(sizes[name] for name in item.rows), 1) for item in loop.backward]
-    shapes = [grid(units, products, words, limits) for products in (forward, backward)]
-    return Plan("grid", "it was asked for", *shapes)
+    tensor, words = dtype != real(dtype), real(dtype).itemsize // 4
+    if tensor and limits.capability < TENSOR_CORES:
+        needed, found = (".".join(map(str, each)) for each in (TENSOR_CORES, limits.capability))
+        raise _CannotError(f"{dtype.name} needs a device of compute capability {needed}, and this one has {found}")
+
+    def sums(item: Product, depth: int, rows: int) -> _Sums:
+        return (
+            _TensorSums(item.stage, 1, depth, rows, words)
+            if tensor
+            else _Sums(item.stage, item.team, depth, rows, words)
+        )
+
+    forward = [sums(item, sizes[item.columns], len(item.rows)) for item in loop.forward]
+    backward = [sums(item, sum(sizes[name] for name in item.rows), 1) for item in loop.backward]
+    kind = TensorGrid if tensor else Grid
+    return Plan("grid", "it was asked for", *(grid(kind, units, each, limits) for each in (forward, backward)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """The sums of a product in one pass: over `depth` elements, `rows` for each unit."""
+    """The sums of a product in one pass: over `depth` elements of so many `words` of 32 bits, `rows` for each unit."""
 
     stage: int
     team: int
     depth: int
     rows: int
+    words: int
 
-    def weights(self, lanes: int) -> int:
-        """Numbers that each thread holds."""
-        return self.rows * self.team * -(-self.depth // (lanes * self.team))
+    def registers(self, threads: int, lanes: int) -> int:
+        """Registers of each thread that hold weights."""
+        return self.words * self.rows * self.team * -(-self.depth // (lanes * self.team))
 
-    def shared(self, lanes: int, groups: int) -> int:
-        """Numbers in shared memory for an item: the operand, and where a team has several units the parts of sums."""
+    def shared(self, threads: int, lanes: int, items: int) -> int:
+        """Bytes of shared memory: the operands, and where a team has several units the parts of sums."""
         room = -(-self.depth // (lanes * self.team)) * lanes * self.team
-        return room + (self.rows * self.team * groups if self.team > 1 else 0)
+        parts = self.rows * self.team * threads // lanes if self.team > 1 else 0
+        return 4 * self.words * items * (room + parts)
 
 
-def grid(units: int, products: Sequence[_Sums], words: int, limits: Limits) -> Grid:
+@dataclass(frozen=True, slots=True)
+class _TensorSums(_Sums):
+    """The same on tensor cores, of elements of 16 bits and units alone."""
+
+    def registers(self, threads: int, lanes: int) -> int:
+        """Registers of each thread that hold weights."""
+        return tiling(self.rows, self.depth, threads, lanes).words
+
+    def shared(self, threads: int, lanes: int, items: int) -> int:
+        """Bytes of shared memory: what each warp has of the sums."""
+        return 4 * tiling(self.rows, self.depth, threads, lanes).room(items)
+
+
+def grid(kind: type[Grid], units: int, products: Sequence[_Sums], limits: Limits) -> Grid:
     """The grid for so many units, dealt evenly to at most one block for each multiprocessor.
 
-    Numbers have so many `words` of 32 bits. Raises _CannotError where registers or shared memory do not suffice.
+    Raises _CannotError where registers or shared memory do not suffice.
     """
     most = -(-units // max(limits.multiprocessors, 1))
-    blocks = -(-units // most)
     team = max((item.team for item in products), default=1)
     groups = -(-most // team) * team
 
     def fits(lanes: int) -> bool:
-        need = words * sum(item.weights(lanes) for item in products)
-        return need <= min(_HELD, registers(_threads(groups, lanes)) - OTHERS)
+        threads = _threads(groups, lanes)
+        need = sum(item.registers(threads, lanes) for item in products)
+        return need <= min(_HELD, registers(threads) - (OTHERS if kind is Grid else _OTHERS_ON_TENSOR_CORES))
 
-    fitting = [lanes for lanes in _lanes(groups) if lanes <= _MOST_LANES and fits(lanes)]
+    fitting = [lanes for lanes in _lanes(groups, MOST_THREADS if kind is TensorGrid else _MOST_LANES) if fits(lanes)]
     if not fitting:
         raise _CannotError(f"{most} units of a block need more registers than it has for their recurrent weights")
-    lanes = fitting[-1]
+    lanes = max((lanes for lanes in fitting if lanes <= _MOST_LANES), default=fitting[0])
+    threads = _threads(groups, lanes)
 
     def shared(items: int) -> int:
         taken: dict[int, int] = {}
         for item in products:
-            taken[item.stage] = taken.get(item.stage, 0) + item.shared(lanes, _threads(groups, lanes) // lanes)
-        return 4 * words * items * max(taken.values(), default=0)
+            taken[item.stage] = taken.get(item.stage, 0) + item.shared(threads, lanes, items)
+        return max(taken.values(), default=0)
 
-    items = lanes
-    while items > min(TILE, lanes) and shared(items) > limits.shared:
+    items = min(lanes, WARP)
+    while items > min(TILE if kind is Grid else ITEMS, lanes) and shared(items) > limits.shared:
         items //= 2
     if shared(items) > limits.shared:
+        what = "operands" if kind is Grid else "sums"
         raise _CannotError(
-            f"the operands of {items} sequences take {shared(items)} bytes of shared memory, and a block has "
+            f"the {what} of {items} sequences take {shared(items)} bytes of shared memory, and a block has "
             f"{limits.shared}"
         )
-    return Grid(blocks, _threads(groups, lanes), lanes, items, shared(items))
+    return kind(-(-units // most), threads, lanes, items, shared(items))
 
 
 def block(units: int, weights: Callable[[int], int]) -> Block | None:
@@ -254,9 +302,10 @@ def registers(threads: int) -> int:
     return min(MOST_REGISTERS, REGISTERS // (-(-threads // (4 * WARP)) * 4 * WARP) // 8 * 8)
 
 
-def _lanes(units: int) -> tuple[int, ...]:
-    """Into how many lanes a unit may be divided: powers of two, within a warp and within a block."""
-    return tuple(1 << power for power in range(6) if _threads(units, 1 << power) <= MOST_THREADS)
+def _lanes(units: int, most: int = WARP) -> tuple[int, ...]:
+    """Into how many lanes a unit may be divided: powers of two, at most so many, and within a block."""
+    powers = (1 << power for power in range(most.bit_length()))
+    return tuple(lanes for lanes in powers if _threads(units, lanes) <= MOST_THREADS)
 
 
 def _threads(units: int, lanes: int) -> int:

@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from derive.files import write_whole
 from derive.workers import cores
 from tests.cuda.gate.compiling import ARCHITECTURES, missing, versions
-from tests.cuda.gate.entries import DTYPES, passed
+from tests.cuda.gate.entries import RECORDED, passed
 from tests.cuda.gate.launched import CELLS
 from tests.cuda.gate.page import PAGE, written
 
@@ -24,7 +24,7 @@ def main() -> int:
     if missing():
         print(missing(), file=sys.stderr)
         return 1
-    cases = list(itertools.product(DTYPES, CELLS))
+    cases = list(itertools.product(RECORDED, CELLS))
     entries, refusals = [], []
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
         running = [pool.submit(passed, cell, dtype, ARCHITECTURES) for dtype, cell in cases]

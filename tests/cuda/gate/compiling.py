@@ -7,9 +7,13 @@ import importlib
 import importlib.metadata
 import platform
 import re
+import shutil
 import subprocess
+import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from generated.support.cuda.cubins import ptxas, run_ptxas
@@ -122,12 +126,31 @@ def assembled(ptx: str, architecture: str) -> tuple[bool, str]:
     return bool(code), report
 
 
+def disassembler() -> str:
+    """The path of nvdisasm, from its package or on the path; "" where it is not installed."""
+    found = Path(str(ptxas())).with_name("nvdisasm")
+    return str(found) if found.is_file() else shutil.which("nvdisasm") or ""
+
+
+def instructions(kernel: Kernel, architecture: str) -> Counter[str]:
+    """The instructions of the machine code of a kernel, by `disassembler`, each with how often it stands there."""
+    code, _ = run_ptxas(str(ptxas()), ptx_of(kernel, architecture), architecture)
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(code)
+        file.flush()
+        command = [disassembler(), "--print-code", file.name]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return Counter(re.findall(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+\s+)?([\w.]+)", text, re.MULTILINE))
+
+
 def faults(kernel: Kernel, ptx: str, report: str) -> list[str]:
     """Why a kernel is refused, by its PTX and what ptxas reports of it; none where it is not."""
     found = []
     doubles = re.findall(r"^.*\.f64.*$", ptx, re.MULTILINE)
     if real(kernel.dtype).itemsize == 4 and doubles:
         found.append(f"float64 in {len(doubles)} instructions, the first `{doubles[0].strip()}`")
+    if kernel.tensor and "mma.sync" not in ptx:
+        found.append("no product on tensor cores")
     frames = _FRAME.findall(report)
     if not frames:
         found.append(f"ptxas does not say what is spilled: {report.strip()}")

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from generated.support.cuda.dtypes import asked
 from tests.cuda.gate.compiling import RefusedError, architectures_of, resources
 from tests.cuda.gate.launched import GRIDS, kernels
 from tests.cuda.gate.page import Entry
 
 DTYPES = ("float32", "float64")
+RECORDED = (*DTYPES, "bfloat16")
+"""Those on the page; float16 takes what bfloat16 does, but for the conversions."""
 
 
 def passed(
@@ -26,7 +29,7 @@ def passed(
     `sizes` are those of `kernels`.
     """
     entries, refused = [], []
-    made = kernels(cell, importlib.import_module("numba.cuda"), np.dtype(dtype), sizes, of_grid)
+    made = kernels(cell, importlib.import_module("numba.cuda"), np.dtype(asked(dtype)), sizes, of_grid)
     names = tuple(architectures)
     cases = ((each, name) for each in made for name in architectures_of(each, names))
     for kernel, architecture in cases:

@@ -17,6 +17,7 @@ import generated.cuda
 from generated.support.cuda import regimes
 from generated.support.cuda.devices import Device
 from generated.support.cuda.dtypes import real
+from generated.support.cuda.regimes import TensorGrid
 from generated.support.expected import Dtype
 from tests.cuda.limits import H200
 
@@ -32,7 +33,8 @@ The grids are those of an H200, for all architectures.
 class Kernel:
     """A kernel of a cell: `size` is the number of units that it is made for, 0 where it serves any.
 
-    A launch gives each block of it `shared` bytes beside what it declares.
+    A launch gives each block of it `shared` bytes beside what it declares. With `tensor` it has products, on tensor
+    cores.
     """
 
     cell: str
@@ -41,11 +43,12 @@ class Kernel:
     size: int
     threads: int
     shared: int = 0
+    tensor: bool = False
 
     @property
     def persistent(self) -> bool:
         """Whether its blocks wait for each other."""
-        return self.function.__name__.endswith("_grid_loop")
+        return self.function.__name__.endswith(("_grid_loop", "_tensor_loop"))
 
     def __str__(self) -> str:
         size = f"{self.size} units" if self.size else "any size"
@@ -59,8 +62,12 @@ def kernels(
 
     `cuda` is the module that they are written for. Every size of the cell is the same, each of `sizes` in turn, by
     default of `tightest`; there are block kernels for those that `regimes.choose` gives to a block, and persistent ones
-    for one of `of_grid`.
+    for one of `of_grid`. Of 16 bits the default is persistent ones alone: the others are those of float32, but for what
+    they load and store.
     """
+    if sizes is None and dtype.itemsize == 2:
+        yield from persistent(cell, cuda, dtype, of_grid)
+        return
     module = importlib.import_module(f"generated.cuda.{cell}")
     computed = real(dtype).type
     for function in module.sweeps(cuda, computed):
@@ -73,21 +80,25 @@ def kernels(
             names = tuple(inspect.signature(factory).parameters)
             for function in factory(cuda, computed, shape.lanes, *(size for _ in names[3:])):
                 yield Kernel(cell, function, dtype, size, shape.threads)
-    yield from _grids(module, cuda, dtype, of_grid)
+    yield from persistent(cell, cuda, dtype, of_grid)
 
 
-def _grids(module: ModuleType, cuda: Any, dtype: Dtype, sizes: tuple[int, ...]) -> Iterator[Kernel]:
-    """The persistent kernels of a cell, for the first of `sizes` that a grid can run."""
-    cell = module.SIGNATURE.cell
+def persistent(cell: str, cuda: Any, dtype: Dtype, sizes: tuple[int, ...] = GRIDS) -> Iterator[Kernel]:
+    """The persistent kernels of a cell, for the first of `sizes` that a grid can run; of 16 bits on tensor cores."""
+    module = importlib.import_module(f"generated.cuda.{cell}")
     for size in sizes:
         try:
             plan = _plan(module, dtype, size, "grid")
         except ValueError:
             continue
-        for factory, shape in ((module.forward_grid, plan.forward), (module.backward_grid, plan.backward)):
+        passes = ("forward", plan.forward, module.LOOP.forward), ("backward", plan.backward, module.LOOP.backward)
+        for direction, shape, products in passes:
+            tensor = isinstance(shape, TensorGrid)
+            factory = getattr(module, f"{direction}_{'tensor' if tensor else 'grid'}")
             names = tuple(inspect.signature(factory).parameters)
-            for function in factory(cuda, dtype.type, shape.lanes, shape.items, *(size for _ in names[4:])):
-                yield Kernel(cell, function, dtype, size, shape.threads, shape.shared)
+            same = (size for _ in names[2 + len(shape.numbers) :])
+            for function in factory(cuda, real(dtype).type, *shape.numbers, *same):
+                yield Kernel(cell, function, dtype, size, shape.threads, shape.shared, tensor and bool(products))
         return
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cuda.gate.compiling import ARCHITECTURES, missing, versions
-from tests.cuda.gate.entries import DTYPES, passed
+from tests.cuda.gate.entries import RECORDED, passed
 from tests.cuda.gate.launched import CELLS
 from tests.cuda.gate.page import PAGE, read
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 IN_FULL = ("gru", "lstm", "lstm_fgr", "lstm_peephole")
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", RECORDED)
 @pytest.mark.parametrize("cell", IN_FULL)
 def test_all_kernels_pass_and_the_page_says_what_they_take(cell, dtype):
     entries, refused = passed(cell, dtype, ARCHITECTURES)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from generated.support.cuda import regimes
+from generated.support.cuda.dtypes import asked
 from tests.cuda.gate import compiling
 from tests.cuda.gate.compiling import ARCHITECTURES
-from tests.cuda.gate.entries import DTYPES
+from tests.cuda.gate.entries import DTYPES, RECORDED
 from tests.cuda.gate.launched import CELLS, Kernel, kernels, tightest
 from tests.cuda.gate.page import PAGE, Entry, read, written
 from tests.cuda.simulator import cuda
@@ -48,8 +49,8 @@ def test_the_page_names_every_kernel_in_the_blocks_that_it_runs_in(cell):
     }
     assert stated == {
         (dtype, kernel.function.__name__, kernel.size, kernel.threads, architecture)
-        for dtype in DTYPES
-        for kernel in kernels(cell, cuda, np.dtype(dtype))
+        for dtype in RECORDED
+        for kernel in kernels(cell, cuda, np.dtype(asked(dtype)))
         for architecture in compiling.architectures_of(kernel, ARCHITECTURES)
     }
 
@@ -62,6 +63,18 @@ def test_a_cell_has_its_sweeps_and_the_blocks_of_sizes_that_fit():
     loops = ["forward_loop", "backward_loop", "forward_grid_loop", "backward_grid_loop"]
     assert [item[0] for item in found] == ["forward_1", "backward_1", "backward_2", *loops]
     assert [item[1:] for item in found] == [(0, 256)] * 3 + [(32, 128)] * 2 + [(512, 128)] * 2
+
+
+def test_products_of_16_bits_are_on_tensor_cores():
+    found = list(kernels("lstm", cuda, np.dtype(np.float16)))
+    assert [(item.function.__name__, item.size, item.threads) for item in found] == [
+        ("forward_tensor_loop", 1024, 256),
+        ("backward_tensor_loop", 1024, 256),
+    ]
+    kernel = found[0]
+    report = REPORT.format(0, 0, 0, "")
+    assert compiling.faults(kernel, "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", report) == []
+    assert compiling.faults(kernel, "fma.rn.f32", report) == ["no product on tensor cores"]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -50,9 +50,13 @@ class Array:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> Any:
+        return self.read(key, sys._getframe(1).f_lasti)
+
+    def read(self, key: Any, instruction: int) -> Any:
+        """An element, for an instruction of the kernel."""
         value = self._values[self._offset(key)]
         if value is None:
-            self._uninitialised(key, sys._getframe(1).f_lasti)
+            self._uninitialised(key, instruction)
         return value
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -102,7 +106,10 @@ class Array:
         for bits in (32, 64):
             if 2 ** (bits - 1) <= position < 2**bits:
                 where += f"; {position} is {position - 2**bits} in {bits} bits without a sign"
-        self._fault(BoundsError, where, sys._getframe(4).f_lasti)
+        frame = sys._getframe(4)
+        while frame.f_code is not self._launch.code and frame.f_back:
+            frame = frame.f_back
+        self._fault(BoundsError, where, frame.f_lasti)
 
     def _uninitialised(self, key: Any, instruction: int) -> NoReturn:
         self._fault(
@@ -161,9 +168,9 @@ class TrackedArray(Array):
         self._values[offset] = self._scalar(value)
         self._published[offset] = thread.published()
 
-    def __getitem__(self, key: Any) -> Any:
+    def read(self, key: Any, instruction: int) -> Any:
+        """An element, for an instruction of the kernel."""
         offset = self._offset(key)
-        instruction = sys._getframe(1).f_lasti
         value = self._values[offset]
         if value is None:
             self._uninitialised(key, instruction)

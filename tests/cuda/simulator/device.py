@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from greenlet import getcurrent
 
+from tests.cuda.simulator import tensor
 from tests.cuda.simulator.arrays import Array, TrackedArray
 from tests.cuda.simulator.faults import DivergenceError, KernelError, ResidencyError
 from tests.cuda.simulator.source import place
@@ -133,6 +134,10 @@ class Cuda:
             array.release(index, value, sys._getframe(1).f_lasti)
 
         return load_acquire, store_release
+
+    def tensor_operations(self) -> tuple[Any, Any, Any]:
+        """What `generated.support.cuda.tensor` makes of instructions on a device."""
+        return tensor.operations()
 
     def syncwarp(self, mask: int = FULL_MASK) -> None:
         """Wait for all threads of the warp; orders their accesses to memory."""

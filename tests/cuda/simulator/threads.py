@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greenlet import greenlet
@@ -122,13 +122,25 @@ class Thread(greenlet):
         if not self.block.running:
             self.launch.admit()
 
-    def meet(self, team: Team, operation: str, instruction: int, value: Any = None, orders: bool = True) -> list[Any]:
-        """Wait until the whole team has come; gives the values that its threads brought, in their order."""
+    def meet(
+        self,
+        team: Team,
+        operation: str,
+        instruction: int,
+        value: Any = None,
+        orders: bool = True,
+        made: Callable[[list[Any]], list[Any]] | None = None,
+    ) -> list[Any]:
+        """Wait until the whole team has come; gives the values that its threads brought, in their order.
+
+        With `made`, what this makes of them, once.
+        """
         self.operation, self.instruction, self.value = operation, instruction, value
         self.looked = None
         team.arrived += 1
         if team.arrived == len(team.threads):
             self._release(team, orders)
+            team.values = made(team.values) if made else team.values
         self.parent.switch()
         return team.values
 
