@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import sympy
 
-from derive.build import in_memory
+from derive.build import in_memory, load_source
 from derive.cell import Cell
 from derive.check import check, checker, kinks
 from derive.check.checker import checker_checked, differs
@@ -28,9 +28,9 @@ from derive.render import render, render_reference
 
 def broken(cell: Cell, target: str, old: str, new: str) -> ModuleType:
     """A target whose source differs from what the equations say."""
-    source = render(cell, target, "float64").replace("cache=True, ", "")
+    source = render(cell, target, "float64")
     assert old in source
-    return in_memory(source.replace(old, new, 1), cell.name)
+    return load_source(source.replace(old, new, 1), cell.name)
 
 
 def test_every_mutant_is_equivalent_or_caught_twice() -> None:
