@@ -64,7 +64,7 @@ def pitch(items: int) -> int:
 
 def loader(cuda: Any, *columns: int) -> Any:
     """What loads runs: of 16 bytes at once where all of `columns`, by which rows begin and end, are whole runs."""
-    load, load_whole, _ = _operations(cuda)
+    load, load_whole, _ = _provided(cuda)
     return load if any(number % RUN for number in columns) else load_whole
 
 
@@ -79,11 +79,11 @@ def operations(cuda: Any) -> tuple[Any, Any]:
     of both rows of the first factor, `a` and `b`, and second ones, `c` and `d`; then those of the second factor. All
     lanes of a warp call it together; `array` only tells the dtype. A simulator brings its own.
     """
-    load, _, multiply = _operations(cuda)
+    load, _, multiply = _provided(cuda)
     return load, multiply
 
 
-def _operations(cuda: Any) -> tuple[Any, Any, Any]:
+def _provided(cuda: Any) -> tuple[Any, Any, Any]:
     own = getattr(cuda, "tensor_operations", None)
     return own() if own else _instructions()  # type: ignore[no-any-return]
 
