@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from generated.support.cuda.dtypes import real
 from generated.support.cuda.tensor import ITEMS, tiling
@@ -89,7 +90,15 @@ class Grid:
 
     `blocks` of `threads` each, of which `lanes` share a unit. A block holds the operands of `items` sequences at a
     time, in `shared` bytes.
+
+    A unit has at most `most_lanes`, and a block holds no fewer than `least_items` at a time, of which `held` is what
+    lies in shared memory. `spare` registers of a thread are left for everything but weights.
     """
+
+    most_lanes: ClassVar[int] = _MOST_LANES
+    least_items: ClassVar[int] = TILE
+    spare: ClassVar[int] = OTHERS
+    held: ClassVar[str] = "operands"
 
     blocks: int
     threads: int
@@ -106,6 +115,11 @@ class Grid:
 @dataclass(frozen=True, slots=True)
 class TensorGrid(Grid):
     """A grid whose products are on tensor cores: a block holds the sums of `items` sequences in its shared memory."""
+
+    most_lanes: ClassVar[int] = MOST_THREADS
+    least_items: ClassVar[int] = ITEMS
+    spare: ClassVar[int] = _OTHERS_ON_TENSOR_CORES
+    held: ClassVar[str] = "sums"
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -253,9 +267,9 @@ def grid(kind: type[Grid], units: int, products: Sequence[_Sums], limits: Limits
     def fits(lanes: int) -> bool:
         threads = _threads(groups, lanes)
         need = sum(item.registers(threads, lanes) for item in products)
-        return need <= min(_HELD, registers(threads) - (OTHERS if kind is Grid else _OTHERS_ON_TENSOR_CORES))
+        return need <= min(_HELD, registers(threads) - kind.spare)
 
-    fitting = [lanes for lanes in _lanes(groups, MOST_THREADS if kind is TensorGrid else _MOST_LANES) if fits(lanes)]
+    fitting = [lanes for lanes in _lanes(groups, kind.most_lanes) if fits(lanes)]
     if not fitting:
         raise _CannotError(f"{most} units of a block need more registers than it has for their recurrent weights")
     lanes = max((lanes for lanes in fitting if lanes <= _MOST_LANES), default=fitting[0])
@@ -268,12 +282,11 @@ def grid(kind: type[Grid], units: int, products: Sequence[_Sums], limits: Limits
         return max(taken.values(), default=0)
 
     items = min(lanes, WARP)
-    while items > min(TILE if kind is Grid else ITEMS, lanes) and shared(items) > limits.shared:
+    while items > min(kind.least_items, lanes) and shared(items) > limits.shared:
         items //= 2
     if shared(items) > limits.shared:
-        what = "operands" if kind is Grid else "sums"
         raise _CannotError(
-            f"the {what} of {items} sequences take {shared(items)} bytes of shared memory, and a block has "
+            f"the {kind.held} of {items} sequences take {shared(items)} bytes of shared memory, and a block has "
             f"{limits.shared}"
         )
     return kind(-(-units // most), threads, lanes, items, shared(items))
