@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -25,6 +25,7 @@ from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -221,6 +222,8 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_h)):
                     unit = units(start, hidden_size, carry_h)
+                    prefetch(t - 1, item, unit, error_h, kept_function_1, adjoints_h_before, adjoints_x)
+                    prefetch(t - 1, item, hidden_size + unit, adjoints_h_before)
                     next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     error_h_ = error_h[t, item, unit]
                     last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero

@@ -1,7 +1,7 @@
 """Dense layer: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -25,6 +25,7 @@ from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -194,6 +195,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(error_h)):
                     unit = units(start, hidden_size, error_h)
+                    prefetch(t - 1, item, unit, error_h, kept_h, adjoints_x)
                     error_h_ = error_h[t, item, unit]
                     h = kept_h[t, item, unit]
                     d_h = error_h_  # (B.1)

@@ -1,7 +1,7 @@
 """GRU, reset before the product: cpu kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -30,6 +30,7 @@ from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -290,6 +291,9 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_h)):
                     unit = units(start, hidden_size, carry_h)
+                    prefetch(t - 1, item, unit, error_h, kept_z, kept_n, kept_h)
+                    prefetch(t - 1, item, hidden_size + unit, adjoints_x)
+                    prefetch(t - 1, item, 2 * hidden_size + unit, adjoints_x)
                     next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     error_h_ = error_h[t, item, unit]
                     last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
@@ -319,6 +323,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_h)):
                     unit = units(start, hidden_size, carry_h)
+                    prefetch(t - 1, item, unit, kept_h, kept_r, adjoints_x)
                     pulled_product_6 = pulled_operand_6[item, unit]
                     h_before = kept_h[t, item, unit]
                     r = kept_r[t, item, unit]
@@ -332,6 +337,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_h)):
                     unit = units(start, hidden_size, carry_h)
+                    prefetch(t - 1, item, unit, kept_r, kept_z)
                     pulled_product_2 = pulled_h_before[item, unit]
                     pulled_product_6 = pulled_operand_6[item, unit]
                     r = kept_r[t, item, unit]

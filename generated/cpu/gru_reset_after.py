@@ -1,7 +1,7 @@
 """GRU, reset after the product: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -30,6 +30,7 @@ from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -283,6 +284,12 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_h)):
                     unit = units(start, hidden_size, carry_h)
+                    prefetch(
+                        t - 1, item, unit, error_h, kept_z, kept_n, kept_h, kept_product_6, kept_r, adjoints_x,
+                        adjoints_h_before
+                    )
+                    prefetch(t - 1, item, hidden_size + unit, adjoints_x, adjoints_h_before)
+                    prefetch(t - 1, item, 2 * hidden_size + unit, adjoints_x, adjoints_h_before)
                     next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     error_h_ = error_h[t, item, unit]
                     last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
@@ -319,6 +326,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_h)):
                     unit = units(start, hidden_size, carry_h)
+                    prefetch(t - 1, item, unit, kept_z)
                     pulled_product_2 = pulled_h_before[item, unit]
                     z = kept_z[t, item, unit]
                     d_h_ = d_h[item, unit]

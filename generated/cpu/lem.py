@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -31,6 +31,7 @@ from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -317,6 +318,9 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(kept_function_2)):
                     unit = units(start, hidden_size, kept_function_2)
+                    prefetch(t - 1, item, unit, kept_function_2, error_y, kept_function_3, kept_y)
+                    prefetch(t - 1, item, hidden_size + unit, adjoints_x)
+                    prefetch(t - 1, item, 3 * hidden_size + unit, adjoints_x)
                     function_2 = kept_function_2[t, item, unit]
                     next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
@@ -343,6 +347,8 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(kept_function_2)):
                     unit = units(start, hidden_size, kept_function_2)
+                    prefetch(t - 1, item, unit, kept_function_1, kept_function_4, kept_z, adjoints_x)
+                    prefetch(t - 1, item, 2 * hidden_size + unit, adjoints_x)
                     function_1 = kept_function_1[t, item, unit]
                     pulled_product_7 = pulled_z[item, unit]
                     next_z_before_from_loop = carry_z[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
@@ -366,6 +372,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(kept_function_2)):
                     unit = units(start, hidden_size, kept_function_2)
+                    prefetch(t - 1, item, unit, kept_function_2)
                     function_2 = kept_function_2[t, item, unit]
                     pulled_product_1 = pulled_y_before[item, unit]
                     d_y_ = d_y[item, unit]

@@ -1,7 +1,7 @@
 """LSTM: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
-Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -33,6 +33,7 @@ from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -305,6 +306,12 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_h)):
                     unit = units(start, hidden_size, carry_h)
+                    prefetch(
+                        t - 1, item, unit, error_h, kept_function_1, kept_o, kept_f, kept_i, kept_c, kept_g, adjoints_x
+                    )
+                    prefetch(t - 1, item, hidden_size + unit, adjoints_x)
+                    prefetch(t - 1, item, 2 * hidden_size + unit, adjoints_x)
+                    prefetch(t - 1, item, 3 * hidden_size + unit, adjoints_x)
                     next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     error_h_ = error_h[t, item, unit]
                     last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero

@@ -1,7 +1,7 @@
 """The first LSTM, without forget gate: cpu kernels.
 
 Source: Hochreiter and Schmidhuber 1997, Long Short-Term Memory, Neural Computation 9(8), section 4 and appendix A.1, memory cell blocks of size 1
-Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -31,6 +31,7 @@ from generated.support.elementwise import sigmoid
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -284,6 +285,9 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(kept_function_2)):
                     unit = units(start, hidden_size, kept_function_2)
+                    prefetch(t - 1, item, unit, kept_function_2, error_y, kept_function_1, kept_o, kept_i, adjoints_x)
+                    prefetch(t - 1, item, hidden_size + unit, adjoints_x)
+                    prefetch(t - 1, item, 2 * hidden_size + unit, adjoints_x)
                     function_2 = kept_function_2[t, item, unit]
                     next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero

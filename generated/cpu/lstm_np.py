@@ -1,7 +1,7 @@
 """LSTM without peepholes: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NP (no peepholes)
-Equations: c0613eee9b97c3bb, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: c0613eee9b97c3bb, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -33,6 +33,7 @@ from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -305,6 +306,12 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_y)):
                     unit = units(start, hidden_size, carry_y)
+                    prefetch(
+                        t - 1, item, unit, error_y, kept_function_1, kept_o, kept_f, kept_c, kept_z, kept_i, adjoints_x
+                    )
+                    prefetch(t - 1, item, hidden_size + unit, adjoints_x)
+                    prefetch(t - 1, item, 2 * hidden_size + unit, adjoints_x)
+                    prefetch(t - 1, item, 3 * hidden_size + unit, adjoints_x)
                     next_y_before_from_loop = carry_y[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     last_error_y_ = last_error_y[item, unit] if t + 1 == lengths[item] else zero
                     error_y_ = error_y[t, item, unit]

@@ -1,7 +1,7 @@
 """LSTM with a softmax readout: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the readout of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.10 and 10.11
-Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -34,6 +34,7 @@ from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -333,6 +334,7 @@ def _backward_part(
                     continue
                 for start in range(0, output_size, width(error_y)):
                     unit = units(start, output_size, error_y)
+                    prefetch(t - 1, item, unit, error_y, adjoints_h_after)
                     error_y_ = error_y[t, item, unit]
                     d_y = error_y_  # (B.1)
                     sums[part, unit] += d_y  # (B.26)
@@ -347,6 +349,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(error_y)):
                     unit = units(start, hidden_size, error_y)
+                    prefetch(t - 1, item, unit, pulled_h_after, d_h_from_suffix)
                     pulled_product_9 = pulled_h_after[t, item, unit]
                     d_h_from_suffix[t, item, unit] = pulled_product_9
         for t in range(end - 1, begin - 1, -1):
@@ -361,6 +364,13 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(error_y)):
                     unit = units(start, hidden_size, error_y)
+                    prefetch(
+                        t - 1, item, unit, d_h_from_suffix, kept_function_1, kept_o, kept_f, kept_i, kept_c, kept_g,
+                        adjoints_x
+                    )
+                    prefetch(t - 1, item, hidden_size + unit, adjoints_x)
+                    prefetch(t - 1, item, 2 * hidden_size + unit, adjoints_x)
+                    prefetch(t - 1, item, 3 * hidden_size + unit, adjoints_x)
                     d_h_from_suffix_ = d_h_from_suffix[t, item, unit]
                     next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -34,6 +34,7 @@ from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -348,6 +349,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_r)):
                     unit = units(start, hidden_size, carry_r)
+                    prefetch(t - 1, item, unit, error_r, adjoints_m)
                     next_r_before_from_loop = carry_r[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     last_error_r_ = last_error_r[item, unit] if t + 1 == lengths[item] else zero
                     error_r_ = error_r[t, item, unit]
@@ -365,6 +367,10 @@ def _backward_part(
                     continue
                 for start in range(0, cell_size, width(carry_r)):
                     unit = units(start, cell_size, carry_r)
+                    prefetch(t - 1, item, unit, kept_function_1, kept_o, kept_i, kept_c, kept_z, kept_f, adjoints_x)
+                    prefetch(t - 1, item, cell_size + unit, adjoints_x)
+                    prefetch(t - 1, item, 2 * cell_size + unit, adjoints_x)
+                    prefetch(t - 1, item, 3 * cell_size + unit, adjoints_x)
                     pulled_product_9 = pulled_m[item, unit]
                     function_1 = kept_function_1[t, item, unit]
                     o = kept_o[t, item, unit]

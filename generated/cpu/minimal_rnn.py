@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -28,6 +28,7 @@ from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -249,6 +250,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_h)):
                     unit = units(start, hidden_size, carry_h)
+                    prefetch(t - 1, item, unit, error_h, kept_h, kept_z, kept_u, d_z_from_loop, adjoints_h_before)
                     next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     error_h_ = error_h[t, item, unit]
                     last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero
@@ -270,6 +272,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_h)):
                     unit = units(start, hidden_size, carry_h)
+                    prefetch(t - 1, item, unit, kept_u)
                     pulled_product_2 = pulled_h_before[item, unit]
                     u = kept_u[t, item, unit]
                     d_h_ = d_h[item, unit]
@@ -285,6 +288,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(carry_h)):
                     unit = units(start, hidden_size, carry_h)
+                    prefetch(t - 1, item, unit, pulled_z, d_z_from_loop, kept_z, adjoints_x)
                     pulled_product_3 = pulled_z[t, item, unit]
                     d_z_from_loop_ = d_z_from_loop[t, item, unit]
                     z = kept_z[t, item, unit]

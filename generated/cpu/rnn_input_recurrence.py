@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cpu kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -26,6 +26,7 @@ from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -242,6 +243,7 @@ def _backward_part(
                     continue
                 for start in range(0, output_size, width(error_o)):
                     unit = units(start, output_size, error_o)
+                    prefetch(t - 1, item, unit, error_o, adjoints_h)
                     error_o_ = error_o[t, item, unit]
                     d_o = error_o_  # (B.1)
                     sums[part, unit] += d_o  # (B.8)
@@ -256,6 +258,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(error_o)):
                     unit = units(start, hidden_size, error_o)
+                    prefetch(t - 1, item, unit, pulled_h, kept_h, adjoints_x_before)
                     pulled_product_3 = pulled_h[t, item, unit]
                     h = kept_h[t, item, unit]
                     d_h = pulled_product_3  # (B.2)
@@ -274,6 +277,7 @@ def _backward_part(
                     continue
                 for start in range(0, input_size, width(error_o)):
                     unit = units(start, input_size, error_o)
+                    prefetch(t - 1, item, unit, pulled_x_before, from_prefix_x, pulled_x, d_x)
                     pulled_product_1 = pulled_x_before[t, item, unit]
                     pulled_product_2 = pulled_x[t, item, unit]
                     next_x_before_from_prefix = from_prefix_x[t + 1, item, unit] if t + 1 < lengths[item] else zero

@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support 62b08cd639ccaf1a. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support 95c35ee3e30b59bb. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -26,6 +26,7 @@ from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
+from generated.support.prefetching import prefetch
 from generated.support.products import (
     check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
 )
@@ -244,6 +245,7 @@ def _backward_part(
                     continue
                 for start in range(0, output_size, width(error_o)):
                     unit = units(start, output_size, error_o)
+                    prefetch(t - 1, item, unit, error_o, adjoints_h_after)
                     error_o_ = error_o[t, item, unit]
                     d_o = error_o_  # (B.1)
                     sums[part, unit] += d_o  # (B.8)
@@ -258,6 +260,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(error_o)):
                     unit = units(start, hidden_size, error_o)
+                    prefetch(t - 1, item, unit, pulled_h_after, d_h_from_suffix)
                     pulled_product_3 = pulled_h_after[t, item, unit]
                     d_h_from_suffix[t, item, unit] = pulled_product_3
         for t in range(end - 1, begin - 1, -1):
@@ -269,6 +272,7 @@ def _backward_part(
                     continue
                 for start in range(0, hidden_size, width(error_o)):
                     unit = units(start, hidden_size, error_o)
+                    prefetch(t - 1, item, unit, d_h_from_suffix, adjoints_h_before)
                     d_h_from_suffix_ = d_h_from_suffix[t, item, unit]
                     next_h_before_from_loop = carry_h[(t + 1) & 1, item, unit] if t + 1 < lengths[item] else zero
                     last_error_h_ = last_error_h[item, unit] if t + 1 == lengths[item] else zero

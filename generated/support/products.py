@@ -8,6 +8,7 @@ columns of a wider array in C order; all other arrays are in C order.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 
 import numpy as np
@@ -18,18 +19,18 @@ from generated.support.blocks import carved, extent
 from generated.support.compiling import compiled
 from generated.support.lanes import width
 from generated.support.packing import fill_panels
-from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, multiply_rows
+from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, TOGETHER, multiply_rows
 
 _LEFT = 1 << 16
-"""Elements of the left matrix that pass a panel by while it stays in the cache next to the CPU."""
-_TOGETHER = 4
-"""Panels that few rows pass by at once, each by a wide tile, which hides more latency than a narrow one."""
-_DEEP = 256
-"""Rows of a panel that stay in the cache next to the CPU, with the tiles of the left matrix that pass them by."""
-_DEPTH = 128
+"""Elements of the left matrix that pass the panels by while they stay in the second cache."""
+_HALVED = 128
+"""Rows of a panel beyond which few rows that pass all panels at once pass them by in two halves."""
+_DEEP = 512
+"""Rows of a panel that pass by at once: fewer would touch the result more often than the second cache makes worth."""
+_DEPTH = 512
 """Rows of a weight gradient's factors that are summed before the result is touched."""
-_FEW = 2
-"""Panels of operands that are so few that adjoints are read from where they stand.
+_FEW, _SHORT = 8, 256
+"""Panels of operands that are so few that adjoints are read from where they stand, and how many rows then.
 
 Tiles of a gradient read a few columns of the adjoints, each row from another page. Beside more panels it pays to copy
 these columns together first.
@@ -65,9 +66,10 @@ def check_panels(made_for):
 
 @lru_cache(maxsize=256)
 def gradient_scratch(rows: int, columns: int, itemsize: int) -> int:
-    """How many elements of `itemsize` bytes a share of `weight_gradient` needs for operands (rows, columns)."""
+    """How many elements of `itemsize` bytes a share of `weight_gradient` needs for two operands (rows, columns)."""
     depth = max(min(rows, _DEPTH), 1)  # What parameters alone make has one row, also where there are no steps.
-    return extent(itemsize, [panel_shape(depth, columns, itemsize), panel_shape(depth, 1, itemsize)])
+    packed = panel_shape(depth, columns, itemsize)
+    return extent(itemsize, [packed, packed, panel_shape(depth, 1, itemsize)])
 
 
 Factors = tuple[np.ndarray, int, np.ndarray, np.ndarray]
@@ -80,41 +82,71 @@ Adjoints and operands may have several axes before the last one, which count the
 def weight_gradients(part: int, first: int, stop: int, shares: int, scratch: np.ndarray, *gradients: Factors) -> None:
     """One of so many shares of several gradients, as `threads.run` calls it; the sequences of the part do not matter.
 
-    What is compiled makes one gradient, for all cells: a function of each cell would hold all tiles of it again.
+    What is compiled makes two gradients of the same adjoints, for all cells: a function of each cell would hold all
+    tiles of it again.
     """
+    for adjoints, column, factors in _pairs(gradients):
+        (operands, out), (more, more_out) = factors
+        weight_gradient(part, shares, _rows(adjoints), column, scratch, operands, out, more, more_out)
+
+
+def _pairs(gradients: Sequence[Factors]) -> Iterator[tuple[np.ndarray, int, Sequence[tuple[np.ndarray, np.ndarray]]]]:
+    """Adjoints, their first column, and operands and result of two gradients of them; a lone one gets empty ones."""
+    alone: dict[tuple[int, int, int], list[tuple[np.ndarray, np.ndarray]]] = {}
     for adjoints, column, operands, out in gradients:
-        rows = [array.reshape(-1, array.shape[-1]) for array in (adjoints, operands)]
-        weight_gradient(part, shares, rows[0], column, rows[1], scratch, out)
+        found = alone.setdefault((id(adjoints), column, len(out)), [])
+        found.append((_rows(operands), out))
+        if len(found) == 2:
+            yield adjoints, column, alone.pop((id(adjoints), column, len(out)))
+    for adjoints, column, _, out in gradients:
+        for factors in alone.pop((id(adjoints), column, len(out)), ()):
+            yield adjoints, column, (factors, tuple(array[:, :0] for array in factors))
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """All axes but the last one as one."""
+    return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
 
 
 @compiled
-def weight_gradient(share, shares, adjoints, column, operands, scratch, out):
+def weight_gradient(share, shares, adjoints, column, scratch, operands, out, more, more_out):
     """The gradients of stacked matrices: out (rows, columns) = the sum of adjoint times operandᵀ over all rows of both.
 
-    The rows of `out` belong to as many columns of `adjoints` (rows, all columns), from `column` on.
+    The rows of `out` belong to as many columns of `adjoints` (rows, all columns), from `column` on. `more_out`, which
+    has as many rows, is the same for the operands `more`; both may be without columns.
 
     Written are the rows of one of so many `shares`; all rows have the same bits for any number of them. Each share
-    works in its row of `scratch` (shares, at least `gradient_scratch`).
+    works in its row of `scratch` (shares, at least `gradient_scratch` for the wider operands).
     """
     edge = np.int64(0)  # Not the literal 0, for which Numba would compile what is called here once more.
-    depth = min(len(adjoints), _DEPTH)
-    packed, panel = carved(
-        scratch[share], (panel_shape(depth, operands.shape[1], out.itemsize), panel_shape(depth, 1, out.itemsize))
+    depth, itemsize = min(len(adjoints), _DEPTH), out.itemsize
+    packed, more_packed, panel = carved(
+        scratch[share],
+        (
+            panel_shape(depth, operands.shape[1], itemsize),
+            panel_shape(depth, more.shape[1], itemsize),
+            panel_shape(depth, 1, itemsize),
+        ),
     )
     across = panel.shape[2]
     blocks = -(-len(out) // across)
     first, stop = blocks * share // shares * across, min(blocks * (share + 1) // shares * across, len(out))
     out[first:stop] = 0
-    for start in range(0, len(adjoints), _DEPTH):
-        end = min(start + _DEPTH, len(adjoints))
+    more_out[first:stop] = 0
+    copies = len(packed) + len(more_packed) > _FEW
+    depth = _DEPTH if copies else _SHORT
+    for start in range(0, len(adjoints), depth):
+        end = min(start + depth, len(adjoints))
         fill_panels(operands[start:end], packed, edge, edge)
+        fill_panels(more[start:end], more_packed, edge, edge)
         for row in range(first, stop, across):
             last = min(row + across, stop)
             columns = adjoints[start:end, column + row : column + last]
-            if len(packed) > _FEW:
+            if copies:
                 fill_panels(columns, panel, edge, edge)
                 columns = panel[0, : end - start, 0:across]
             _multiply(columns, packed, out[row:last], edge, True)
+            _multiply(columns, more_packed, more_out[row:last], edge, True)
 
 
 @compiled
@@ -157,16 +189,21 @@ def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray, turn: int = 0) -
 def _multiply(a, packed, out, turn, gradient):
     """Rows of tiles: a block of them passes a part of each panel by, so that it is read from memory once.
 
-    The part of a panel is as deep as the caches next to the CPU hold. Few rows take whole panels, several at once.
+    The part of a panel is as deep as the caches hold. Few rows pass whole panels, several at once; where these are all
+    panels, an odd turn has nothing else to visit in reverse than two halves of k.
     """
     rows, depth = out.shape[0], a.shape[0 if gradient else 1]
     vectors = -(-out.shape[1] // width(out))
     if rows <= ROWS:
-        groups = -(-len(packed) // _TOGETHER)
-        for number in range(groups if rows else 0):
-            panel = _TOGETHER * (groups - 1 - number if turn & 1 else number)
-            columns = min(_TOGETHER * PANEL, vectors - panel * PANEL)
-            multiply_rows(a, packed, out, 0, rows, panel, columns, 0, depth, gradient)
+        together = TOGETHER[rows - 1] if rows else 1
+        groups = -(-len(packed) // together) if rows else 0
+        parts = 2 if groups == 1 and depth > _HALVED else 1
+        for number in range(groups * parts):
+            visited = groups * parts - 1 - number if turn & 1 else number
+            panel, first = (0, visited * (depth // 2)) if parts > 1 else (together * visited, 0)
+            count = depth - first if parts == 1 or visited else depth // 2
+            columns = min(together * PANEL, vectors - panel * PANEL)
+            multiply_rows(a, packed, out, 0, rows, panel, columns, first, count, number > 0 and parts > 1, gradient)
         return
     deep = max(min(depth, _DEEP), 1)
     block = max(_LEFT // deep // ROWS, 1) * ROWS
@@ -180,5 +217,5 @@ def _multiply(a, packed, out, turn, gradient):
                 columns, row = min(PANEL, vectors - panel * PANEL), start
                 for tile in range(tiles):
                     height = least + 1 if tile < larger else least
-                    multiply_rows(a, packed, out, row, height, panel, columns, first, count, gradient)
+                    multiply_rows(a, packed, out, row, height, panel, columns, first, count, first > 0, gradient)
                     row += height

@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from generated.support.vectors import HOST, Lanes, Matrix
+from generated.support.vectors import HOST, Lanes, Matrix, prefetch_line
 from generated.support.workspaces import LINE
 
 PANEL = 2
@@ -38,11 +38,15 @@ def _widest(rows: int) -> int:
     return vectors
 
 
+TOGETHER = tuple(_widest(rows) // PANEL for rows in range(1, ROWS + 1))
+"""Panels that 1, 2 ... ROWS rows pass by at once, each by a wide tile, which hides more latency than a narrow one."""
+
+
 @intrinsic(prefer_literal=True)
-def multiply_rows(_typing, a, panels, out, row, rows, panel, vectors, first, depth, gradient):
+def multiply_rows(_typing, a, panels, out, row, rows, panel, vectors, first, depth, adds, gradient):
     """out[row:row+rows, columns] = a[row:row+rows, k] @ b[k, columns], for `depth` many k from `first` on.
 
-    It is += where `first` is not 0; with a literal True for `gradient`, += and aᵀ.
+    It is += where `adds`; with a literal True for `gradient`, += and aᵀ.
 
     `a` (m, k), or (k, m) for a gradient, may be neighbouring columns of a wider array in C order. `panels` (panels, k,
     PANEL * lanes) holds b, `out` (m, n) is in C order. The columns are those of `vectors` vectors from the panel
@@ -55,13 +59,13 @@ def multiply_rows(_typing, a, panels, out, row, rows, panel, vectors, first, dep
     if not isinstance(gradient, types.BooleanLiteral):
         raise TypingError("gradient is a literal")
     numbers = (types.intp,) * 6
-    signature = types.void(a, panels, out, *numbers, gradient)
+    signature = types.void(a, panels, out, *numbers, types.boolean, gradient)
 
     def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         arrays = [
             Matrix(context, builder, kind, value) for kind, value in zip((a, panels, out), values[:3], strict=True)
         ]
-        _Rows(builder, *arrays, *values[3:9], gradient.literal_value).emit()
+        _Rows(builder, *arrays, *values[3:10], gradient.literal_value).emit()
         return context.get_dummy_value()
 
     return signature, emit
@@ -72,11 +76,11 @@ class _Rows:
 
     def __init__(
         self, builder: Any, a: Matrix, panels: Matrix, out: Matrix, row: Any, rows: Any, panel: Any, vectors: Any,
-        first: Any, depth: Any, gradient: bool,
+        first: Any, depth: Any, adds: Any, gradient: bool,
     ) -> None:  # fmt: skip
         self.builder, self.a, self.panels, self.out = builder, a, panels, out
         self.row, self.rows, self.panel, self.vectors = row, rows, panel, vectors
-        self.first, self.depth, self.gradient = first, depth, gradient
+        self.first, self.depth, self.adds, self.gradient = first, depth, adds, gradient
         self.lanes = Lanes(builder, out.element.pointee)
 
     def emit(self) -> None:
@@ -121,7 +125,7 @@ class _Rows:
                 self.out.strides[0],
                 self.depth,
                 builder.sub(self.out.shape[1], column),
-                builder.icmp_signed("!=", self.first, self._number(0)),
+                self.adds,
             ],
         )
 
@@ -189,13 +193,8 @@ class _Tile:
 
     def _prefetch(self, address: Any) -> None:
         """Ask for the lines of a row of the result, far apart from the next row, before they are written behind k."""
-        kinds = [address.type, *[ir.IntType(32)] * 3]
-        function = self.module.declare_intrinsic(
-            "llvm.prefetch", (address.type,), ir.FunctionType(ir.VoidType(), kinds)
-        )
         for start in range(0, self.vectors * HOST.bytes, LINE):
-            line = self._moved(address, self._number(start))
-            self.builder.call(function, [line, *(ir.Constant(ir.IntType(32), code) for code in (1, 3, 1))])
+            prefetch_line(self.builder, self._moved(address, self._number(start)), write=True)
 
     def _sum(self) -> Any:
         return cgutils.alloca_once_value(self.builder, self.lanes.zero())

@@ -197,3 +197,11 @@ class Matrix:
         for index, stride in zip(indices, self.strides, strict=False):
             address = self.builder.gep(address, [self.builder.mul(index, stride)])
         return address
+
+
+def prefetch_line(builder: Any, address: Any, *, write: bool = False) -> None:
+    """Ask for the cache line at an address: to write it next, or to read it later on, from the second cache."""
+    kinds = [address.type, *[ir.IntType(32)] * 3]
+    function = builder.module.declare_intrinsic("llvm.prefetch", (address.type,), ir.FunctionType(ir.VoidType(), kinds))
+    hints = (1, 3, 1) if write else (0, 2, 1)  # for writing or reading; how near; data and not instructions
+    builder.call(function, [address, *(ir.Constant(ir.IntType(32), hint) for hint in hints)])

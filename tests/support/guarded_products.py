@@ -61,7 +61,7 @@ def fill(packed: np.ndarray, matrix: np.ndarray, room: Guarded, at_end: bool) ->
 
 def main() -> None:
     """Every size at either end of its room, results compared on the way."""
-    rooms = [Guarded() for _ in range(6)]
+    rooms = [*(Guarded() for _ in range(5)), Guarded(pages=16)]
     random = np.random.default_rng(0)
     for dtype, at_end, (m, k, n) in itertools.product((np.float32, np.float64), (False, True), SIZES):
         width = PANEL_BYTES // np.dtype(dtype).itemsize
@@ -77,8 +77,11 @@ def main() -> None:
         adjoints = a.reshape(k, m)
         out[:] = np.nan
         scratch = rooms[5].array((1, gradient_scratch(k, n, out.itemsize)), dtype, at_end)
-        weight_gradient(0, 1, adjoints, 0, b, scratch, out)
+        # The second operands are a part of the first ones, and so is their result.
+        part = np.full((m, n // 2), np.nan, dtype)
+        weight_gradient(0, 1, adjoints, 0, scratch, b, out, np.ascontiguousarray(b[:, : n // 2]), part)
         assert (out == adjoints.T @ b).all(), (dtype, at_end, m, k, n)
+        assert (part == out[:, : n // 2]).all(), (dtype, at_end, m, k, n)
         for room, array in zip((*rooms[:4], rooms[5]), (a, b, packed, out, scratch), strict=True):
             assert room.untouched(array, at_end), (dtype, at_end, m, k, n)
 

@@ -15,7 +15,7 @@ from numba import njit
 from numba.core.errors import TypingError
 
 from generated.support.packing import fill_panels
-from generated.support.products import gradient_scratch, panels, product, weight_gradient
+from generated.support.products import gradient_scratch, panels, product, weight_gradient, weight_gradients
 from generated.support.tiles import PANEL_BYTES, ROWS
 from generated.support.vectors import HOST, available
 
@@ -38,13 +38,19 @@ def multiplied(a: Any, b: Any, multiply: Any = product) -> Any:
     return out
 
 
-def gradient(adjoints: Any, operands: Any, shares: int = 1) -> Any:
-    """adjointsᵀ @ operands by `weight_gradient`, written over NaN, one share after the other."""
-    out = np.full((adjoints.shape[1], operands.shape[1]), np.nan, adjoints.dtype)
-    scratch = np.full((shares, gradient_scratch(*operands.shape, out.itemsize)), np.nan, out.dtype)
+def gradients(adjoints: Any, operands: Any, more: Any, shares: int = 1) -> list[Any]:
+    """adjointsᵀ @ operands and adjointsᵀ @ more by `weight_gradient`, written over NaN, one share after the other."""
+    outs = [np.full((adjoints.shape[1], item.shape[1]), np.nan, adjoints.dtype) for item in (operands, more)]
+    widest = max(operands.shape[1], more.shape[1])
+    scratch = np.full((shares, gradient_scratch(len(operands), widest, adjoints.itemsize)), np.nan, adjoints.dtype)
     for share in range(shares):
-        weight_gradient(share, shares, adjoints, 0, operands, scratch, out)
-    return out
+        weight_gradient(share, shares, adjoints, 0, scratch, operands, outs[0], more, outs[1])
+    return outs
+
+
+def gradient(adjoints: Any, operands: Any, shares: int = 1) -> Any:
+    """The first of these, without a second one."""
+    return gradients(adjoints, operands, operands[:, :0], shares)[0]
 
 
 def test_the_scratch_of_no_steps_is_enough_for_what_has_one_row() -> None:
@@ -66,6 +72,30 @@ def assert_rounded(result: Any, a: Any, b: Any, roundings: int) -> None:
     exact = a.astype(np.longdouble) @ b.astype(np.longdouble)
     scale = np.abs(a).astype(np.longdouble) @ np.abs(b).astype(np.longdouble)
     assert (np.abs(result - exact) <= roundings * np.finfo(a.dtype).eps / 2 * scale).all()
+
+
+@DTYPES
+@pytest.mark.parametrize("columns", [(1, 1), (40, 3), (64, 128), (200, 130)])
+def test_two_gradients_of_the_same_adjoints_are_those_of_each_alone(dtype: Any, columns: tuple[int, int]) -> None:
+    """With few columns adjoints are read from where they stand, with many they are copied together first."""
+    adjoints = normal(700, 70, dtype, 1)
+    operands, more = (normal(700, count, dtype, seed) for seed, count in enumerate(columns, 2))
+    for shares in (1, 3):
+        found = gradients(adjoints, operands, more, shares)
+        for out, factor in zip(found, (operands, more), strict=True):
+            assert_rounded(out, adjoints.T, factor, 800)
+    assert_rounded(gradient(adjoints, operands), adjoints.T, operands, 800)
+
+
+def test_gradients_of_one_pass_are_made_two_at_a_time() -> None:
+    adjoints, others = normal(9, 3, np.float64, 0), normal(9, 3, np.float64, 1)
+    factors = [normal(9, count, np.float64, count) for count in (2, 3, 4, 5)]
+    outs = [np.full((3, item.shape[1]), np.nan) for item in factors]
+    scratch = np.empty((1, gradient_scratch(9, 5, 8)))
+    of = (adjoints, others, adjoints, adjoints)
+    weight_gradients(0, 0, 9, 1, scratch, *((a, 0, b, out) for a, b, out in zip(of, factors, outs, strict=True)))
+    for a, b, out in zip(of, factors, outs, strict=True):
+        assert_rounded(out, a.T, b, 20)
 
 
 @DTYPES
@@ -92,7 +122,8 @@ def test_products_of_all_small_sizes_are_exact_on_small_integers(dtype: Any) -> 
 
 @DTYPES
 def test_the_turn_of_the_panels_changes_no_bit(dtype: Any) -> None:
-    for m, k, n in ODD:
+    """Few rows of one panel are visited in halves of k instead."""
+    for m, k, n in (*ODD, (1, 300, 40), (1, 301, 300), (3, 129, 20), (8, 400, 16), (40, 1100, 33)):
         a, b = normal(m, k, dtype, 1), normal(k, n, dtype, 2)
         turned = multiplied(a, b, lambda a, packed, out: product(a, packed, out, 3))
         np.testing.assert_array_equal(turned, multiplied(a, b))

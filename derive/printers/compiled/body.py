@@ -20,7 +20,8 @@ from derive.printers.compiled.naming import Naming
 class Body:
     """Collects what one compiled function uses while its text is printed.
 
-    `aliases` are symbols that another text stands for in the running sweep. `typed` names an array of the kernel's
+    `aliases` are symbols that another text stands for in the running sweep; `rows` are the arrays of which it reads or
+    writes the row of the running step, by the text of their columns. `typed` names an array of the kernel's
     dtype, `summed` one of the sums, of which every part of the batch has its own row, `part`.
     """
 
@@ -30,6 +31,7 @@ class Body:
     arguments: dict[str, None] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
     aliases: dict[sympy.Symbol, str] = field(default_factory=dict)
+    rows: dict[str, dict[str, None]] = field(default_factory=dict)
     typed: str = ""
     summed: str = ""
 
@@ -84,6 +86,8 @@ class Body:
         if array.kept is Kept.ONCE:
             return f"{name}[0, {offset}]"
         row = self.row(array, lag, following)
+        if row == "t":
+            self.rows.setdefault(offset, {})[name] = None
         return f"{name}[{row + ', ' if row else ''}item, {offset}]"
 
     def printer(self, lines: list[str], order: Sequence[sympy.Symbol]) -> ScalarPrinter:

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 class SweepView:
     """The text of one element-wise pass: loads, statements and stores, for every unit of `size`.
 
-    `beyond` are the stores for a sequence that has ended before the running step.
+    `beyond` are the stores for a sequence that has ended before the running step, `ahead` the lines that ask for the
+    memory of a later one, on a target that has such.
     """
 
     size: str
     loads: tuple[str, ...]
     statements: tuple[str, ...]
     beyond: tuple[str, ...]
+    ahead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

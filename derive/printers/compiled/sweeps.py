@@ -17,6 +17,7 @@ def sweep_view(sweep: Sweep, body: Body) -> SweepView:
     statements: list[str] = []
     beyond: dict[str, None] = {}
     body.aliases.clear()
+    body.rows.clear()
     for statement, lines in zip(sweep.statements, sweep_lines(sweep, body, set()), strict=True):
         loads.update(dict.fromkeys(lines.loads))
         texts = (*lines.computed, *lines.stored)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from derive.plan.model import Pass, Region, Stack, Stage
+from derive.plan.model import Pass, Region, Stack, Stage, Sweep
 from derive.plan.symbols import adjoint, lag_of
 from derive.printers.compiled.body import Body
+from derive.printers.compiled.model import SweepView
 from derive.printers.compiled.naming import Naming
 from derive.printers.compiled.sweeps import sweep_view
 from derive.printers.cpu.model import Kernel, RegionView, StageView
@@ -55,8 +56,24 @@ def _preamble(naming: Naming, stages: Sequence[Stage], direction: str) -> Iterat
 def _stage(stage: Stage, body: Body) -> StageView:
     return StageView(
         tuple(_product(stack, body) for stack in stage.products),
-        tuple(sweep_view(sweep, body) for sweep in stage.sweeps),
+        tuple(_sweep(sweep, body) for sweep in stage.sweeps),
     )
+
+
+def _sweep(sweep: Sweep, body: Body) -> SweepView:
+    """A sweep, which in the backward pass asks for what it will visit in the step after: the one before in time.
+
+    The forward pass gains nothing by that: what it reads was just computed.
+    """
+    view = sweep_view(sweep, body)
+    if not body.backward:
+        return view
+    ahead = (
+        f"prefetch(t - 1, item, {columns}, {', '.join(names)})"
+        for columns, names in body.rows.items()
+        if columns.endswith("unit")
+    )
+    return replace(view, ahead=tuple(ahead))
 
 
 def _kernel(name: str, body: Body, regions: tuple[RegionView, ...]) -> Kernel:
