@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from generated.support.expected import Array
+from generated.support.expected import REAL, Array
 
 
 def refuse_lengths(array: Array, steps: int, place: str) -> None:
@@ -23,7 +23,7 @@ def refuse_ids(array: Array, size: int, place: str) -> None:
 
 def refuse_weights(array: Any, place: str, host: Callable[[Any], Array]) -> None:
     """Raise ValueError naming the first weight that is negative or not finite; `host` copies an array of a device."""
-    values = array.astype(np.float64, copy=False)  # CuPy cannot compare every dtype
+    values = array if array.dtype in REAL else array.astype(np.float32)  # CuPy cannot compare every dtype
     if not bool(((values >= 0.0) & (values < np.inf)).all()):
         array = host(array)
         _refuse_first(~((array >= 0.0) & (array < np.inf)), array, f"{place}: expected finite weights of at least 0")
