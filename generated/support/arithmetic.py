@@ -13,9 +13,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from generated.support.vectors import HOST, Lanes
-
-_CONTRACT = ("contract",)
+from generated.support.vectors import CONTRACT, HOST, Lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +161,7 @@ class Vector:
         return Vector(lanes, self.lanes.builder.fptrunc(self.value, lanes.type))
 
     def _operation(self, name: str, a: Vector, b: Vector) -> Vector:
-        return Vector(self.lanes, getattr(self.lanes.builder, name)(a.value, b.value, flags=_CONTRACT))
+        return Vector(self.lanes, getattr(self.lanes.builder, name)(a.value, b.value, flags=CONTRACT))
 
 
 @dataclass(frozen=True, slots=True)

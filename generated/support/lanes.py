@@ -25,11 +25,9 @@ from numba.extending import intrinsic, lower_builtin, lower_cast, register_model
 
 from generated.support.arithmetic import Vector
 from generated.support.logarithms import power
-from generated.support.vectors import HOST, Lanes, Matrix
+from generated.support.vectors import CONTRACT, HOST, Lanes, Matrix
 
 _INTEGER = ir.IntType(64)
-_CONTRACT = ("contract",)
-"""A product and a sum may be rounded once, together."""
 
 
 class LanesType(types.Type):
@@ -111,7 +109,7 @@ def _register(function: Any, instruction: str) -> None:
 
     @lower_builtin(function, LanesType, LanesType)
     def lower(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        return getattr(builder, instruction)(*values, flags=_CONTRACT)
+        return getattr(builder, instruction)(*values, flags=CONTRACT)
 
 
 for _function, _instruction in _ARITHMETIC.items():
@@ -217,24 +215,23 @@ def _packed(builder: Any, parts: list[Any], size: int) -> Any:
 
 
 def _located(context: Any, builder: Any, kinds: Any, values: Any) -> tuple[Lanes, Any, Any]:
-    """The instructions for the elements at a place, their address, and the mask of those inside the row."""
+    """The instructions for the elements at a place, their address, and how many are left in the row."""
     matrix = Matrix(context, builder, kinds[0], values[0])
     *indices, left = cgutils.unpack_tuple(builder, values[1])
     lanes = Lanes(builder, matrix.element.pointee, kinds[1].count)
-    mask = lanes.first(builder.trunc(left, ir.IntType(32)))
-    return lanes, builder.bitcast(matrix.at(*indices), matrix.element), mask
+    return lanes, builder.bitcast(matrix.at(*indices), matrix.element), builder.trunc(left, ir.IntType(32))
 
 
 @lower_builtin(operator.getitem, types.Array, PlaceType)
 def _load(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-    lanes, pointer, mask = _located(context, builder, sig.args, values)
-    return lanes.load_masked(pointer, mask)
+    lanes, pointer, left = _located(context, builder, sig.args, values)
+    return lanes.load_first(pointer, left)
 
 
 @lower_builtin(operator.setitem, types.Array, PlaceType, LanesType)
 def _store(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-    lanes, pointer, mask = _located(context, builder, sig.args, values)
-    lanes.store_masked(values[2], pointer, mask)
+    lanes, pointer, left = _located(context, builder, sig.args, values)
+    lanes.store_first(values[2], pointer, left)
     return context.get_dummy_value()
 
 

@@ -2,9 +2,9 @@
 
 The widest instruction set that the host has is taken: AVX-512, AVX2 with fused multiply-add, NEON, or else a portable
 form in vectors of 16 bytes, which LLVM maps to whatever is there. They differ only in rounding and in the order of
-summation. The environment variable DERIVE_VECTOR (avx512, avx2, portable) forces one for tests. It is read at the first
-import, and all code that Numba compiles in the process is then made for that instruction set and cached for it alone;
-so it must be imported before anything is compiled.
+summation. The environment variable DERIVE_VECTOR (avx512, avx2, neon, portable) forces one for tests. It is read at the
+first import, and all code that Numba compiles in the process is then made for that instruction set and cached for it
+alone; so it must be imported before anything is compiled.
 """
 
 from __future__ import annotations
@@ -23,20 +23,22 @@ from numba.core import cgutils
 class InstructionSet:
     """Vectors of one kind: their size in bytes, how many registers hold them, and whether multiply-add is fused.
 
-    `cpu` is the least CPU that has them, by the name that LLVM knows it under.
+    `masked` says whether one instruction loads or stores the elements under a mask; without it they move one by one,
+    with a branch for each. `cpu` is the least CPU that has them, by the name that LLVM knows it under.
     """
 
     name: str
     bytes: int
     registers: int
     fused: bool
+    masked: bool
     cpu: str
 
 
-AVX512 = InstructionSet("avx512", 64, 32, True, "x86-64-v4")
-AVX2 = InstructionSet("avx2", 32, 16, True, "x86-64-v3")
-NEON = InstructionSet("neon", 16, 32, True, "generic")
-PORTABLE = InstructionSet("portable", 16, 16, False, "generic")
+AVX512 = InstructionSet("avx512", 64, 32, True, True, "x86-64-v4")
+AVX2 = InstructionSet("avx2", 32, 16, True, True, "x86-64-v3")
+NEON = InstructionSet("neon", 16, 32, True, False, "generic")
+PORTABLE = InstructionSet("portable", 16, 16, False, False, "generic")
 ALL = (AVX512, AVX2, NEON, PORTABLE)
 
 
@@ -69,6 +71,13 @@ def _chosen() -> InstructionSet:
 
 
 HOST = _chosen()
+
+CONTRACT = ("contract",) if HOST.fused and HOST.masked else ()
+"""The flags of operations of which a product and a sum may be rounded once, together.
+
+Without masked instructions LLVM may write the same operations twice, for whole vectors and for the end of a row, and
+would fuse them in one place and not in the other; the value of a lane would depend on where it stands.
+"""
 
 
 class Lanes:
@@ -152,6 +161,33 @@ class Lanes:
         """Write the elements under the mask; nothing else is touched."""
         at, align = self._vector_at(pointer), ir.Constant(ir.IntType(32), self.itemsize)
         self._call("llvm.masked.store", ir.VoidType(), (vector, at, align, mask))
+
+    def load_first(self, pointer: Any, count: Any) -> Any:
+        """The first `count` elements at `pointer`, all if there are fewer, 0 beyond; nothing else is read."""
+        if HOST.masked:
+            return self.load_masked(pointer, self.first(count))
+        result = cgutils.alloca_once(self.builder, self.type)
+        with self.builder.if_else(self._all(count), likely=True) as (then, otherwise):
+            with then:
+                self.builder.store(self.load(pointer), result)
+            with otherwise:
+                self.builder.store(self.load_masked(pointer, self.first(count)), result)
+        return self.builder.load(result)
+
+    def store_first(self, vector: Any, pointer: Any, count: Any) -> None:
+        """Write the first `count` elements to `pointer`, all if there are fewer; nothing else is touched."""
+        if HOST.masked:
+            self.store_masked(vector, pointer, self.first(count))
+            return
+        with self.builder.if_else(self._all(count), likely=True) as (then, otherwise):
+            with then:
+                self.store(vector, pointer)
+            with otherwise:
+                self.store_masked(vector, pointer, self.first(count))
+
+    def _all(self, count: Any) -> Any:
+        """Whether `count` elements are a whole vector, or more."""
+        return self.builder.icmp_signed(">=", count, ir.Constant(count.type, self.count))
 
     def transposed(self, rows: list[Any]) -> list[Any]:
         """The columns of a square of vectors as vectors: blocks of 1, 2, 4 ... elements change places pair by pair."""

@@ -73,6 +73,27 @@ def test_rows_of_every_length_stay_inside_and_take_nothing_in(dtype: Any) -> Non
                 assert (room[-4 * lanes :] == MARK).all()
 
 
+@numba.njit(error_model="numpy")
+def combined(a, b, c, out):
+    """A product and a sum with little beside them, which the compiler may fuse, and may write more than once."""
+    for item in range(out.shape[0]):
+        for start in range(0, out.shape[1], width(out)):
+            unit = units(start, out.shape[1], out)
+            out[item, unit] = a[item, unit] * b[unit] + c[item, unit]
+
+
+@DTYPES
+def test_a_result_is_rounded_alike_in_whole_vectors_and_at_the_end_of_a_row(dtype: Any) -> None:
+    lanes = HOST.bytes // np.dtype(dtype).itemsize
+    a, c = np.random.default_rng(0).standard_normal((2, 50, 1)).astype(dtype)
+    alone = None
+    for size in range(1, 2 * lanes + 2):
+        out = np.empty((50, size), dtype)
+        combined(np.repeat(a, size, axis=1), np.full(size, 1 / 3, dtype), np.repeat(c, size, axis=1), out)
+        alone = out if alone is None else alone
+        np.testing.assert_array_equal(out, np.repeat(alone, size, axis=1))
+
+
 @DTYPES
 def test_what_is_not_a_number_stays_in_its_lane(dtype: Any) -> None:
     lanes = HOST.bytes // np.dtype(dtype).itemsize
