@@ -113,6 +113,7 @@ def interpreted(plan: Any) -> ModuleType:
             if vars(module).get(name) is getattr(elementwise, name)
         },
         width=lambda array: 1,
+        prefetch=lambda *place_and_arrays: None,
         units=lambda start, size, array: start,
         total=lambda value, unit: value,
     )
