@@ -117,12 +117,18 @@ def write(buffer, repeats):
             _write(buffer, thread, np.float32(repeat))
 
 
+@njit(cache=True)
+def _repeated(a, packed, out, repeats):
+    """A function of its own: a product brings branches that Numba would not let run in parallel."""
+    for _ in range(repeats):
+        product(a, packed, out)
+
+
 @njit(parallel=True, cache=True)
 def products(a, packed, out, repeats):
     """Each thread computes a product of its own, out[thread] = a[thread] times the panels, `repeats` times."""
     for thread in prange(len(a)):
-        for _ in range(repeats):
-            product(a[thread], packed, out[thread])
+        _repeated(a[thread], packed, out[thread], repeats)
 
 
 def buffer(total_bytes: int, threads: int) -> np.ndarray:
