@@ -37,31 +37,51 @@ _CPU = getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_se
 
 
 class _Pool:
-    """The waiting threads; a forked process, which inherits none of them, starts its own."""
+    """The waiting threads; a forked process, which inherits none of them, starts its own.
+
+    `placed` holds the CPUs that each of them was last sent to, by its number in the system.
+    """
 
     def __init__(self) -> None:
         self.threads = _from_environment()
         self.executor: ThreadPoolExecutor | None = None
+        self.placed: dict[int, set[int]] = {}
         self.lock = threading.Lock()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self.after_fork)
 
     def after_fork(self) -> None:
         self.executor = None
+        self.placed = {}
         self.lock = threading.Lock()
 
     def limit(self, threads: int) -> int:
         """Set the number of threads; those that wait end once nobody refers to their executor any more."""
         with self.lock:
-            before, self.threads, self.executor = self.threads, threads, None
+            before, self.threads, self.executor, self.placed = self.threads, threads, None, {}
         return before
 
     def waiting(self) -> ThreadPoolExecutor:
         """The threads beside that of the caller."""
         with self.lock:
             if self.executor is None:
-                self.executor = ThreadPoolExecutor(max(1, self.threads - 1), thread_name_prefix="derive")
+                known = self.placed
+                self.executor = ThreadPoolExecutor(
+                    max(1, self.threads - 1),
+                    thread_name_prefix="derive",
+                    initializer=lambda: known.setdefault(threading.get_native_id(), set()),
+                )
             return self.executor
+
+    def send(self, cpus: set[int]) -> None:
+        """Let the waiting threads wake on these CPUs, if there are any: they sleep while they are sent there."""
+        if not cpus:
+            return
+        for thread, placed in list(self.placed.items()):
+            if placed != cpus:
+                with suppress(OSError):  # A thread may have ended, or the system may allow fewer CPUs by now.
+                    os.sched_setaffinity(thread, cpus)
+                    self.placed[thread] = cpus
 
 
 _POOL = _Pool()
@@ -101,14 +121,6 @@ def _other_cpus() -> set[int]:
     return os.sched_getaffinity(0) - {_CPU()} if _CPU is not None else set()
 
 
-def _on(cpus: set[int], function: Callable[..., None], *arguments: Any) -> None:
-    """Call `function` in this thread of the pool, on one of these CPUs if there are any."""
-    if cpus:
-        with suppress(OSError):
-            os.sched_setaffinity(0, cpus)
-    function(*arguments)
-
-
 def run(function: Callable[..., None], parts: Sequence[Part], *arguments: Any) -> None:
     """Call `function` with each of `parts`, its three numbers first, and with the arguments; each in a thread.
 
@@ -119,9 +131,9 @@ def run(function: Callable[..., None], parts: Sequence[Part], *arguments: Any) -
         return
     executor = _POOL.waiting()
     futures: list[Future[None]] = []
-    cpus = _other_cpus()
+    _POOL.send(_other_cpus())
     try:
-        futures.extend(executor.submit(_on, cpus, function, *part, *arguments) for part in parts[1:])
+        futures.extend(executor.submit(function, *part, *arguments) for part in parts[1:])
         function(*parts[0], *arguments)
     finally:
         wait(futures)

@@ -96,6 +96,25 @@ def test_every_part_runs_in_a_thread_of_its_own_and_the_first_in_that_of_the_cal
     assert seen[0][2] == f"in {threading.get_ident()}"
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system places threads by itself")
+def test_waiting_threads_wake_on_other_cpus_than_that_of_the_caller() -> None:
+    """They are sent there while they sleep: from the second call on, which finds them waiting."""
+    allowed = os.sched_getaffinity(0)
+    seen: list[set[int]] = []
+
+    def part(number: int, first: int, stop: int) -> None:
+        if number:
+            seen.append(os.sched_getaffinity(0))
+
+    for _ in range(3):
+        threads.run(part, threads.parts(2, LARGE))
+    assert seen[0] <= allowed
+    for cpus in seen[1:]:
+        assert cpus < allowed if len(allowed) > 1 else cpus == allowed
+        assert len(cpus) == max(1, len(allowed) - 1)
+    assert os.sched_getaffinity(0) == allowed
+
+
 @pytest.mark.parametrize("failing", [(0,), (1,), (2,), (0, 1), (1, 2)])
 def test_what_a_part_raises_reaches_the_caller_when_all_have_ended(failing: tuple[int, ...]) -> None:
     threads.limit(3)
