@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.bench.contender_torch import COMPILED_STEPS
 from tests.bench.grid import duration, markdown
 from tests.bench.limit import Rates, limit
 from tests.bench.measure import Timing
-from tests.bench.plot import plot
+from tests.bench.plot import compact, plot
 from tests.bench.results import Parts, Result, Run
 from tests.bench.table import disturbed, faster_than_the_limit, grids, left_out
 from tests.bench.targets import REGIMES, reached
@@ -185,4 +186,7 @@ def test_the_same_run_gives_the_same_plot(tmp_path):
     shown = run(result(ours=20.0, jax=50.0), result(phase=Phase.ALL, ours=20.0))
     for name in ("a.svg", "b.svg"):
         plot(shown, tmp_path / name)
-    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert text == (tmp_path / "b.svg").read_text(encoding="utf-8")
+    assert text == compact(text)
+    assert {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(text).iter()} >= {"path", "text"}

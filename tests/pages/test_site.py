@@ -14,6 +14,7 @@ from derive.cell import Cell
 from derive.cli import app
 from derive.equations import load, names
 from derive.families import families
+from derive.pages.cell_page import LARGEST
 from derive.pages.site import write_site
 from derive.printers.svg import standalone
 from tests.pages.reading import read
@@ -46,6 +47,11 @@ def test_every_page_is_there(pages: dict[str, str]) -> None:
     assert wanted <= pages.keys()
     assert "compare-gru-rnn.html" in pages
     assert any(name.startswith("measurements-") for name in pages)
+
+
+def test_no_page_is_too_large_to_be_sent(pages: dict[str, str]) -> None:
+    """Records of measurements, which carry their plots, among them."""
+    assert {name: len(text) for name, text in pages.items() if len(text.encode()) > LARGEST} == {}
 
 
 def test_cells_with_states_lead_to_the_page_on_errors_as_every_page_does(pages: dict[str, str]) -> None:
