@@ -17,8 +17,9 @@ from derive.printers.cuda.naming import RESERVED
 from derive.render import render
 from generated.support.cuda import regimes
 from generated.support.cuda.devices import using
+from tests.cuda.cases import SCHEDULES
 from tests.cuda.devices import SimulatedDevice
-from tests.cuda.simulator import FORWARD, REVERSE, shuffled
+from tests.cuda.simulator import FORWARD
 from tests.kernels.cases import PAIR, Case
 from tests.kernels.harness import assert_agree, assert_same_bits, draw_arguments, run_module
 from tests.kernels.test_names import crowded
@@ -31,7 +32,6 @@ SMALL = regimes.Limits(multiprocessors=2, shared=12 * 1024)
 """A device of two blocks, which hold the operands of few sequences at a time."""
 LENGTHS = {1: [1, 0], 2: [2, 1], 3: [0, 3, 2], 4: [4, 2, 0], 5: [5, 1, 3], 6: [6, 6], 7: [7, 3, 5]}
 """Of the sequences of a batch, by T."""
-SCHEDULES = (FORWARD, REVERSE, shuffled(1))
 
 
 @cache
