@@ -19,7 +19,7 @@ from generated.support.blocks import carved, extent
 from generated.support.compiling import compiled
 from generated.support.lanes import width
 from generated.support.packing import fill_panels
-from generated.support.tiles import PANEL, PANEL_BYTES, ROWS, TOGETHER, multiply_rows
+from generated.support.tiles import ALONE, PANEL, PANEL_BYTES, ROWS, TOGETHER, multiply_rows
 
 _LEFT = 1 << 16
 """Elements of the left matrix that pass the panels by while they stay in the second cache."""
@@ -153,17 +153,17 @@ def weight_gradient(share, shares, adjoints, column, scratch, operands, out, mor
 def product_of_steps(a, column, packed, out, first, stop):
     """out[:, first:stop] = a[:, first:stop, column:] @ b, for as many columns of `a` as b has rows.
 
-    `a` (T, B, k), `out` (T, B, n) and the `panels` of b as for `product`.
+    `a` (T, B, k), `out` (T, B, n) and the `panels` of b as for `product`. The rows of a whole batch are those of one
+    product for all steps.
     """
     steps, batch, size = out.shape
-    end = column + packed.shape[1]
-    if steps > 1 and first == 0 and stop == batch:
-        rows = a.reshape(steps * batch, a.shape[2])
-        # `first` for the 0 that it is here: with a literal one Numba would compile the product once more.
-        product(rows[:, column:end], packed, out.reshape(steps * batch, size), first)
-    else:
-        for t in range(steps):
-            product(a[t, first:stop, column:end], packed, out[t, first:stop], t)
+    rows, results = a.reshape(steps * batch, a.shape[2]), out.reshape(steps * batch, size)
+    whole = first == 0 and stop == batch
+    height, products = (steps * batch, 1) if whole else (stop - first, steps)
+    for t in range(products):
+        start = t * batch + first
+        factor = rows[start : start + height, column : column + packed.shape[1]]
+        product(factor, packed, results[start : start + height], t)
 
 
 @partial(compiled, inline="always")
@@ -194,8 +194,8 @@ def _multiply(a, packed, out, turn, gradient):
     """
     rows, depth = out.shape[0], a.shape[0 if gradient else 1]
     vectors = -(-out.shape[1] // width(out))
-    if rows <= ROWS:
-        together = TOGETHER[rows - 1] if rows else 1
+    if rows <= (ROWS if gradient else ALONE):
+        together = 1 if gradient or rows == 0 else TOGETHER[rows - 1]
         groups = -(-len(packed) // together) if rows else 0
         parts = 2 if groups == 1 and depth > _HALVED else 1
         for number in range(groups * parts):

@@ -1,6 +1,6 @@
 """The micro-kernel of all matrix products: a tile of the result held in vector registers while k runs.
 
-A tile is 1 to ROWS rows by a few vectors of columns. For every k it takes one element of the left matrix per row,
+A tile is a few rows by a few vectors of columns. For every k it takes one element of the left matrix per row,
 broadcast, times the vectors of one row of the right matrix, which lies in panels: columns in groups of PANEL vectors,
 each group (k, PANEL * lanes) by itself, so that it is read in one stream. Every form of a tile is a function of its own
 in the machine code, where all its sums find registers.
@@ -23,23 +23,28 @@ PANEL = 2
 """Vectors in a row of a panel."""
 PANEL_BYTES = PANEL * HOST.bytes
 ROWS = {32: 8, 16: 6 if HOST.fused else 4}[HOST.registers]
-"""The most rows of a tile. All sums of a tile, a row of its panel and a broadcast element fit the registers."""
+"""The most rows of a tile beside others. All its sums, a row of its panel and a broadcast element fit the registers."""
+ALONE = {32: 12, 16: ROWS}[HOST.registers]
+"""The most rows of a tile that has no others above or below it: they pass by a panel that is read once, not twice."""
 _DEEPEST = 8
 """Vectors of a row of few rows; so many sums hide the latency of multiply-add on the CPUs that are known."""
 _UNROLLED = 4
 """Many k in one round of the loop of a tile, where it is as wide as its rows allow: they share its addresses."""
 
 
-def _widest(rows: int) -> int:
-    """The most vectors in each of `rows` rows: a power of two of them, at least a panel."""
+def _widest(rows: int, gradient: bool) -> int:
+    """The most vectors in each of `rows` rows: a power of two of them, at least a panel.
+
+    Of a gradient these are no more: few of its tiles are low, and each form takes time to compile.
+    """
     vectors = PANEL
-    while 2 * vectors * rows <= PANEL * ROWS and 2 * vectors <= _DEEPEST:
+    while not gradient and 2 * vectors * rows <= PANEL * ROWS and 2 * vectors <= _DEEPEST:
         vectors *= 2
     return vectors
 
 
-TOGETHER = tuple(_widest(rows) // PANEL for rows in range(1, ROWS + 1))
-"""Panels that 1, 2 ... ROWS rows pass by at once, each by a wide tile, which hides more latency than a narrow one."""
+TOGETHER = tuple(_widest(rows, False) // PANEL for rows in range(1, ALONE + 1))
+"""Panels that 1, 2 ... ALONE rows pass by at once, each by a wide tile, which hides more latency than a narrow one."""
 
 
 @intrinsic(prefer_literal=True)
@@ -50,8 +55,8 @@ def multiply_rows(_typing, a, panels, out, row, rows, panel, vectors, first, dep
 
     `a` (m, k), or (k, m) for a gradient, may be neighbouring columns of a wider array in C order. `panels` (panels, k,
     PANEL * lanes) holds b, `out` (m, n) is in C order. The columns are those of `vectors` vectors from the panel
-    numbered `panel`; those beyond n are not stored. Nothing is checked: there are 1 to ROWS `rows`, and all is inside
-    the arrays.
+    numbered `panel`; those beyond n are not stored. Nothing is checked: there are 1 to ALONE `rows`, of a gradient 1 to
+    ROWS, and all is inside the arrays.
     """
     matrices = all(isinstance(item, types.Array) for item in (a, panels, out))
     if not matrices or a.layout == "F" or panels.layout != "C" or out.layout != "C":
@@ -88,7 +93,7 @@ class _Rows:
         builder = self.builder
         last = builder.append_basic_block("multiplied")
         choice = builder.switch(self.rows, last)
-        for rows in range(1, ROWS + 1):
+        for rows in range(1, (ROWS if self.gradient else ALONE) + 1):
             block = builder.append_basic_block(f"rows_{rows}")
             choice.add_case(self._number(rows), block)
             builder.position_at_end(block)
@@ -97,11 +102,13 @@ class _Rows:
         builder.position_at_end(last)
 
     def _emit(self, rows: int) -> None:
-        builder, width = self.builder, _widest(rows)
-        whole = builder.and_(self.vectors, self._number(-width))
+        builder, width = self.builder, _widest(rows, self.gradient)
+        # More than ROWS have no tiles of fewer vectors, which are slow to compile: behind the last vector of a panel
+        # there are zeros, and nothing of them is stored.
+        whole = self.vectors if rows > ROWS else builder.and_(self.vectors, self._number(-width))
         with cgutils.for_range_slice(builder, self._number(0), whole, self._number(width), inc=True) as (start, _):
             self._call(rows, width, start)
-        while width > 1:
+        while width > 1 and rows <= ROWS:
             start = builder.and_(self.vectors, self._number(-width))
             width //= 2
             is_there = builder.icmp_signed("!=", builder.and_(self.vectors, self._number(width)), self._number(0))
@@ -171,7 +178,7 @@ class _Tile:
         """
         builder, item = self.builder, self._number(self.itemsize)
         chains = max(1, min(_UNROLLED, _DEEPEST // (self.rows * self.vectors)))
-        unrolled = _UNROLLED if self.vectors == _widest(self.rows) else chains
+        unrolled = _UNROLLED if self.vectors == _widest(self.rows, self.gradient) else chains
         sums = [[[self._sum() for _ in range(self.vectors)] for _ in range(self.rows)] for _ in range(chains)]
         row_size, k_size = (item, a_row) if self.gradient else (a_row, item)
         lefts = self._moving(self._addresses(a, row_size, self.rows))

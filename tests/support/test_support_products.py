@@ -21,6 +21,8 @@ from generated.support.vectors import HOST, available
 
 REPOSITORY = Path(__file__).parents[2]
 ODD = ((33, 17, 9), (8, 100, 77), (13, 77, 308), (100, 3, 650), (65, 257, 129), (2, 513, 97), (1, 1000, 1))
+# More rows than a tile beside others has, and few enough for one alone.
+ALONE = ((9, 150, 64), (11, 37, 83), (12, 5, 97))
 # More rows than one block of the left matrix holds, at a k where a block is small.
 TALL = (2 * ROWS * 5 + 3, 1 << 14, 3)
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -101,7 +103,7 @@ def test_gradients_of_one_pass_are_made_two_at_a_time() -> None:
 @DTYPES
 def test_products_of_all_small_sizes_are_exact_on_small_integers(dtype: Any) -> None:
     left, right = whole(20, 20, dtype, 1), whole(20, 20, dtype, 2)
-    for m, k, n in (*itertools.product(range(21), repeat=3), *ODD, TALL):
+    for m, k, n in (*itertools.product(range(21), repeat=3), *ODD, *ALONE, TALL):
         small = max(m, k, n) <= 20
         a = left[:m, :k].copy() if small else whole(m, k, dtype, 1)
         b = right[:k, :n].copy() if small else whole(k, n, dtype, 2)
