@@ -50,6 +50,7 @@ class Workspace:
 
     def __init__(self) -> None:
         self._blocks: list[Array] = []
+        self._arrays: list[Array] = []
         self._starts: dict[int, Array] = {}
         self._taken = 0
         self._behind_tape = 0
@@ -92,13 +93,20 @@ class Workspace:
         self._behind_tape = self._taken
 
     def take(self, shape: Sequence[int], dtype: Dtype) -> Array:
-        """An uninitialised array in the next block."""
-        number, size = self._taken, math.prod(shape) * dtype.itemsize
+        """An uninitialised array in the next block: a view of the one that was taken there before, if it is like it."""
+        number = self._taken
+        self._taken += 1
+        if number == len(self._arrays) or not _is_like(self._arrays[number], shape, dtype):
+            self._arrays[number : number + 1] = [self._array(number, tuple(shape), dtype)]
+        array: Array = self._arrays[number][...]
+        return array
+
+    def _array(self, number: int, shape: tuple[int, ...], dtype: Dtype) -> Array:
+        """A new array in the block of this number, which grows where it has to."""
+        size = math.prod(shape) * dtype.itemsize
         if number == len(self._blocks) or len(self._blocks[number]) < size:
             self._blocks[number : number + 1] = [self._block(number, size)]
-        self._taken += 1
-        array: Array = self.xp.ndarray(tuple(shape), dtype, self._blocks[number].data)
-        return array
+        return self.xp.ndarray(shape, dtype, self._blocks[number].data)
 
     def _block(self, number: int, size: int) -> Array:
         """New memory of at least `size` bytes for the array of this number."""
@@ -134,6 +142,10 @@ class Workspace:
         if not isinstance(value, np.ndarray) or value.base is None:
             return False
         return any(np.may_share_memory(value, block) for block in blocks)
+
+
+def _is_like(array: Array, shape: Sequence[int], dtype: Dtype) -> bool:
+    return array.shape == shape and array.dtype == dtype
 
 
 class _Running(threading.local):
