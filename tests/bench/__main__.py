@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.bench import machine, parts, starts
+from tests.bench import machine, starts
 from tests.bench.cases import CELLS, QUICK_CELLS, QUICK_SHAPES, Phase, Shape, selected
 from tests.bench.contender_torch import COMPILED_STEPS
 from tests.bench.contenders import NAMES, chosen, installed
@@ -105,7 +105,7 @@ def _settings(options: argparse.Namespace, contenders: list[str]) -> dict[str, A
         "seconds": options.seconds,
         "compiled": list(options.compile),
         "latency": not options.targets,
-        "parts": [] if options.targets else [case for case in cases if case[0] in parts.CELLS],
+        "parts": [] if options.targets else cases,
         "dtype": "float32",
     }
 

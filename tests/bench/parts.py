@@ -32,7 +32,6 @@ from tests.bench.measure import BLOCK, FEWEST, LONG
 from tests.bench.results import Parts
 from tests.bench.work import total
 
-CELLS = ("lstm", "gru_reset_after")
 SECONDS = 1.0
 """Of rounds of a case: no further one where it would end later, unless FEWEST are not there yet."""
 MOST_SECONDS = 4.0
