@@ -27,10 +27,11 @@ def fill_panels(matrix, packed, row, column):
     lanes = _VECTOR_BYTES // packed.itemsize
     across = PANEL * lanes
     for panel in range(column // across, -(-(column + matrix.shape[1]) // across)):
-        for k in range(0, matrix.shape[0], lanes):
-            for vector in range(panel * across, (panel + 1) * across, lanes):
-                if vector + lanes > column:
-                    start = max(vector, column)
+        # One vector of columns after the other: a CPU follows no more than so many rows of memory by itself.
+        for vector in range(panel * across, (panel + 1) * across, lanes):
+            if vector + lanes > column:
+                start = max(vector, column)
+                for k in range(0, matrix.shape[0], lanes):
                     pack_block(matrix, packed, k, start - column, row + k, start)
 
 
