@@ -1,7 +1,7 @@
 """GRU, reset before the product: cpu kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support bd42559c6a2373ea. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 7dbf87754901deb9. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -32,7 +32,7 @@ from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -197,7 +197,9 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
+            product_of_step(
+                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -219,7 +221,7 @@ def _forward_part(
                     kept_z[here, item, unit] = z
                     operand_6 = h_before * r
                     kept_operand_6[here, item, unit] = operand_6
-            product(
+            product_of_step(
                 kept_operand_6[here, first:stop, 0 : hidden_size], packed_operand_6, products_operand_6[first:stop], t
             )
             for item in range(first, stop):
@@ -311,7 +313,7 @@ def _backward_part(
                     sums[part, hidden_size + unit] += d_n_bar  # (B.17)
                     adjoints_x[t, item, hidden_size + unit] = d_z_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_n_bar
-            product(
+            product_of_step(
                 adjoints_x[t, first:stop, 2 * hidden_size : 3 * hidden_size], packed_operand_6,
                 pulled_operand_6[first:stop], t
             )
@@ -331,7 +333,9 @@ def _backward_part(
                     d_r_bar = r * d_r * (one - r)  # (B.7)
                     sums[part, 2 * hidden_size + unit] += d_r_bar  # (B.11)
                     adjoints_x[t, item, unit] = d_r_bar
-            product(adjoints_x[t, first:stop, 0 : 2 * hidden_size], packed_h_before, pulled_h_before[first:stop], t)
+            product_of_step(
+                adjoints_x[t, first:stop, 0 : 2 * hidden_size], packed_h_before, pulled_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue

@@ -1,7 +1,7 @@
 """GRU, reset after the product: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support bd42559c6a2373ea. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 7dbf87754901deb9. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -32,7 +32,7 @@ from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -201,7 +201,9 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
+            product_of_step(
+                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -318,7 +320,7 @@ def _backward_part(
                     adjoints_h_before[t, item, hidden_size + unit] = d_z_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_n_bar
                     adjoints_h_before[t, item, 2 * hidden_size + unit] = common_2
-            product(
+            product_of_step(
                 adjoints_h_before[t, first:stop, 0 : 3 * hidden_size], packed_h_before, pulled_h_before[first:stop], t
             )
             for item in range(first, stop):

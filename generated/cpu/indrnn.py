@@ -1,7 +1,7 @@
 """Independently recurrent network: cpu kernels.
 
 Source: Li, Li, Cook, Zhu and Gao 2018, Independently Recurrent Neural Network (IndRNN): Building a Longer and Deeper RNN, CVPR, section 3, with relu
-Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support bd42559c6a2373ea. Do not edit: derive writes this file.
+Equations: a98e8b4c1a7724a0, written by derive 0.1.0 with support 7dbf87754901deb9. Do not edit: derive writes this file.
 
     a = W @ x + u * h[t-1] + b
     h = relu(a)
@@ -27,7 +27,7 @@ from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES

@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support bd42559c6a2373ea. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 7dbf87754901deb9. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -33,7 +33,7 @@ from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -215,7 +215,9 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_y[before, first:stop, 0 : hidden_size], packed_y_before, products_y_before[first:stop], t)
+            product_of_step(
+                kept_y[before, first:stop, 0 : hidden_size], packed_y_before, products_y_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -245,7 +247,7 @@ def _forward_part(
                     kept_function_4[here, item, unit] = function_4
                     z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
                     kept_z[now, item, unit] = z
-            product(kept_z[now, first:stop, 0 : hidden_size], packed_z, products_z[first:stop], t)
+            product_of_step(kept_z[now, first:stop, 0 : hidden_size], packed_z, products_z[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -337,7 +339,9 @@ def _backward_part(
                     sums[part, hidden_size + unit] += d_y_bar  # (B.21)
                     adjoints_x[t, item, hidden_size + unit] = d_Delta_2_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_y_bar
-            product(adjoints_x[t, first:stop, 3 * hidden_size : 4 * hidden_size], packed_z, pulled_z[first:stop], t)
+            product_of_step(
+                adjoints_x[t, first:stop, 3 * hidden_size : 4 * hidden_size], packed_z, pulled_z[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_function_2)):
@@ -366,7 +370,9 @@ def _backward_part(
                     sums[part, 3 * hidden_size + unit] += d_z_bar  # (B.18)
                     adjoints_x[t, item, unit] = d_Delta_1_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_z_bar
-            product(adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop], t)
+            product_of_step(
+                adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue

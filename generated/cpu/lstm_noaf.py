@@ -1,7 +1,7 @@
 """LSTM without output activation function: cpu kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NOAF (no output activation function)
-Equations: 0bc5c4d73ee7c000, written by derive 0.1.0 with support bd42559c6a2373ea. Do not edit: derive writes this file.
+Equations: 0bc5c4d73ee7c000, written by derive 0.1.0 with support 7dbf87754901deb9. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -35,7 +35,7 @@ from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -228,7 +228,9 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_y[before, first:stop, 0 : hidden_size], packed_y_before, products_y_before[first:stop], t)
+            product_of_step(
+                kept_y[before, first:stop, 0 : hidden_size], packed_y_before, products_y_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -365,7 +367,9 @@ def _backward_part(
                     adjoints_x[t, item, hidden_size + unit] = d_i_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_f_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_o_bar
-            product(adjoints_x[t, first:stop, 0 : 4 * hidden_size], packed_y_before, pulled_y_before[first:stop], t)
+            product_of_step(
+                adjoints_x[t, first:stop, 0 : 4 * hidden_size], packed_y_before, pulled_y_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue

@@ -1,7 +1,7 @@
 """LSTM with a linear readout and squared error: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the linear output units of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.2.2.1
-Equations: c9478d49065cf354, written by derive 0.1.0 with support bd42559c6a2373ea. Do not edit: derive writes this file.
+Equations: c9478d49065cf354, written by derive 0.1.0 with support 7dbf87754901deb9. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -36,7 +36,7 @@ from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -226,7 +226,7 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[t, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
+            product_of_step(kept_h[t, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -402,7 +402,9 @@ def _backward_part(
                     adjoints_x[t, item, hidden_size + unit] = d_f_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_g_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_o_bar
-            product(adjoints_x[t, first:stop, 0 : 4 * hidden_size], packed_h_before, pulled_h_before[first:stop], t)
+            product_of_step(
+                adjoints_x[t, first:stop, 0 : 4 * hidden_size], packed_h_before, pulled_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue

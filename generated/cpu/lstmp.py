@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support bd42559c6a2373ea. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support 7dbf87754901deb9. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -36,7 +36,7 @@ from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -236,7 +236,9 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_r[before, first:stop, 0 : hidden_size], packed_r_before, products_r_before[first:stop], t)
+            product_of_step(
+                kept_r[before, first:stop, 0 : hidden_size], packed_r_before, products_r_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, cell_size, width(kept_x)):
@@ -273,7 +275,7 @@ def _forward_part(
                     kept_function_1[here, item, unit] = function_1
                     m = o * function_1  # (F.10)
                     kept_m[here, item, unit] = m
-            product(kept_m[here, first:stop, 0 : cell_size], packed_m, products_m[first:stop], t)
+            product_of_step(kept_m[here, first:stop, 0 : cell_size], packed_m, products_m[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -355,7 +357,7 @@ def _backward_part(
                     error_r_ = error_r[t, item, unit]
                     d_r = next_r_before_from_loop + last_error_r_ + error_r_  # (B.1)
                     adjoints_m[t, item, unit] = d_r
-            product(adjoints_m[t, first:stop, 0 : hidden_size], packed_m, pulled_m[first:stop], t)
+            product_of_step(adjoints_m[t, first:stop, 0 : hidden_size], packed_m, pulled_m[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, cell_size, width(carry_r)):
@@ -404,7 +406,9 @@ def _backward_part(
                     adjoints_x[t, item, cell_size + unit] = d_f_bar
                     adjoints_x[t, item, 2 * cell_size + unit] = d_z_bar
                     adjoints_x[t, item, 3 * cell_size + unit] = d_o_bar
-            product(adjoints_x[t, first:stop, 0 : 4 * cell_size], packed_r_before, pulled_r_before[first:stop], t)
+            product_of_step(
+                adjoints_x[t, first:stop, 0 : 4 * cell_size], packed_r_before, pulled_r_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue

@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support bd42559c6a2373ea. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 7dbf87754901deb9. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -30,7 +30,7 @@ from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -178,7 +178,9 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
+            product_of_step(
+                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -195,7 +197,7 @@ def _forward_part(
                     kept_f[here, item, unit] = f
                     operand_4 = f * h_before
                     kept_operand_4[here, item, unit] = operand_4
-            product(
+            product_of_step(
                 kept_operand_4[here, first:stop, 0 : hidden_size], packed_operand_4, products_operand_4[first:stop], t
             )
             for item in range(first, stop):
@@ -277,7 +279,7 @@ def _backward_part(
                     d_n_bar = d_n * (one - n * n)  # (B.3)
                     sums[part, unit] += d_n_bar  # (B.12)
                     adjoints_x[t, item, hidden_size + unit] = d_n_bar
-            product(
+            product_of_step(
                 adjoints_x[t, first:stop, hidden_size : 2 * hidden_size], packed_operand_4,
                 pulled_operand_4[first:stop], t
             )
@@ -299,7 +301,7 @@ def _backward_part(
                     d_f_bar = f * d_f * (one - f)  # (B.5)
                     sums[part, hidden_size + unit] += d_f_bar  # (B.9)
                     adjoints_x[t, item, unit] = d_f_bar
-            product(adjoints_x[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t)
+            product_of_step(adjoints_x[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue

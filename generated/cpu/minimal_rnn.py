@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support bd42559c6a2373ea. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 7dbf87754901deb9. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -30,7 +30,7 @@ from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -187,7 +187,9 @@ def _forward_part(
         product_of_steps(kept_z[begin:end], 0, packed_z, products_z[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
+            product_of_step(
+                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -266,7 +268,9 @@ def _backward_part(
                     d_z_from_loop[t, item, unit] = d_z_from_loop_
                     sums[part, unit] += d_u_bar  # (B.11)
                     adjoints_h_before[t, item, unit] = d_u_bar
-            product(adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t)
+            product_of_step(
+                adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue

@@ -1,7 +1,7 @@
 """Simple recurrent network: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support bd42559c6a2373ea. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 7dbf87754901deb9. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -27,7 +27,7 @@ from generated.support.lanes import total, units, width
 from generated.support.packing import fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
 )
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
@@ -153,7 +153,9 @@ def _forward_part(
         product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product(kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
+            product_of_step(
+                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -218,7 +220,9 @@ def _backward_part(
                     d_a = d_h * (one - h * h)  # (B.2)
                     sums[part, unit] += d_a  # (B.4)
                     adjoints_h_before[t, item, unit] = d_a
-            product(adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t)
+            product_of_step(
+                adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue

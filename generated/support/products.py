@@ -149,12 +149,21 @@ def weight_gradient(share, shares, adjoints, column, scratch, operands, out, mor
             _multiply(columns, more_packed, more_out[row:last], edge, True)
 
 
-@compiled
+@partial(compiled, inline="always")
+def product_of_step(a, packed, out, t):
+    """`product` of the step t of a loop, in which kernels are made to have sizes that fit: nothing is checked.
+
+    Its checks, in each of their products, would be a twentieth of what a cell takes to compile.
+    """
+    _multiply(a, packed, out, t, False)
+
+
+@partial(compiled, inline="always")
 def product_of_steps(a, column, packed, out, first, stop):
     """out[:, first:stop] = a[:, first:stop, column:] @ b, for as many columns of `a` as b has rows.
 
-    `a` (T, B, k), `out` (T, B, n) and the `panels` of b as for `product`. The rows of a whole batch are those of one
-    product for all steps.
+    `a` (T, B, k), `out` (T, B, n) and the `panels` of b as for `product`; nothing is checked here either. The rows of a
+    whole batch are those of one product for all steps.
     """
     steps, batch, size = out.shape
     rows, results = a.reshape(steps * batch, a.shape[2]), out.reshape(steps * batch, size)
@@ -163,7 +172,7 @@ def product_of_steps(a, column, packed, out, first, stop):
     for t in range(products):
         start = t * batch + first
         factor = rows[start : start + height, column : column + packed.shape[1]]
-        product(factor, packed, results[start : start + height], t)
+        product_of_step(factor, packed, results[start : start + height], t)
 
 
 @partial(compiled, inline="always")
