@@ -738,7 +738,19 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_U_r_product_2[u32(each)] = zero
                         totals_U_z_product[u32(each)] = zero
                         totals_U_z_product_2[u32(each)] = zero
-                    for column in range(count_h_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_h_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 2 + (group & 1)) * lanes +
+                                lane
+                            )]
+                            totals_U_r_product[u32(each)] += weights_of_U_r_product[u32(column)] * operand
+                            totals_U_r_product_2[u32(each)] += weights_of_U_r_product_2[u32(column)] * operand
+                            totals_U_z_product[u32(each)] += weights_of_U_z_product[u32(column)] * operand
+                            totals_U_z_product_2[u32(each)] += weights_of_U_z_product_2[u32(column)] * operand
+                    for column in range(count_h_before // 2, count_h_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_h_before + (number + each) * room_h_before + (column * 2 + (group & 1)) * lanes +
@@ -833,7 +845,19 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_U_n_product_2[u32(each)] = zero
                         totals_U_n_product_3[u32(each)] = zero
                         totals_U_n_product_4[u32(each)] = zero
-                    for column in range(count_operand_6):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_operand_6 // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_operand_6 + (number + each) * room_operand_6 + (column * 4 + (group & 3)) * lanes
+                                + lane
+                            )]
+                            totals_U_n_product[u32(each)] += weights_of_U_n_product[u32(column)] * operand
+                            totals_U_n_product_2[u32(each)] += weights_of_U_n_product_2[u32(column)] * operand
+                            totals_U_n_product_3[u32(each)] += weights_of_U_n_product_3[u32(column)] * operand
+                            totals_U_n_product_4[u32(each)] += weights_of_U_n_product_4[u32(column)] * operand
+                    for column in range(count_operand_6 // 2, count_operand_6):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_operand_6 + (number + each) * room_operand_6 + (column * 4 + (group & 3)) * lanes
@@ -1096,7 +1120,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_6_2[u32(each)] = zero
                         totals_pulled_product_6_3[u32(each)] = zero
                         totals_pulled_product_6_4[u32(each)] = zero
-                    for column in range(count_operand_6):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_operand_6 // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_operand_6 + (number + each) * room_operand_6 + (column * 4 + (group & 3)) * lanes
+                                + lane
+                            )]
+                            totals_pulled_product_6[u32(each)] += weights_of_pulled_product_6[u32(column)] * operand
+                            totals_pulled_product_6_2[u32(each)] += weights_of_pulled_product_6_2[u32(column)] * operand
+                            totals_pulled_product_6_3[u32(each)] += weights_of_pulled_product_6_3[u32(column)] * operand
+                            totals_pulled_product_6_4[u32(each)] += weights_of_pulled_product_6_4[u32(column)] * operand
+                    for column in range(count_operand_6 // 2, count_operand_6):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_operand_6 + (number + each) * room_operand_6 + (column * 4 + (group & 3)) * lanes
@@ -1190,7 +1226,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_2_2[u32(each)] = zero
                         totals_pulled_product_2_3[u32(each)] = zero
                         totals_pulled_product_2_4[u32(each)] = zero
-                    for column in range(count_h_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_h_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for column in range(count_h_before // 2, count_h_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +

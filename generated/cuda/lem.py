@@ -817,7 +817,17 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_W_1_product[u32(each)] = zero
                         totals_W_2_product[u32(each)] = zero
                         totals_W_z_product[u32(each)] = zero
-                    for column in range(count_y_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_y_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_y_before + (number + each) * room_y_before + column * lanes + lane
+                            )]
+                            totals_W_1_product[u32(each)] += weights_of_W_1_product[u32(column)] * operand
+                            totals_W_2_product[u32(each)] += weights_of_W_2_product[u32(column)] * operand
+                            totals_W_z_product[u32(each)] += weights_of_W_z_product[u32(column)] * operand
+                    for column in range(count_y_before // 2, count_y_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_y_before + (number + each) * room_y_before + column * lanes + lane
@@ -901,7 +911,18 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_W_y_product_2[u32(each)] = zero
                         totals_W_y_product_3[u32(each)] = zero
                         totals_W_y_product_4[u32(each)] = zero
-                    for column in range(count_z):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_z // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_z + (number + each) * room_z + (column * 4 + (group & 3)) * lanes + lane
+                            )]
+                            totals_W_y_product[u32(each)] += weights_of_W_y_product[u32(column)] * operand
+                            totals_W_y_product_2[u32(each)] += weights_of_W_y_product_2[u32(column)] * operand
+                            totals_W_y_product_3[u32(each)] += weights_of_W_y_product_3[u32(column)] * operand
+                            totals_W_y_product_4[u32(each)] += weights_of_W_y_product_4[u32(column)] * operand
+                    for column in range(count_z // 2, count_z):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_z + (number + each) * room_z + (column * 4 + (group & 3)) * lanes + lane
@@ -1170,7 +1191,18 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_7_2[u32(each)] = zero
                         totals_pulled_product_7_3[u32(each)] = zero
                         totals_pulled_product_7_4[u32(each)] = zero
-                    for column in range(count_z):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_z // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_z + (number + each) * room_z + (column * 4 + (group & 3)) * lanes + lane
+                            )]
+                            totals_pulled_product_7[u32(each)] += weights_of_pulled_product_7[u32(column)] * operand
+                            totals_pulled_product_7_2[u32(each)] += weights_of_pulled_product_7_2[u32(column)] * operand
+                            totals_pulled_product_7_3[u32(each)] += weights_of_pulled_product_7_3[u32(column)] * operand
+                            totals_pulled_product_7_4[u32(each)] += weights_of_pulled_product_7_4[u32(column)] * operand
+                    for column in range(count_z // 2, count_z):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_z + (number + each) * room_z + (column * 4 + (group & 3)) * lanes + lane
@@ -1267,7 +1299,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_1_2[u32(each)] = zero
                         totals_pulled_product_1_3[u32(each)] = zero
                         totals_pulled_product_1_4[u32(each)] = zero
-                    for column in range(count_y_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_y_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_y_before + (number + each) * room_y_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_1[u32(each)] += weights_of_pulled_product_1[u32(column)] * operand
+                            totals_pulled_product_1_2[u32(each)] += weights_of_pulled_product_1_2[u32(column)] * operand
+                            totals_pulled_product_1_3[u32(each)] += weights_of_pulled_product_1_3[u32(column)] * operand
+                            totals_pulled_product_1_4[u32(each)] += weights_of_pulled_product_1_4[u32(column)] * operand
+                    for column in range(count_y_before // 2, count_y_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_y_before + (number + each) * room_y_before + (column * 4 + (group & 3)) * lanes +

@@ -683,7 +683,18 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_U_f_product[u32(each)] = zero
                         totals_U_g_product[u32(each)] = zero
                         totals_U_o_product[u32(each)] = zero
-                    for column in range(count_h_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_h_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + column * lanes + lane
+                            )]
+                            totals_U_i_product[u32(each)] += weights_of_U_i_product[u32(column)] * operand
+                            totals_U_f_product[u32(each)] += weights_of_U_f_product[u32(column)] * operand
+                            totals_U_g_product[u32(each)] += weights_of_U_g_product[u32(column)] * operand
+                            totals_U_o_product[u32(each)] += weights_of_U_o_product[u32(column)] * operand
+                    for column in range(count_h_before // 2, count_h_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_h_before + (number + each) * room_h_before + column * lanes + lane
@@ -911,7 +922,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_2_2[u32(each)] = zero
                         totals_pulled_product_2_3[u32(each)] = zero
                         totals_pulled_product_2_4[u32(each)] = zero
-                    for column in range(count_h_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_h_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for column in range(count_h_before // 2, count_h_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +

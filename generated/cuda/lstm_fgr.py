@@ -1241,7 +1241,18 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_R_in_product[u32(each)] = zero
                         totals_R_for_product[u32(each)] = zero
                         totals_R_out_product[u32(each)] = zero
-                    for column in range(count_y_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_y_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_y_before + (number + each) * room_y_before + column * lanes + lane
+                            )]
+                            totals_R_z_product[u32(each)] += weights_of_R_z_product[u32(column)] * operand
+                            totals_R_in_product[u32(each)] += weights_of_R_in_product[u32(column)] * operand
+                            totals_R_for_product[u32(each)] += weights_of_R_for_product[u32(column)] * operand
+                            totals_R_out_product[u32(each)] += weights_of_R_out_product[u32(column)] * operand
+                    for column in range(count_y_before // 2, count_y_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_y_before + (number + each) * room_y_before + column * lanes + lane
@@ -1274,7 +1285,17 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_R_ii_product[u32(each)] = zero
                         totals_R_if_product[u32(each)] = zero
                         totals_R_io_product[u32(each)] = zero
-                    for column in range(count_i_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_i_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_i_before + (number + each) * room_i_before + column * lanes + lane
+                            )]
+                            totals_R_ii_product[u32(each)] += weights_of_R_ii_product[u32(column)] * operand
+                            totals_R_if_product[u32(each)] += weights_of_R_if_product[u32(column)] * operand
+                            totals_R_io_product[u32(each)] += weights_of_R_io_product[u32(column)] * operand
+                    for column in range(count_i_before // 2, count_i_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_i_before + (number + each) * room_i_before + column * lanes + lane
@@ -1303,7 +1324,17 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_R_fi_product[u32(each)] = zero
                         totals_R_ff_product[u32(each)] = zero
                         totals_R_fo_product[u32(each)] = zero
-                    for column in range(count_f_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_f_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_f_before + (number + each) * room_f_before + column * lanes + lane
+                            )]
+                            totals_R_fi_product[u32(each)] += weights_of_R_fi_product[u32(column)] * operand
+                            totals_R_ff_product[u32(each)] += weights_of_R_ff_product[u32(column)] * operand
+                            totals_R_fo_product[u32(each)] += weights_of_R_fo_product[u32(column)] * operand
+                    for column in range(count_f_before // 2, count_f_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_f_before + (number + each) * room_f_before + column * lanes + lane
@@ -1332,7 +1363,17 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_R_oi_product[u32(each)] = zero
                         totals_R_of_product[u32(each)] = zero
                         totals_R_oo_product[u32(each)] = zero
-                    for column in range(count_o_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_o_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_o_before + (number + each) * room_o_before + column * lanes + lane
+                            )]
+                            totals_R_oi_product[u32(each)] += weights_of_R_oi_product[u32(column)] * operand
+                            totals_R_of_product[u32(each)] += weights_of_R_of_product[u32(column)] * operand
+                            totals_R_oo_product[u32(each)] += weights_of_R_oo_product[u32(column)] * operand
+                    for column in range(count_o_before // 2, count_o_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_o_before + (number + each) * room_o_before + column * lanes + lane
@@ -1810,7 +1851,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_2_2[u32(each)] = zero
                         totals_pulled_product_2_3[u32(each)] = zero
                         totals_pulled_product_2_4[u32(each)] = zero
-                    for column in range(count_y_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_y_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_y_before + (number + each) * room_y_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for column in range(count_y_before // 2, count_y_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_y_before + (number + each) * room_y_before + (column * 4 + (group & 3)) * lanes +
@@ -1850,7 +1903,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_5_2[u32(each)] = zero
                         totals_pulled_product_5_3[u32(each)] = zero
                         totals_pulled_product_5_4[u32(each)] = zero
-                    for column in range(count_i_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_i_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_i_before + (number + each) * room_i_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_5[u32(each)] += weights_of_pulled_product_5[u32(column)] * operand
+                            totals_pulled_product_5_2[u32(each)] += weights_of_pulled_product_5_2[u32(column)] * operand
+                            totals_pulled_product_5_3[u32(each)] += weights_of_pulled_product_5_3[u32(column)] * operand
+                            totals_pulled_product_5_4[u32(each)] += weights_of_pulled_product_5_4[u32(column)] * operand
+                    for column in range(count_i_before // 2, count_i_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_i_before + (number + each) * room_i_before + (column * 4 + (group & 3)) * lanes +
@@ -1890,7 +1955,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_6_2[u32(each)] = zero
                         totals_pulled_product_6_3[u32(each)] = zero
                         totals_pulled_product_6_4[u32(each)] = zero
-                    for column in range(count_f_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_f_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_f_before + (number + each) * room_f_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_6[u32(each)] += weights_of_pulled_product_6[u32(column)] * operand
+                            totals_pulled_product_6_2[u32(each)] += weights_of_pulled_product_6_2[u32(column)] * operand
+                            totals_pulled_product_6_3[u32(each)] += weights_of_pulled_product_6_3[u32(column)] * operand
+                            totals_pulled_product_6_4[u32(each)] += weights_of_pulled_product_6_4[u32(column)] * operand
+                    for column in range(count_f_before // 2, count_f_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_f_before + (number + each) * room_f_before + (column * 4 + (group & 3)) * lanes +
@@ -1930,7 +2007,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_7_2[u32(each)] = zero
                         totals_pulled_product_7_3[u32(each)] = zero
                         totals_pulled_product_7_4[u32(each)] = zero
-                    for column in range(count_o_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_o_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_o_before + (number + each) * room_o_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_7[u32(each)] += weights_of_pulled_product_7[u32(column)] * operand
+                            totals_pulled_product_7_2[u32(each)] += weights_of_pulled_product_7_2[u32(column)] * operand
+                            totals_pulled_product_7_3[u32(each)] += weights_of_pulled_product_7_3[u32(column)] * operand
+                            totals_pulled_product_7_4[u32(each)] += weights_of_pulled_product_7_4[u32(column)] * operand
+                    for column in range(count_o_before // 2, count_o_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_o_before + (number + each) * room_o_before + (column * 4 + (group & 3)) * lanes +

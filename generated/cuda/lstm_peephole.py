@@ -729,7 +729,18 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_R_in_product[u32(each)] = zero
                         totals_R_for_product[u32(each)] = zero
                         totals_R_out_product[u32(each)] = zero
-                    for column in range(count_y_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_y_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_y_before + (number + each) * room_y_before + column * lanes + lane
+                            )]
+                            totals_R_z_product[u32(each)] += weights_of_R_z_product[u32(column)] * operand
+                            totals_R_in_product[u32(each)] += weights_of_R_in_product[u32(column)] * operand
+                            totals_R_for_product[u32(each)] += weights_of_R_for_product[u32(column)] * operand
+                            totals_R_out_product[u32(each)] += weights_of_R_out_product[u32(column)] * operand
+                    for column in range(count_y_before // 2, count_y_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_y_before + (number + each) * room_y_before + column * lanes + lane
@@ -969,7 +980,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_2_2[u32(each)] = zero
                         totals_pulled_product_2_3[u32(each)] = zero
                         totals_pulled_product_2_4[u32(each)] = zero
-                    for column in range(count_y_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_y_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_y_before + (number + each) * room_y_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for column in range(count_y_before // 2, count_y_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_y_before + (number + each) * room_y_before + (column * 4 + (group & 3)) * lanes +

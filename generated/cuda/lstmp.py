@@ -896,7 +896,18 @@ def forward_grid(cuda, real, lanes, items, hidden_size, cell_size):
                         totals_W_fr_product[u32(each)] = zero
                         totals_W_cr_product[u32(each)] = zero
                         totals_W_or_product[u32(each)] = zero
-                    for column in range(count_r_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_r_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_r_before + (number + each) * room_r_before + column * lanes + lane
+                            )]
+                            totals_W_ir_product[u32(each)] += weights_of_W_ir_product[u32(column)] * operand
+                            totals_W_fr_product[u32(each)] += weights_of_W_fr_product[u32(column)] * operand
+                            totals_W_cr_product[u32(each)] += weights_of_W_cr_product[u32(column)] * operand
+                            totals_W_or_product[u32(each)] += weights_of_W_or_product[u32(column)] * operand
+                    for column in range(count_r_before // 2, count_r_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_r_before + (number + each) * room_r_before + column * lanes + lane
@@ -985,7 +996,18 @@ def forward_grid(cuda, real, lanes, items, hidden_size, cell_size):
                         totals_W_rm_product_2[u32(each)] = zero
                         totals_W_rm_product_3[u32(each)] = zero
                         totals_W_rm_product_4[u32(each)] = zero
-                    for column in range(count_m):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_m // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_m + (number + each) * room_m + (column * 4 + (group & 3)) * lanes + lane
+                            )]
+                            totals_W_rm_product[u32(each)] += weights_of_W_rm_product[u32(column)] * operand
+                            totals_W_rm_product_2[u32(each)] += weights_of_W_rm_product_2[u32(column)] * operand
+                            totals_W_rm_product_3[u32(each)] += weights_of_W_rm_product_3[u32(column)] * operand
+                            totals_W_rm_product_4[u32(each)] += weights_of_W_rm_product_4[u32(column)] * operand
+                    for column in range(count_m // 2, count_m):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_m + (number + each) * room_m + (column * 4 + (group & 3)) * lanes + lane
@@ -1245,7 +1267,18 @@ def backward_grid(cuda, real, lanes, items, hidden_size, cell_size):
                         totals_pulled_product_9_2[u32(each)] = zero
                         totals_pulled_product_9_3[u32(each)] = zero
                         totals_pulled_product_9_4[u32(each)] = zero
-                    for column in range(count_m):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_m // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_m + (number + each) * room_m + (column * 4 + (group & 3)) * lanes + lane
+                            )]
+                            totals_pulled_product_9[u32(each)] += weights_of_pulled_product_9[u32(column)] * operand
+                            totals_pulled_product_9_2[u32(each)] += weights_of_pulled_product_9_2[u32(column)] * operand
+                            totals_pulled_product_9_3[u32(each)] += weights_of_pulled_product_9_3[u32(column)] * operand
+                            totals_pulled_product_9_4[u32(each)] += weights_of_pulled_product_9_4[u32(column)] * operand
+                    for column in range(count_m // 2, count_m):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_m + (number + each) * room_m + (column * 4 + (group & 3)) * lanes + lane
@@ -1353,7 +1386,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size, cell_size):
                         totals_pulled_product_2_2[u32(each)] = zero
                         totals_pulled_product_2_3[u32(each)] = zero
                         totals_pulled_product_2_4[u32(each)] = zero
-                    for column in range(count_r_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_r_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_r_before + (number + each) * room_r_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for column in range(count_r_before // 2, count_r_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_r_before + (number + each) * room_r_before + (column * 4 + (group & 3)) * lanes +

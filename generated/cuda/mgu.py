@@ -678,7 +678,19 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_U_f_product_2[u32(each)] = zero
                         totals_U_f_product_3[u32(each)] = zero
                         totals_U_f_product_4[u32(each)] = zero
-                    for column in range(count_h_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_h_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_U_f_product[u32(each)] += weights_of_U_f_product[u32(column)] * operand
+                            totals_U_f_product_2[u32(each)] += weights_of_U_f_product_2[u32(column)] * operand
+                            totals_U_f_product_3[u32(each)] += weights_of_U_f_product_3[u32(column)] * operand
+                            totals_U_f_product_4[u32(each)] += weights_of_U_f_product_4[u32(column)] * operand
+                    for column in range(count_h_before // 2, count_h_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
@@ -770,7 +782,19 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
                         totals_U_h_product_2[u32(each)] = zero
                         totals_U_h_product_3[u32(each)] = zero
                         totals_U_h_product_4[u32(each)] = zero
-                    for column in range(count_operand_4):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_operand_4 // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_operand_4 + (number + each) * room_operand_4 + (column * 4 + (group & 3)) * lanes
+                                + lane
+                            )]
+                            totals_U_h_product[u32(each)] += weights_of_U_h_product[u32(column)] * operand
+                            totals_U_h_product_2[u32(each)] += weights_of_U_h_product_2[u32(column)] * operand
+                            totals_U_h_product_3[u32(each)] += weights_of_U_h_product_3[u32(column)] * operand
+                            totals_U_h_product_4[u32(each)] += weights_of_U_h_product_4[u32(column)] * operand
+                    for column in range(count_operand_4 // 2, count_operand_4):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_operand_4 + (number + each) * room_operand_4 + (column * 4 + (group & 3)) * lanes
@@ -1023,7 +1047,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_4_2[u32(each)] = zero
                         totals_pulled_product_4_3[u32(each)] = zero
                         totals_pulled_product_4_4[u32(each)] = zero
-                    for column in range(count_operand_4):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_operand_4 // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_operand_4 + (number + each) * room_operand_4 + (column * 4 + (group & 3)) * lanes
+                                + lane
+                            )]
+                            totals_pulled_product_4[u32(each)] += weights_of_pulled_product_4[u32(column)] * operand
+                            totals_pulled_product_4_2[u32(each)] += weights_of_pulled_product_4_2[u32(column)] * operand
+                            totals_pulled_product_4_3[u32(each)] += weights_of_pulled_product_4_3[u32(column)] * operand
+                            totals_pulled_product_4_4[u32(each)] += weights_of_pulled_product_4_4[u32(column)] * operand
+                    for column in range(count_operand_4 // 2, count_operand_4):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_operand_4 + (number + each) * room_operand_4 + (column * 4 + (group & 3)) * lanes
@@ -1116,7 +1152,19 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
                         totals_pulled_product_2_2[u32(each)] = zero
                         totals_pulled_product_2_3[u32(each)] = zero
                         totals_pulled_product_2_4[u32(each)] = zero
-                    for column in range(count_h_before):
+                    # In two halves: all columns in one loop are too many for the compiler to unroll on every device,
+                    # and weights at an index that it does not know lie in local memory.
+                    for column in range(count_h_before // 2):
+                        for each in range(tile):
+                            operand = shared[u64(
+                                begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +
+                                lane
+                            )]
+                            totals_pulled_product_2[u32(each)] += weights_of_pulled_product_2[u32(column)] * operand
+                            totals_pulled_product_2_2[u32(each)] += weights_of_pulled_product_2_2[u32(column)] * operand
+                            totals_pulled_product_2_3[u32(each)] += weights_of_pulled_product_2_3[u32(column)] * operand
+                            totals_pulled_product_2_4[u32(each)] += weights_of_pulled_product_2_4[u32(column)] * operand
+                    for column in range(count_h_before // 2, count_h_before):
                         for each in range(tile):
                             operand = shared[u64(
                                 begin_h_before + (number + each) * room_h_before + (column * 4 + (group & 3)) * lanes +

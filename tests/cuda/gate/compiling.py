@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,6 @@ from generated.support.cuda.hardware import kernel_types, launch_bounds
 from tests.cuda.gate.launched import Kernel
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
-OF_GRIDS = ("sm_80", "sm_90")
-"""Those that persistent kernels are compiled for: on sm_100 loops over their weights are not all unrolled, and then the
-weights lie in local memory."""
 NUMBA_CUDA = "0.30.4"
 """The version of numba-cuda that `_library` is written for, that of the extra `gate`."""
 INSTALL = "pip install 'derive[gate]'"
@@ -42,11 +38,6 @@ class Resources:
 
     registers: int
     shared: int
-
-
-def architectures_of(kernel: Kernel, architectures: Iterable[str]) -> tuple[str, ...]:
-    """Those of `architectures` that a kernel is for."""
-    return tuple(name for name in architectures if name in OF_GRIDS or not kernel.persistent)
 
 
 def missing() -> str:

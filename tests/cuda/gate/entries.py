@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from generated.support.cuda.dtypes import asked
-from tests.cuda.gate.compiling import RefusedError, architectures_of, resources
+from tests.cuda.gate.compiling import RefusedError, resources
 from tests.cuda.gate.launched import GRIDS, kernels
 from tests.cuda.gate.page import Entry
 
@@ -31,7 +31,7 @@ def passed(
     entries, refused = [], []
     made = kernels(cell, importlib.import_module("numba.cuda"), np.dtype(asked(dtype)), sizes, of_grid)
     names = tuple(architectures)
-    cases = ((each, name) for each in made for name in architectures_of(each, names))
+    cases = ((each, name) for each in made for name in names)
     for kernel, architecture in cases:
         try:
             found = resources(kernel, architecture)

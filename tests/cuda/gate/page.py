@@ -18,8 +18,7 @@ local memory, or is one of float32 and computes in float64. Element-wise kernels
 for a number of units, and stand here for the sizes at which registers are scarcest: the largest that a block runs, and
 the largest for each number of threads that share a unit, if a block has more than 256. Persistent kernels, `grid_loop`
 and on tensor cores `tensor_loop`, stand here for the largest of some sizes at which all multiprocessors of an H200 run
-the cell together; they are not made for sm_100. Of 16 bits only these stand here: the others are those of float32, but
-for what they load and store.
+the cell together. Of 16 bits only these stand here: the others are those of float32, but for what they load and store.
 
 By {versions}.
 """
