@@ -184,7 +184,7 @@ def _constant(markup: str) -> Callable[..., str]:
 
 
 def _shape_tables(tokens: Sequence[Token]) -> None:
-    """Alignment by class; a head without words is no head; a row with a first cell alone begins a group."""
+    """Alignment of words by class; a head without words is no head; a row with a first cell alone begins a group."""
     row: Token | None = None
     filled: list[bool] = []
     for at, token in enumerate(tokens):
@@ -194,7 +194,7 @@ def _shape_tables(tokens: Sequence[Token]) -> None:
             words = bool(tokens[at + 1].content)
             filled.append(words)
             kind = _ALIGNMENT[str(token.attrs.pop("style", "text-align:left"))]
-            if kind:
+            if kind and words:
                 token.attrSet("class", kind)
             if token.type == "th_open" and words:
                 token.attrSet("scope", "col")
