@@ -61,7 +61,7 @@ def test_a_backward_sweep_asks_for_every_row_that_it_visits_and_no_other(cell: s
     source = (CPU / f"{cell}.py").read_text(encoding="utf-8")
     forward, backward = (source.partition(f"def {name}_part(")[2].partition("\n\n\n")[0] for name in PASSES)
     assert "prefetch(" not in forward
-    bodies = re.findall(r"\n +unit = units\(.*\n((?: +\S.*\n)+?)(?= +for |product\w*\(|\Z)", backward + "\n")
+    bodies = re.findall(r"\n +unit = units\(.*\n((?: +\S.*\n)+?)(?= +for |product_of_steps?\(|\Z)", backward + "\n")
     sweeps = [" ".join(body.split()) for body in bodies if "# (B." in body or "prefetch(" in body]
     assert sweeps
     for sweep in sweeps:
