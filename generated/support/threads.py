@@ -1,20 +1,22 @@
 """Threads that share a batch: each runs whole sequences for its rows, without a barrier.
 
 The number of threads is that of the CPUs that the process may use, or what the environment variable DERIVE_THREADS, or
-else OMP_NUM_THREADS, says; `limit` changes it while the process runs. A part of the batch runs in the thread of the
-caller, the others in threads that wait for work. Compiled functions release the interpreter's lock. Calls from several
-threads of the caller, and calls in a process that was forked, are safe.
+else OMP_NUM_THREADS, says; `limit` changes it while the process runs. The first part of a batch runs in the thread of
+the caller, as do those for which no other thread is free; a thread that waits looks for work for a moment, then sleeps.
+Compiled functions release the interpreter's lock. Calls from several threads of the caller, and calls in a process that
+was forked, are safe.
 """
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from functools import partial
 from typing import Any
+
+from generated.support.workers import Team
 
 Part = tuple[int, int, int]
 """The number of a part of the batch, its first sequence, and the one behind its last."""
@@ -29,6 +31,11 @@ def _from_environment() -> int:
         text = os.environ.get(name, "").partition(",")[0]
         if text.isdigit() and int(text) > 0:
             return int(text)
+    return _cpus()
+
+
+def _cpus() -> int:
+    """How many CPUs the process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -37,51 +44,33 @@ _CPU = getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_se
 
 
 class _Pool:
-    """The waiting threads; a forked process, which inherits none of them, starts its own.
+    """The threads beside that of the caller; a forked process, which inherits none of them, starts its own.
 
-    `placed` holds the CPUs that each of them was last sent to, by its number in the system.
+    Where there are more threads than CPUs none of them waits actively: it would keep another one from its work.
     """
 
     def __init__(self) -> None:
-        self.threads = _from_environment()
-        self.executor: ThreadPoolExecutor | None = None
-        self.placed: dict[int, set[int]] = {}
-        self.lock = threading.Lock()
+        self.use(_from_environment())
+        atexit.register(self.end)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.after_fork)
+            os.register_at_fork(after_in_child=lambda: self.use(self.threads))
 
-    def after_fork(self) -> None:
-        self.executor = None
-        self.placed = {}
-        self.lock = threading.Lock()
+    def use(self, threads: int) -> None:
+        """Begin anew with so many threads, of which none has been started."""
+        self.threads = threads
+        self.team = Team(threads - 1, actively=threads <= _cpus())
 
     def limit(self, threads: int) -> int:
-        """Set the number of threads; those that wait end once nobody refers to their executor any more."""
-        with self.lock:
-            before, self.threads, self.executor, self.placed = self.threads, threads, None, {}
+        """Set the number of threads; those that were started before end once nobody uses them."""
+        before, team = self.threads, self.team
+        self.use(threads)
+        team.dissolve()
         return before
 
-    def waiting(self) -> ThreadPoolExecutor:
-        """The threads beside that of the caller."""
-        with self.lock:
-            if self.executor is None:
-                known = self.placed
-                self.executor = ThreadPoolExecutor(
-                    max(1, self.threads - 1),
-                    thread_name_prefix="derive",
-                    initializer=lambda: known.setdefault(threading.get_native_id(), set()),
-                )
-            return self.executor
-
-    def send(self, cpus: set[int]) -> None:
-        """Let the waiting threads wake on these CPUs, if there are any: they sleep while they are sent there."""
-        if not cpus:
-            return
-        for thread, placed in list(self.placed.items()):
-            if placed != cpus:
-                with suppress(OSError):  # A thread may have ended, or the system may allow fewer CPUs by now.
-                    os.sched_setaffinity(thread, cpus)
-                    self.placed[thread] = cpus
+    def end(self) -> None:
+        """Let no thread meet the end of the interpreter while it waits."""
+        for worker in self.team.dissolve():
+            worker.thread.join()
 
 
 _POOL = _Pool()
@@ -122,20 +111,26 @@ def _other_cpus() -> set[int]:
 
 
 def run(function: Callable[..., None], parts: Sequence[Part], *arguments: Any) -> None:
-    """Call `function` with each of `parts`, its three numbers first, and with the arguments; each in a thread.
+    """Call `function` with each of `parts`, its three numbers first, and with the arguments.
 
-    All parts have ended when this returns or raises; what the caller's own part raises comes first.
+    What has begun has ended when this returns or raises. What the thread of the caller raises comes first.
     """
     if len(parts) == 1:
         function(*parts[0], *arguments)
         return
-    executor = _POOL.waiting()
-    futures: list[Future[None]] = []
-    _POOL.send(_other_cpus())
+    team = _POOL.team
+    workers = team.hire(len(parts) - 1)
+    cpus = _other_cpus()
+    own = (parts[0], *parts[1 + len(workers) :])
+    for worker, part in zip(workers, parts[1:], strict=False):
+        worker.place(cpus)
+        worker.begin(partial(function, *part, *arguments))
     try:
-        futures.extend(executor.submit(function, *part, *arguments) for part in parts[1:])
-        function(*parts[0], *arguments)
+        for part in own:
+            function(*part, *arguments)
     finally:
-        wait(futures)
-    for future in futures:
-        future.result()
+        errors = [worker.ended() for worker in workers]
+        team.dismiss(workers)
+    for error in errors:
+        if error is not None:
+            raise error

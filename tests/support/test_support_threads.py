@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ import numpy as np
 import pytest
 
 from generated.cpu import gru, lstm
-from generated.support import threads
+from generated.support import spinning, threads, workers
 
 ROOT = Path(__file__).parents[2]
 LARGE = 1 << 40
@@ -138,6 +141,147 @@ def test_what_a_part_raises_reaches_the_caller_when_all_have_ended(failing: tupl
     threads.run(part, threads.parts(3, LARGE))
 
 
+def test_parts_for_which_no_thread_is_free_run_in_that_of_the_caller() -> None:
+    """Also where the callers are parts themselves, of which each waits for its own."""
+    threads.limit(3)
+    seen: dict[tuple[int, int], int] = {}
+
+    def inner(number: int, first: int, stop: int, outer: int) -> None:
+        seen[outer, number] = threading.get_ident()
+
+    def outer(number: int, first: int, stop: int) -> None:
+        meeting.wait()
+        threads.run(inner, threads.split(4, 4), number)
+        meeting.wait()
+
+    meeting = threading.Barrier(3, timeout=30)
+    threads.run(outer, threads.split(3, 3))
+    assert sorted(seen) == [(number, part) for number in range(3) for part in range(4)]
+    for number in range(3):
+        assert len({seen[number, part] for part in range(4)}) == 1
+    meeting = threading.Barrier(1)
+    outer(7, 0, 0)
+    assert len({seen[7, part] for part in range(4)}) == 3
+    assert seen[7, 3] == seen[7, 0] == threading.get_ident()
+
+
+def test_nothing_of_a_call_is_kept_by_threads_that_wait() -> None:
+    class Argument:
+        pass
+
+    argument = Argument()
+    alive = weakref.ref(argument)
+    threads.run(lambda *_: None, threads.split(2, 2), argument)
+    del argument
+    assert alive() is None
+
+
+def test_threads_that_wait_go_to_sleep() -> None:
+    threads.run(lambda *_: None, threads.split(2, 2))
+    before = time.process_time()
+    time.sleep(0.6)
+    assert time.process_time() - before < 0.3
+
+
+def test_with_more_threads_than_cpus_none_waits_actively(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(spinning, "turns", lambda: asked.append(1) or 1)
+    for cpus, count in ((2, 1), (1, 0)):
+        asked.clear()
+        monkeypatch.setattr(threads, "_cpus", lambda cpus=cpus: cpus)
+        threads.limit(2)
+        used_team()
+        assert len(asked) == count
+
+
+def test_threads_end_when_the_limit_changes() -> None:
+    waiting = [worker.thread for worker in used_team()]
+    threads.limit(3)
+    for thread in waiting:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+
+
+def test_threads_at_work_end_behind_it_when_the_limit_changes() -> None:
+    go = threading.Event()
+    callers = threading.Thread(target=threads.run, args=(lambda *_: go.wait(30), threads.split(2, 2)))
+    before = set(threading.enumerate())
+    threads.limit(2)
+    callers.start()
+    while len(working := [each for each in threading.enumerate() if each.name == "derive" and each not in before]) < 1:
+        time.sleep(0.01)
+    threads.limit(2)
+    assert working[0].is_alive()
+    go.set()
+    for thread in (callers, *working):
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+
+
+def used_team() -> list[Any]:
+    """The workers of the running team, after one call."""
+    threads.run(lambda *_: None, threads.split(2, 2))
+    assert len(threads._POOL.team._idle) == 1
+    return threads._POOL.team._idle
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers on this system")
+def test_an_interrupt_comes_when_all_parts_have_ended() -> None:
+    ended: list[int] = []
+
+    def part(number: int, first: int, stop: int) -> None:
+        if number:
+            time.sleep(0.4)
+        ended.append(number)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            threads.run(part, threads.split(2, 2))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert ended == [0, 1]
+    threads.run(part, threads.split(2, 2))
+    assert sorted(ended) == [0, 0, 1, 1]
+
+
+def test_a_signal_is_looked_for_from_the_last_one_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was given before is heard at once; then the thread looks for the next one."""
+    looks: list[tuple[int, int]] = []
+    monkeypatch.setattr(spinning, "spin", lambda number, seen, most: looks.append((int(number[0]), seen)))
+    signal = workers._Signal(1)
+    for _ in range(2):
+        signal.give()
+        signal.wait()
+    waiting = threading.Thread(target=signal.wait)
+    waiting.start()
+    while len(looks) < 3:
+        time.sleep(0.01)
+    signal.give()
+    waiting.join(timeout=30)
+    assert looks == [(1, 0), (2, 1), (2, 2)]
+
+
+def test_spinning_ends_with_a_change_or_after_its_turns() -> None:
+    number = spinning.watched()
+    assert number[0] == 0
+    assert number.ctypes.data % 64 == 0
+    assert spinning.spin(number, 0, 3) == 0
+    assert spinning.spin(number, 1, 1 << 62) == 0
+    heard: list[int] = []
+    waiting = threading.Thread(target=lambda: heard.append(spinning.spin(number, 0, 1 << 40)), daemon=True)
+    waiting.start()
+    time.sleep(0.05)
+    assert not heard
+    number[0] = 5
+    waiting.join(timeout=30)
+    assert heard == [5]
+
+
 def sequences(module: Any, seed: int, batch: int = 6) -> Any:
     """Enough work for two threads: parameters and ragged sequences."""
     params = module.init(20, 30, dtype=np.float64, seed=seed)
@@ -221,8 +365,8 @@ def run():
 
 
 wanted = run()
-assert threads._POOL.executor is not None
-with threads._POOL.lock, memory._BLOCKS.lock:
+assert threads._POOL.team._idle
+with threads._POOL.team._lock, memory._BLOCKS.lock:
     child = os.fork()
     if child == 0:
         same = (run() == wanted).all()
