@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cpu kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)
@@ -17,18 +17,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -130,20 +131,21 @@ def _forward_pieces(itemsize, input_size, hidden_size):
 
 
 @compiled
-def _fill_forward(block, input_size, hidden_size, given_U, given_V, given_b):
-    """Write what the forward pass reads of the parameters into its block."""
+def _fill_forward(part, first, stop, parts, block, input_size, hidden_size, given_U, given_V, given_b):
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_h_before, packed_x, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_U.T, packed_h_before, edge, edge)
-    fill_panels(given_U, packed_h_before, edge, hidden_size)
-    fill_panels(given_V.T, packed_x, edge, edge)
-    copy_vector(given_b, b)
+    fill_panels(given_U.T, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U, packed_h_before, edge, hidden_size, part, parts)
+    fill_panels(given_V.T, packed_x, edge, edge, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b, b)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, kept_function_1, out_h
 ):
     (made_for, packed_h_before, packed_x, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
@@ -154,11 +156,11 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
             product_of_step(
-                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t
+                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -191,19 +193,19 @@ def _backward_pieces(itemsize, input_size, hidden_size):
 
 
 @compiled
-def _fill_backward(block, input_size, hidden_size, given_U, given_V):
-    """Write what the backward pass reads of the parameters into its block."""
+def _fill_backward(part, first, stop, parts, block, input_size, hidden_size, given_U, given_V):
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_h_before, packed_x,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     edge = np.int64(0)
-    fill_panels(given_U, packed_h_before, edge, edge)
-    fill_panels(given_U.T, packed_h_before, hidden_size, edge)
-    fill_panels(given_V, packed_x, edge, edge)
+    fill_panels(given_U, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U.T, packed_h_before, hidden_size, edge, part, parts)
+    fill_panels(given_V, packed_x, edge, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, d_h,
-    kept_function_1, d_a, sums, adjoints_h_before, adjoints_x, pulled_h_before, pulled_x
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h,
+    d_h, kept_function_1, d_a, sums, adjoints_h_before, adjoints_x, pulled_h_before, pulled_x
 ):
     (packed_h_before, packed_x,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     real = carry_h.dtype.type
@@ -240,7 +242,8 @@ def _backward_part(
                     adjoints_h_before[t, item, hidden_size + unit] = d_product_2
                     adjoints_x[t, item, unit] = d_a_
             product_of_step(
-                adjoints_h_before[t, first:stop, 0 : 2 * hidden_size], packed_h_before, pulled_h_before[first:stop], t
+                adjoints_h_before[t, first:stop, 0 : 2 * hidden_size], packed_h_before, pulled_h_before[first:stop], t,
+                board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -252,7 +255,7 @@ def _backward_part(
                     d_h_ = d_h[item, unit]
                     d_h_before_from_loop = -gamma * d_a_ + pulled_product_1 + d_h_
                     carry_h[t & 1, item, unit] = d_h_before_from_loop
-        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -279,8 +282,8 @@ def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
-        kept_h, products_h_before, kept_function_1, out_h
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x,
+        products_x, kept_h, products_h_before, kept_function_1, out_h
     )
     copy_rows(kept_h[1], after_h)
 
@@ -305,7 +308,11 @@ def _packed(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size)
-    _fill_forward(block, input_size, hidden_size, *map(contiguous, (params.U, params.V, params.b, )))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.U, params.V,
+        params.b, ))
+    )
     alone = threads.alone((2 * hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size)
     return Packed(params, block, (input_size, hidden_size, ), alone)
 
@@ -391,9 +398,9 @@ def _run(packed, call, keep_tape):
     parts = threads.parts(
         batch, steps * ((2 * hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
-        kept_h, products_h_before, kept_function_1, out_h
+    sharing.run(
+        _forward_part, parts, (2 * hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, keep_tape, block,
+        input_size, hidden_size, kept_x, products_x, kept_h, products_h_before, kept_function_1, out_h
     )
     y = out_h
     state = State(calls.last_rows(kept_h, call))
@@ -427,7 +434,10 @@ def _backward_block(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size)
-    _fill_backward(block, input_size, hidden_size, *map(contiguous, (params.U, params.V, )))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.U, params.V, ))
+    )
     return block
 
 
@@ -454,18 +464,23 @@ def _gradients(block, tape, errors, ends):
         (batch, hidden_size),
     )
     sums = memory.zeros((len(parts), hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_h, error_h,
-        last_error_h, d_h, kept_function_1, d_a, sums, adjoints_h_before, adjoints_x, pulled_h_before, pulled_x
+    sharing.run(
+        _backward_part, parts, (2 * hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, block, input_size,
+        hidden_size, carry_h, error_h, last_error_h, d_h, kept_function_1, d_a, sums, adjoints_h_before, adjoints_x,
+        pulled_h_before, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
     weights_h_before = memory.empty((2 * hidden_size, hidden_size), dtype)
     weights_x = memory.empty((hidden_size, input_size), dtype)
     widest = gradient_scratch(steps * batch, max(hidden_size, input_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (2 * hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_h_before, 0, kept_h[:-1], weights_h_before),
         (adjoints_x, 0, kept_x, weights_x),
     )

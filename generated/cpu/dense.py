@@ -1,7 +1,7 @@
 """Dense layer: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)
@@ -17,18 +17,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -123,18 +124,20 @@ def _forward_pieces(itemsize, input_size, hidden_size):
 
 
 @compiled
-def _fill_forward(block, input_size, hidden_size, given_b, given_W):
-    """Write what the forward pass reads of the parameters into its block."""
+def _fill_forward(part, first, stop, parts, block, input_size, hidden_size, given_b, given_W):
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_x, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W.T, packed_x, edge, edge)
-    copy_vector(given_b, b)
+    fill_panels(given_W.T, packed_x, edge, edge, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b, b)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, out_h, kept_h
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, out_h,
+    kept_h
 ):
     (made_for, packed_x, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     check_panels(made_for)
@@ -142,7 +145,7 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -168,16 +171,16 @@ def _backward_pieces(itemsize, input_size, hidden_size):
 
 
 @compiled
-def _fill_backward(block, input_size, hidden_size, given_W):
-    """Write what the backward pass reads of the parameters into its block."""
+def _fill_backward(part, first, stop, parts, block, input_size, hidden_size, given_W):
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_x,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     edge = np.int64(0)
-    fill_panels(given_W, packed_x, edge, edge)
+    fill_panels(given_W, packed_x, edge, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, error_h, kept_h, sums, adjoints_x,
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, error_h, kept_h, sums, adjoints_x,
     pulled_x
 ):
     (packed_x,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
@@ -202,7 +205,7 @@ def _backward_part(
                     d_a = d_h * (one - h * h)  # (B.2)
                     sums[part, unit] += d_a  # (B.4)
                     adjoints_x[t, item, unit] = d_a
-        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -224,8 +227,8 @@ def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, y_h):
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x, out_h,
-        kept_h
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x,
+        products_x, out_h, kept_h
     )
 
 
@@ -249,7 +252,10 @@ def _packed(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size)
-    _fill_forward(block, input_size, hidden_size, *map(contiguous, (params.b, params.W, )))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.b, params.W, ))
+    )
     alone = threads.alone((hidden_size) * input_size + input_size + hidden_size)
     return Packed(params, block, (input_size, hidden_size, ), alone)
 
@@ -327,9 +333,9 @@ def _run(packed, call, keep_tape):
         (chunk, batch, hidden_size),
     )
     parts = threads.parts(batch, steps * ((hidden_size) * input_size + input_size + hidden_size))
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
-        out_h, kept_h
+    sharing.run(
+        _forward_part, parts, 0, dtype, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x,
+        products_x, out_h, kept_h
     )
     y = out_h
     state = State()
@@ -363,7 +369,8 @@ def _backward_block(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size)
-    _fill_backward(block, input_size, hidden_size, *map(contiguous, (params.W, )))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(_fill_backward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W, )))
     return block
 
 
@@ -382,17 +389,19 @@ def _gradients(block, tape, errors, ends):
         (steps, batch, memory.row(hidden_size, dtype)),
     )
     sums = memory.zeros((len(parts), hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, error_h, kept_h, sums,
-        adjoints_x, pulled_x
+    sharing.run(
+        _backward_part, parts, 0, dtype, steps, chunk, call.lengths, block, input_size, hidden_size, error_h, kept_h,
+        sums, adjoints_x, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
     weights_x = memory.empty((hidden_size, input_size), dtype)
     widest = gradient_scratch(steps * batch, input_size, dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(steps * batch, (hidden_size) * input_size + input_size + hidden_size)
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_x, 0, kept_x, weights_x),
     )
     return Grads(

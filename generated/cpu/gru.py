@@ -1,7 +1,7 @@
 """GRU, reset before the product: cpu kernels.
 
 Source: Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk and Bengio 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP, section 2.3, equations 5 to 8, with the biases that the paper leaves out of its notation
-Equations: 18edbd9058230cd7, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: 18edbd9058230cd7, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -22,18 +22,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -160,29 +161,30 @@ def _forward_pieces(itemsize, input_size, hidden_size):
 
 @compiled
 def _fill_forward(
-    block, input_size, hidden_size, given_W_r, given_U_r, given_b_r, given_W_z, given_U_z, given_b_z, given_W_n,
-    given_U_n, given_b_n
+    part, first, stop, parts, block, input_size, hidden_size, given_W_r, given_U_r, given_b_r, given_W_z, given_U_z,
+    given_b_z, given_W_n, given_U_n, given_b_n
 ):
-    """Write what the forward pass reads of the parameters into its block."""
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_x, packed_h_before, packed_operand_6, b_r, b_z, b_n,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     )
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W_r.T, packed_x, edge, edge)
-    fill_panels(given_W_z.T, packed_x, edge, hidden_size)
-    fill_panels(given_W_n.T, packed_x, edge, 2 * hidden_size)
-    fill_panels(given_U_r.T, packed_h_before, edge, edge)
-    fill_panels(given_U_z.T, packed_h_before, edge, hidden_size)
-    fill_panels(given_U_n.T, packed_operand_6, edge, edge)
-    copy_vector(given_b_r, b_r)
-    copy_vector(given_b_z, b_z)
-    copy_vector(given_b_n, b_n)
+    fill_panels(given_W_r.T, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_z.T, packed_x, edge, hidden_size, part, parts)
+    fill_panels(given_W_n.T, packed_x, edge, 2 * hidden_size, part, parts)
+    fill_panels(given_U_r.T, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U_z.T, packed_h_before, edge, hidden_size, part, parts)
+    fill_panels(given_U_n.T, packed_operand_6, edge, edge, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b_r, b_r)
+        copy_vector(given_b_z, b_z)
+        copy_vector(given_b_n, b_n)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, kept_r, kept_z, kept_operand_6, products_operand_6, kept_n, out_h
 ):
     (made_for, packed_x, packed_h_before, packed_operand_6, b_r, b_z, b_n,) = (
@@ -194,11 +196,11 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
             product_of_step(
-                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t
+                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -222,7 +224,8 @@ def _forward_part(
                     operand_6 = h_before * r
                     kept_operand_6[here, item, unit] = operand_6
             product_of_step(
-                kept_operand_6[here, first:stop, 0 : hidden_size], packed_operand_6, products_operand_6[first:stop], t
+                kept_operand_6[here, first:stop, 0 : hidden_size], packed_operand_6, products_operand_6[first:stop], t,
+                board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -256,24 +259,27 @@ def _backward_pieces(itemsize, input_size, hidden_size):
 
 
 @compiled
-def _fill_backward(block, input_size, hidden_size, given_W_r, given_U_r, given_W_z, given_U_z, given_W_n, given_U_n):
-    """Write what the backward pass reads of the parameters into its block."""
+def _fill_backward(
+    part, first, stop, parts, block, input_size, hidden_size, given_W_r, given_U_r, given_W_z, given_U_z, given_W_n,
+    given_U_n
+):
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_x, packed_h_before, packed_operand_6,) = (
         carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     )
     edge = np.int64(0)
-    fill_panels(given_W_r, packed_x, edge, edge)
-    fill_panels(given_W_z, packed_x, hidden_size, edge)
-    fill_panels(given_W_n, packed_x, 2 * hidden_size, edge)
-    fill_panels(given_U_r, packed_h_before, edge, edge)
-    fill_panels(given_U_z, packed_h_before, hidden_size, edge)
-    fill_panels(given_U_n, packed_operand_6, edge, edge)
+    fill_panels(given_W_r, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_z, packed_x, hidden_size, edge, part, parts)
+    fill_panels(given_W_n, packed_x, 2 * hidden_size, edge, part, parts)
+    fill_panels(given_U_r, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U_z, packed_h_before, hidden_size, edge, part, parts)
+    fill_panels(given_U_n, packed_operand_6, edge, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, d_h,
-    kept_z, kept_n, kept_h, sums, adjoints_x, pulled_operand_6, kept_r, pulled_h_before, pulled_x
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h,
+    d_h, kept_z, kept_n, kept_h, sums, adjoints_x, pulled_operand_6, kept_r, pulled_h_before, pulled_x
 ):
     (packed_x, packed_h_before, packed_operand_6,) = (
         carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
@@ -315,7 +321,7 @@ def _backward_part(
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_n_bar
             product_of_step(
                 adjoints_x[t, first:stop, 2 * hidden_size : 3 * hidden_size], packed_operand_6,
-                pulled_operand_6[first:stop], t
+                pulled_operand_6[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -334,7 +340,7 @@ def _backward_part(
                     sums[part, 2 * hidden_size + unit] += d_r_bar  # (B.11)
                     adjoints_x[t, item, unit] = d_r_bar
             product_of_step(
-                adjoints_x[t, first:stop, 0 : 2 * hidden_size], packed_h_before, pulled_h_before[first:stop], t
+                adjoints_x[t, first:stop, 0 : 2 * hidden_size], packed_h_before, pulled_h_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -349,7 +355,7 @@ def _backward_part(
                     d_h_ = d_h[item, unit]
                     d_h_before_from_loop = pulled_product_2 + pulled_product_6 * r + z * d_h_
                     carry_h[t & 1, item, unit] = d_h_before_from_loop
-        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -380,8 +386,8 @@ def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
-        kept_h, products_h_before, kept_r, kept_z, kept_operand_6, products_operand_6, kept_n, out_h
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x,
+        products_x, kept_h, products_h_before, kept_r, kept_z, kept_operand_6, products_operand_6, kept_n, out_h
     )
     copy_rows(kept_h[1], after_h)
 
@@ -406,9 +412,10 @@ def _packed(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size)
-    _fill_forward(
-        block, input_size, hidden_size, *map(contiguous, (params.W_r, params.U_r, params.b_r, params.W_z, params.U_z,
-        params.b_z, params.W_n, params.U_n, params.b_n, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_r, params.U_r,
+        params.b_r, params.W_z, params.U_z, params.b_z, params.W_n, params.U_n, params.b_n, ))
     )
     alone = threads.alone(
         (3 * hidden_size) * input_size + (2 * hidden_size) * hidden_size + (hidden_size) * hidden_size + input_size +
@@ -503,9 +510,10 @@ def _run(packed, call, keep_tape):
         batch, steps * ((3 * hidden_size) * input_size + (2 * hidden_size) * hidden_size + (hidden_size) * hidden_size +
         input_size + hidden_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
-        kept_h, products_h_before, kept_r, kept_z, kept_operand_6, products_operand_6, kept_n, out_h
+    sharing.run(
+        _forward_part, parts, max((2 * hidden_size) * hidden_size, (hidden_size) * hidden_size), dtype, steps, chunk,
+        call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x, kept_h, products_h_before, kept_r,
+        kept_z, kept_operand_6, products_operand_6, kept_n, out_h
     )
     y = out_h
     state = State(calls.last_rows(kept_h, call))
@@ -539,9 +547,10 @@ def _backward_block(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size)
-    _fill_backward(
-        block, input_size, hidden_size, *map(contiguous, (params.W_r, params.U_r, params.W_z, params.U_z, params.W_n,
-        params.U_n, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_r, params.U_r,
+        params.W_z, params.U_z, params.W_n, params.U_n, ))
     )
     return block
 
@@ -569,9 +578,10 @@ def _gradients(block, tape, errors, ends):
         (batch, hidden_size),
     )
     sums = memory.zeros((len(parts), 3 * hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_h, error_h,
-        last_error_h, d_h, kept_z, kept_n, kept_h, sums, adjoints_x, pulled_operand_6, kept_r, pulled_h_before, pulled_x
+    sharing.run(
+        _backward_part, parts, max((2 * hidden_size) * hidden_size, (hidden_size) * hidden_size), dtype, steps, chunk,
+        call.lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, d_h, kept_z, kept_n, kept_h, sums,
+        adjoints_x, pulled_operand_6, kept_r, pulled_h_before, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
@@ -579,9 +589,14 @@ def _gradients(block, tape, errors, ends):
     weights_h_before = memory.empty((2 * hidden_size, hidden_size), dtype)
     weights_operand_6 = memory.empty((hidden_size, hidden_size), dtype)
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (3 * hidden_size) * input_size + (2 * hidden_size) * hidden_size + (hidden_size) * hidden_size +
+        input_size + hidden_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_x, 0, kept_x, weights_x),
         (adjoints_x, 0, kept_h[:-1], weights_h_before),
         (adjoints_x, 2 * hidden_size, kept_operand_6, weights_operand_6),

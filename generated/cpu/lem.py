@@ -1,7 +1,7 @@
 """Long expressive memory: cpu kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -23,18 +23,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -173,32 +174,33 @@ def _forward_pieces(itemsize, input_size, hidden_size):
 
 @compiled
 def _fill_forward(
-    block, input_size, hidden_size, given_W_1, given_V_1, given_b_1, given_W_2, given_V_2, given_b_2, given_W_z,
-    given_V_z, given_b_z, given_W_y, given_V_y, given_b_y
+    part, first, stop, parts, block, input_size, hidden_size, given_W_1, given_V_1, given_b_1, given_W_2, given_V_2,
+    given_b_2, given_W_z, given_V_z, given_b_z, given_W_y, given_V_y, given_b_y
 ):
-    """Write what the forward pass reads of the parameters into its block."""
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_y_before, packed_x, packed_z, b_1, b_2, b_z, b_y,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     )
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W_1.T, packed_y_before, edge, edge)
-    fill_panels(given_W_2.T, packed_y_before, edge, hidden_size)
-    fill_panels(given_W_z.T, packed_y_before, edge, 2 * hidden_size)
-    fill_panels(given_V_1.T, packed_x, edge, edge)
-    fill_panels(given_V_2.T, packed_x, edge, hidden_size)
-    fill_panels(given_V_z.T, packed_x, edge, 2 * hidden_size)
-    fill_panels(given_V_y.T, packed_x, edge, 3 * hidden_size)
-    fill_panels(given_W_y.T, packed_z, edge, edge)
-    copy_vector(given_b_1, b_1)
-    copy_vector(given_b_2, b_2)
-    copy_vector(given_b_z, b_z)
-    copy_vector(given_b_y, b_y)
+    fill_panels(given_W_1.T, packed_y_before, edge, edge, part, parts)
+    fill_panels(given_W_2.T, packed_y_before, edge, hidden_size, part, parts)
+    fill_panels(given_W_z.T, packed_y_before, edge, 2 * hidden_size, part, parts)
+    fill_panels(given_V_1.T, packed_x, edge, edge, part, parts)
+    fill_panels(given_V_2.T, packed_x, edge, hidden_size, part, parts)
+    fill_panels(given_V_z.T, packed_x, edge, 2 * hidden_size, part, parts)
+    fill_panels(given_V_y.T, packed_x, edge, 3 * hidden_size, part, parts)
+    fill_panels(given_W_y.T, packed_z, edge, edge, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b_1, b_1)
+        copy_vector(given_b_2, b_2)
+        copy_vector(given_b_z, b_z)
+        copy_vector(given_b_y, b_y)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_y,
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_y,
     products_y_before, kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, products_z,
     kept_function_3, out_y
 ):
@@ -212,11 +214,11 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
             product_of_step(
-                kept_y[before, first:stop, 0 : hidden_size], packed_y_before, products_y_before[first:stop], t
+                kept_y[before, first:stop, 0 : hidden_size], packed_y_before, products_y_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -247,7 +249,7 @@ def _forward_part(
                     kept_function_4[here, item, unit] = function_4
                     z = Delta_1 * function_4 + (one - Delta_1) * z_before  # (F.6)
                     kept_z[now, item, unit] = z
-            product_of_step(kept_z[now, first:stop, 0 : hidden_size], packed_z, products_z[first:stop], t)
+            product_of_step(kept_z[now, first:stop, 0 : hidden_size], packed_z, products_z[first:stop], t, board)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -281,27 +283,27 @@ def _backward_pieces(itemsize, input_size, hidden_size):
 
 @compiled
 def _fill_backward(
-    block, input_size, hidden_size, given_W_1, given_V_1, given_W_2, given_V_2, given_W_z, given_V_z, given_W_y,
-    given_V_y
+    part, first, stop, parts, block, input_size, hidden_size, given_W_1, given_V_1, given_W_2, given_V_2, given_W_z,
+    given_V_z, given_W_y, given_V_y
 ):
-    """Write what the backward pass reads of the parameters into its block."""
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_y_before, packed_x, packed_z,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     edge = np.int64(0)
-    fill_panels(given_W_1, packed_y_before, edge, edge)
-    fill_panels(given_W_2, packed_y_before, hidden_size, edge)
-    fill_panels(given_W_z, packed_y_before, 2 * hidden_size, edge)
-    fill_panels(given_V_1, packed_x, edge, edge)
-    fill_panels(given_V_2, packed_x, hidden_size, edge)
-    fill_panels(given_V_z, packed_x, 2 * hidden_size, edge)
-    fill_panels(given_V_y, packed_x, 3 * hidden_size, edge)
-    fill_panels(given_W_y, packed_z, edge, edge)
+    fill_panels(given_W_1, packed_y_before, edge, edge, part, parts)
+    fill_panels(given_W_2, packed_y_before, hidden_size, edge, part, parts)
+    fill_panels(given_W_z, packed_y_before, 2 * hidden_size, edge, part, parts)
+    fill_panels(given_V_1, packed_x, edge, edge, part, parts)
+    fill_panels(given_V_2, packed_x, hidden_size, edge, part, parts)
+    fill_panels(given_V_z, packed_x, 2 * hidden_size, edge, part, parts)
+    fill_panels(given_V_y, packed_x, 3 * hidden_size, edge, part, parts)
+    fill_panels(given_W_y, packed_z, edge, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, kept_function_2, carry_y, last_error_y,
-    error_y, d_y, kept_function_3, kept_y, sums, adjoints_x, pulled_z, kept_function_1, carry_z, last_error_z,
-    kept_function_4, kept_z, pulled_y_before, pulled_x
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, kept_function_2, carry_y,
+    last_error_y, error_y, d_y, kept_function_3, kept_y, sums, adjoints_x, pulled_z, kept_function_1, carry_z,
+    last_error_z, kept_function_4, kept_z, pulled_y_before, pulled_x
 ):
     (packed_y_before, packed_x, packed_z,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     real = kept_function_2.dtype.type
@@ -340,7 +342,7 @@ def _backward_part(
                     adjoints_x[t, item, hidden_size + unit] = d_Delta_2_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_y_bar
             product_of_step(
-                adjoints_x[t, first:stop, 3 * hidden_size : 4 * hidden_size], packed_z, pulled_z[first:stop], t
+                adjoints_x[t, first:stop, 3 * hidden_size : 4 * hidden_size], packed_z, pulled_z[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -371,7 +373,7 @@ def _backward_part(
                     adjoints_x[t, item, unit] = d_Delta_1_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_z_bar
             product_of_step(
-                adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop], t
+                adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -385,7 +387,7 @@ def _backward_part(
                     Delta_2 = dt * function_2  # (F.4)
                     d_y_before_from_loop = pulled_product_1 + d_y_ * (one - Delta_2)
                     carry_y[t & 1, item, unit] = d_y_before_from_loop
-        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -419,9 +421,9 @@ def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
-        kept_y, products_y_before, kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, products_z,
-        kept_function_3, out_y
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x,
+        products_x, kept_y, products_y_before, kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z,
+        products_z, kept_function_3, out_y
     )
     copy_rows(kept_z[1], after_z)
     copy_rows(kept_y[1], after_y)
@@ -447,9 +449,11 @@ def _packed(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size)
-    _fill_forward(
-        block, input_size, hidden_size, *map(contiguous, (params.W_1, params.V_1, params.b_1, params.W_2, params.V_2,
-        params.b_2, params.W_z, params.V_z, params.b_z, params.W_y, params.V_y, params.b_y, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_1, params.V_1,
+        params.b_1, params.W_2, params.V_2, params.b_2, params.W_z, params.V_z, params.b_z, params.W_y, params.V_y,
+        params.b_y, ))
     )
     alone = threads.alone(
         (3 * hidden_size) * hidden_size + (4 * hidden_size) * input_size + (hidden_size) * hidden_size + input_size +
@@ -548,10 +552,10 @@ def _run(packed, call, keep_tape):
         batch, steps * ((3 * hidden_size) * hidden_size + (4 * hidden_size) * input_size + (hidden_size) * hidden_size +
         input_size + hidden_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
-        kept_y, products_y_before, kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, products_z,
-        kept_function_3, out_y
+    sharing.run(
+        _forward_part, parts, max((3 * hidden_size) * hidden_size, (hidden_size) * hidden_size), dtype, steps, chunk,
+        call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x, kept_y, products_y_before,
+        kept_function_1, kept_function_2, kept_Delta_2, kept_function_4, kept_z, products_z, kept_function_3, out_y
     )
     y = out_y
     state = State(calls.last_rows(kept_z, call), calls.last_rows(kept_y, call))
@@ -587,9 +591,10 @@ def _backward_block(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size)
-    _fill_backward(
-        block, input_size, hidden_size, *map(contiguous, (params.W_1, params.V_1, params.W_2, params.V_2, params.W_z,
-        params.V_z, params.W_y, params.V_y, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_1, params.V_1,
+        params.W_2, params.V_2, params.W_z, params.V_z, params.W_y, params.V_y, ))
     )
     return block
 
@@ -618,10 +623,11 @@ def _gradients(block, tape, errors, ends):
         (batch, hidden_size),
     )
     sums = memory.zeros((len(parts), 4 * hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, kept_function_2, carry_y,
-        last_error_y, error_y, d_y, kept_function_3, kept_y, sums, adjoints_x, pulled_z, kept_function_1, carry_z,
-        last_error_z, kept_function_4, kept_z, pulled_y_before, pulled_x
+    sharing.run(
+        _backward_part, parts, max((3 * hidden_size) * hidden_size, (hidden_size) * hidden_size), dtype, steps, chunk,
+        call.lengths, block, input_size, hidden_size, kept_function_2, carry_y, last_error_y, error_y, d_y,
+        kept_function_3, kept_y, sums, adjoints_x, pulled_z, kept_function_1, carry_z, last_error_z, kept_function_4,
+        kept_z, pulled_y_before, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
@@ -629,9 +635,14 @@ def _gradients(block, tape, errors, ends):
     weights_x = memory.empty((4 * hidden_size, input_size), dtype)
     weights_z = memory.empty((hidden_size, hidden_size), dtype)
     widest = gradient_scratch(steps * batch, max(hidden_size, input_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (3 * hidden_size) * hidden_size + (4 * hidden_size) * input_size + (hidden_size) * hidden_size +
+        input_size + hidden_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_x, 0, kept_y[:-1], weights_y_before),
         (adjoints_x, 0, kept_x, weights_x),
         (adjoints_x, 3 * hidden_size, kept_z[1:], weights_z),

@@ -1,7 +1,7 @@
 """LSTM: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
-Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -25,18 +25,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -175,32 +176,33 @@ def _forward_pieces(itemsize, input_size, hidden_size):
 
 @compiled
 def _fill_forward(
-    block, input_size, hidden_size, given_W_i, given_U_i, given_b_i, given_W_f, given_U_f, given_b_f, given_W_g,
-    given_U_g, given_b_g, given_W_o, given_U_o, given_b_o
+    part, first, stop, parts, block, input_size, hidden_size, given_W_i, given_U_i, given_b_i, given_W_f, given_U_f,
+    given_b_f, given_W_g, given_U_g, given_b_g, given_W_o, given_U_o, given_b_o
 ):
-    """Write what the forward pass reads of the parameters into its block."""
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_x, packed_h_before, b_i, b_f, b_g, b_o,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     )
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W_i.T, packed_x, edge, edge)
-    fill_panels(given_W_f.T, packed_x, edge, hidden_size)
-    fill_panels(given_W_g.T, packed_x, edge, 2 * hidden_size)
-    fill_panels(given_W_o.T, packed_x, edge, 3 * hidden_size)
-    fill_panels(given_U_i.T, packed_h_before, edge, edge)
-    fill_panels(given_U_f.T, packed_h_before, edge, hidden_size)
-    fill_panels(given_U_g.T, packed_h_before, edge, 2 * hidden_size)
-    fill_panels(given_U_o.T, packed_h_before, edge, 3 * hidden_size)
-    copy_vector(given_b_i, b_i)
-    copy_vector(given_b_f, b_f)
-    copy_vector(given_b_g, b_g)
-    copy_vector(given_b_o, b_o)
+    fill_panels(given_W_i.T, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_f.T, packed_x, edge, hidden_size, part, parts)
+    fill_panels(given_W_g.T, packed_x, edge, 2 * hidden_size, part, parts)
+    fill_panels(given_W_o.T, packed_x, edge, 3 * hidden_size, part, parts)
+    fill_panels(given_U_i.T, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U_f.T, packed_h_before, edge, hidden_size, part, parts)
+    fill_panels(given_U_g.T, packed_h_before, edge, 2 * hidden_size, part, parts)
+    fill_panels(given_U_o.T, packed_h_before, edge, 3 * hidden_size, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b_i, b_i)
+        copy_vector(given_b_f, b_f)
+        copy_vector(given_b_g, b_g)
+        copy_vector(given_b_o, b_o)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
 ):
     (made_for, packed_x, packed_h_before, b_i, b_f, b_g, b_o,) = (
@@ -211,11 +213,11 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
             product_of_step(
-                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t
+                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -268,25 +270,25 @@ def _backward_pieces(itemsize, input_size, hidden_size):
 
 @compiled
 def _fill_backward(
-    block, input_size, hidden_size, given_W_i, given_U_i, given_W_f, given_U_f, given_W_g, given_U_g, given_W_o,
-    given_U_o
+    part, first, stop, parts, block, input_size, hidden_size, given_W_i, given_U_i, given_W_f, given_U_f, given_W_g,
+    given_U_g, given_W_o, given_U_o
 ):
-    """Write what the backward pass reads of the parameters into its block."""
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_x, packed_h_before,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     edge = np.int64(0)
-    fill_panels(given_W_i, packed_x, edge, edge)
-    fill_panels(given_W_f, packed_x, hidden_size, edge)
-    fill_panels(given_W_g, packed_x, 2 * hidden_size, edge)
-    fill_panels(given_W_o, packed_x, 3 * hidden_size, edge)
-    fill_panels(given_U_i, packed_h_before, edge, edge)
-    fill_panels(given_U_f, packed_h_before, hidden_size, edge)
-    fill_panels(given_U_g, packed_h_before, 2 * hidden_size, edge)
-    fill_panels(given_U_o, packed_h_before, 3 * hidden_size, edge)
+    fill_panels(given_W_i, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_f, packed_x, hidden_size, edge, part, parts)
+    fill_panels(given_W_g, packed_x, 2 * hidden_size, edge, part, parts)
+    fill_panels(given_W_o, packed_x, 3 * hidden_size, edge, part, parts)
+    fill_panels(given_U_i, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U_f, packed_h_before, hidden_size, edge, part, parts)
+    fill_panels(given_U_g, packed_h_before, 2 * hidden_size, edge, part, parts)
+    fill_panels(given_U_o, packed_h_before, 3 * hidden_size, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h,
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h,
     kept_function_1, kept_o, carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g, sums, adjoints_x, pulled_h_before,
     pulled_x
 ):
@@ -346,7 +348,7 @@ def _backward_part(
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_g_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_o_bar
             product_of_step(
-                adjoints_x[t, first:stop, 0 : 4 * hidden_size], packed_h_before, pulled_h_before[first:stop], t
+                adjoints_x[t, first:stop, 0 : 4 * hidden_size], packed_h_before, pulled_h_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -355,7 +357,7 @@ def _backward_part(
                     unit = units(start, hidden_size, carry_h)
                     pulled_product_2 = pulled_h_before[item, unit]
                     carry_h[t & 1, item, unit] = pulled_product_2
-        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -388,8 +390,8 @@ def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
-        kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x,
+        products_x, kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
     )
     copy_rows(kept_c[1], after_c)
     copy_rows(kept_h[1], after_h)
@@ -415,9 +417,11 @@ def _packed(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size)
-    _fill_forward(
-        block, input_size, hidden_size, *map(contiguous, (params.W_i, params.U_i, params.b_i, params.W_f, params.U_f,
-        params.b_f, params.W_g, params.U_g, params.b_g, params.W_o, params.U_o, params.b_o, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_i, params.U_i,
+        params.b_i, params.W_f, params.U_f, params.b_f, params.W_g, params.U_g, params.b_g, params.W_o, params.U_o,
+        params.b_o, ))
     )
     alone = threads.alone((4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + input_size + hidden_size)
     return Packed(params, block, (input_size, hidden_size, ), alone)
@@ -511,9 +515,10 @@ def _run(packed, call, keep_tape):
     parts = threads.parts(
         batch, steps * ((4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + input_size + hidden_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
-        kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, out_h
+    sharing.run(
+        _forward_part, parts, (4 * hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, keep_tape, block,
+        input_size, hidden_size, kept_x, products_x, kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c,
+        kept_function_1, out_h
     )
     y = out_h
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_h, call))
@@ -549,9 +554,10 @@ def _backward_block(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size)
-    _fill_backward(
-        block, input_size, hidden_size, *map(contiguous, (params.W_i, params.U_i, params.W_f, params.U_f, params.W_g,
-        params.U_g, params.W_o, params.U_o, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_i, params.U_i,
+        params.W_f, params.U_f, params.W_g, params.U_g, params.W_o, params.U_o, ))
     )
     return block
 
@@ -577,19 +583,23 @@ def _gradients(block, tape, errors, ends):
         (batch, hidden_size),
     )
     sums = memory.zeros((len(parts), 4 * hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_h, error_h,
-        last_error_h, kept_function_1, kept_o, carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g, sums, adjoints_x,
-        pulled_h_before, pulled_x
+    sharing.run(
+        _backward_part, parts, (4 * hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, block, input_size,
+        hidden_size, carry_h, error_h, last_error_h, kept_function_1, kept_o, carry_c, last_error_c, kept_f, kept_i,
+        kept_c, kept_g, sums, adjoints_x, pulled_h_before, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
     weights_x = memory.empty((4 * hidden_size, input_size), dtype)
     weights_h_before = memory.empty((4 * hidden_size, hidden_size), dtype)
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + input_size + hidden_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_x, 0, kept_x, weights_x),
         (adjoints_x, 0, kept_h[:-1], weights_h_before),
     )

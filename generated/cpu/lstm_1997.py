@@ -1,7 +1,7 @@
 """The first LSTM, without forget gate: cpu kernels.
 
 Source: Hochreiter and Schmidhuber 1997, Long Short-Term Memory, Neural Computation 9(8), section 4 and appendix A.1, memory cell blocks of size 1
-Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: 9652316b691b2cd1, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in
@@ -23,18 +23,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -161,29 +162,30 @@ def _forward_pieces(itemsize, input_size, hidden_size):
 
 @compiled
 def _fill_forward(
-    block, input_size, hidden_size, given_W_z, given_R_z, given_b_z, given_W_in, given_R_in, given_b_in, given_W_out,
-    given_R_out, given_b_out
+    part, first, stop, parts, block, input_size, hidden_size, given_W_z, given_R_z, given_b_z, given_W_in, given_R_in,
+    given_b_in, given_W_out, given_R_out, given_b_out
 ):
-    """Write what the forward pass reads of the parameters into its block."""
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_x, packed_y_before, b_z, b_in, b_out,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     )
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W_z.T, packed_x, edge, edge)
-    fill_panels(given_W_in.T, packed_x, edge, hidden_size)
-    fill_panels(given_W_out.T, packed_x, edge, 2 * hidden_size)
-    fill_panels(given_R_z.T, packed_y_before, edge, edge)
-    fill_panels(given_R_in.T, packed_y_before, edge, hidden_size)
-    fill_panels(given_R_out.T, packed_y_before, edge, 2 * hidden_size)
-    copy_vector(given_b_z, b_z)
-    copy_vector(given_b_in, b_in)
-    copy_vector(given_b_out, b_out)
+    fill_panels(given_W_z.T, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_in.T, packed_x, edge, hidden_size, part, parts)
+    fill_panels(given_W_out.T, packed_x, edge, 2 * hidden_size, part, parts)
+    fill_panels(given_R_z.T, packed_y_before, edge, edge, part, parts)
+    fill_panels(given_R_in.T, packed_y_before, edge, hidden_size, part, parts)
+    fill_panels(given_R_out.T, packed_y_before, edge, 2 * hidden_size, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b_z, b_z)
+        copy_vector(given_b_in, b_in)
+        copy_vector(given_b_out, b_out)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_y,
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_y,
     products_y_before, kept_function_2, kept_i, kept_o, kept_c, kept_function_1, out_y
 ):
     (made_for, packed_x, packed_y_before, b_z, b_in, b_out,) = (
@@ -197,11 +199,11 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
             product_of_step(
-                kept_y[before, first:stop, 0 : hidden_size], packed_y_before, products_y_before[first:stop], t
+                kept_y[before, first:stop, 0 : hidden_size], packed_y_before, products_y_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -250,23 +252,25 @@ def _backward_pieces(itemsize, input_size, hidden_size):
 
 @compiled
 def _fill_backward(
-    block, input_size, hidden_size, given_W_z, given_R_z, given_W_in, given_R_in, given_W_out, given_R_out
+    part, first, stop, parts, block, input_size, hidden_size, given_W_z, given_R_z, given_W_in, given_R_in, given_W_out,
+    given_R_out
 ):
-    """Write what the backward pass reads of the parameters into its block."""
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_x, packed_y_before,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     edge = np.int64(0)
-    fill_panels(given_W_z, packed_x, edge, edge)
-    fill_panels(given_W_in, packed_x, hidden_size, edge)
-    fill_panels(given_W_out, packed_x, 2 * hidden_size, edge)
-    fill_panels(given_R_z, packed_y_before, edge, edge)
-    fill_panels(given_R_in, packed_y_before, hidden_size, edge)
-    fill_panels(given_R_out, packed_y_before, 2 * hidden_size, edge)
+    fill_panels(given_W_z, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_in, packed_x, hidden_size, edge, part, parts)
+    fill_panels(given_W_out, packed_x, 2 * hidden_size, edge, part, parts)
+    fill_panels(given_R_z, packed_y_before, edge, edge, part, parts)
+    fill_panels(given_R_in, packed_y_before, hidden_size, edge, part, parts)
+    fill_panels(given_R_out, packed_y_before, 2 * hidden_size, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, kept_function_2, carry_y, last_error_y,
-    error_y, kept_function_1, kept_o, carry_c, last_error_c, kept_i, sums, adjoints_x, pulled_y_before, pulled_x
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, kept_function_2, carry_y,
+    last_error_y, error_y, kept_function_1, kept_o, carry_c, last_error_c, kept_i, sums, adjoints_x, pulled_y_before,
+    pulled_x
 ):
     (packed_x, packed_y_before,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     real = kept_function_2.dtype.type
@@ -318,7 +322,7 @@ def _backward_part(
                     adjoints_x[t, item, hidden_size + unit] = d_i_bar
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_o_bar
             product_of_step(
-                adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop], t
+                adjoints_x[t, first:stop, 0 : 3 * hidden_size], packed_y_before, pulled_y_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -327,7 +331,7 @@ def _backward_part(
                     unit = units(start, hidden_size, kept_function_2)
                     pulled_product_2 = pulled_y_before[item, unit]
                     carry_y[t & 1, item, unit] = pulled_product_2
-        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -359,8 +363,8 @@ def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
-        kept_y, products_y_before, kept_function_2, kept_i, kept_o, kept_c, kept_function_1, out_y
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x,
+        products_x, kept_y, products_y_before, kept_function_2, kept_i, kept_o, kept_c, kept_function_1, out_y
     )
     copy_rows(kept_c[1], after_c)
     copy_rows(kept_y[1], after_y)
@@ -386,9 +390,10 @@ def _packed(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size)
-    _fill_forward(
-        block, input_size, hidden_size, *map(contiguous, (params.W_z, params.R_z, params.b_z, params.W_in, params.R_in,
-        params.b_in, params.W_out, params.R_out, params.b_out, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_z, params.R_z,
+        params.b_z, params.W_in, params.R_in, params.b_in, params.W_out, params.R_out, params.b_out, ))
     )
     alone = threads.alone((3 * hidden_size) * input_size + (3 * hidden_size) * hidden_size + input_size + hidden_size)
     return Packed(params, block, (input_size, hidden_size, ), alone)
@@ -481,9 +486,10 @@ def _run(packed, call, keep_tape):
     parts = threads.parts(
         batch, steps * ((3 * hidden_size) * input_size + (3 * hidden_size) * hidden_size + input_size + hidden_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
-        kept_y, products_y_before, kept_function_2, kept_i, kept_o, kept_c, kept_function_1, out_y
+    sharing.run(
+        _forward_part, parts, (3 * hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, keep_tape, block,
+        input_size, hidden_size, kept_x, products_x, kept_y, products_y_before, kept_function_2, kept_i, kept_o, kept_c,
+        kept_function_1, out_y
     )
     y = out_y
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_y, call))
@@ -517,9 +523,10 @@ def _backward_block(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size)
-    _fill_backward(
-        block, input_size, hidden_size, *map(contiguous, (params.W_z, params.R_z, params.W_in, params.R_in,
-        params.W_out, params.R_out, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_z, params.R_z,
+        params.W_in, params.R_in, params.W_out, params.R_out, ))
     )
     return block
 
@@ -545,19 +552,23 @@ def _gradients(block, tape, errors, ends):
         (batch, hidden_size),
     )
     sums = memory.zeros((len(parts), 3 * hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, kept_function_2, carry_y,
-        last_error_y, error_y, kept_function_1, kept_o, carry_c, last_error_c, kept_i, sums, adjoints_x,
-        pulled_y_before, pulled_x
+    sharing.run(
+        _backward_part, parts, (3 * hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, block, input_size,
+        hidden_size, kept_function_2, carry_y, last_error_y, error_y, kept_function_1, kept_o, carry_c, last_error_c,
+        kept_i, sums, adjoints_x, pulled_y_before, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
     weights_x = memory.empty((3 * hidden_size, input_size), dtype)
     weights_y_before = memory.empty((3 * hidden_size, hidden_size), dtype)
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (3 * hidden_size) * input_size + (3 * hidden_size) * hidden_size + input_size + hidden_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_x, 0, kept_x, weights_x),
         (adjoints_x, 0, kept_y[:-1], weights_y_before),
     )

@@ -1,7 +1,7 @@
 """LSTM with a softmax readout: cpu kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10); the readout of Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.10 and 10.11
-Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: 5c99bfe31f258ae8, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
@@ -26,18 +26,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -185,35 +186,37 @@ def _forward_pieces(itemsize, input_size, hidden_size, output_size):
 
 @compiled
 def _fill_forward(
-    block, input_size, hidden_size, output_size, given_W_i, given_U_i, given_b_i, given_W_f, given_U_f, given_b_f,
-    given_W_g, given_U_g, given_b_g, given_W_o, given_U_o, given_b_o, given_V, given_b_y
+    part, first, stop, parts, block, input_size, hidden_size, output_size, given_W_i, given_U_i, given_b_i, given_W_f,
+    given_U_f, given_b_f, given_W_g, given_U_g, given_b_g, given_W_o, given_U_o, given_b_o, given_V, given_b_y
 ):
-    """Write what the forward pass reads of the parameters into its block."""
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, output_size))
     )
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W_i.T, packed_x, edge, edge)
-    fill_panels(given_W_f.T, packed_x, edge, hidden_size)
-    fill_panels(given_W_g.T, packed_x, edge, 2 * hidden_size)
-    fill_panels(given_W_o.T, packed_x, edge, 3 * hidden_size)
-    fill_panels(given_U_i.T, packed_h_before, edge, edge)
-    fill_panels(given_U_f.T, packed_h_before, edge, hidden_size)
-    fill_panels(given_U_g.T, packed_h_before, edge, 2 * hidden_size)
-    fill_panels(given_U_o.T, packed_h_before, edge, 3 * hidden_size)
-    fill_panels(given_V.T, packed_h_after, edge, edge)
-    copy_vector(given_b_i, b_i)
-    copy_vector(given_b_f, b_f)
-    copy_vector(given_b_g, b_g)
-    copy_vector(given_b_o, b_o)
-    copy_vector(given_b_y, b_y)
+    fill_panels(given_W_i.T, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_f.T, packed_x, edge, hidden_size, part, parts)
+    fill_panels(given_W_g.T, packed_x, edge, 2 * hidden_size, part, parts)
+    fill_panels(given_W_o.T, packed_x, edge, 3 * hidden_size, part, parts)
+    fill_panels(given_U_i.T, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U_f.T, packed_h_before, edge, hidden_size, part, parts)
+    fill_panels(given_U_g.T, packed_h_before, edge, 2 * hidden_size, part, parts)
+    fill_panels(given_U_o.T, packed_h_before, edge, 3 * hidden_size, part, parts)
+    fill_panels(given_V.T, packed_h_after, edge, edge, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b_i, b_i)
+        copy_vector(given_b_f, b_f)
+        copy_vector(given_b_g, b_g)
+        copy_vector(given_b_o, b_o)
+        copy_vector(given_b_y, b_y)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, output_size, kept_x, products_x,
-    kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, products_h_after, out_y, kept_y
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
+    products_x, kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1, products_h_after,
+    out_y, kept_y
 ):
     (made_for, packed_x, packed_h_before, packed_h_after, b_i, b_f, b_g, b_o, b_y,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, output_size))
@@ -223,10 +226,12 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product_of_step(kept_h[t, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
+            product_of_step(
+                kept_h[t, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t, board
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -263,7 +268,9 @@ def _forward_part(
                     kept_function_1[here, item, unit] = function_1
                     h = o * function_1  # (F.10)
                     kept_h[t + 1, item, unit] = h
-        product_of_steps(kept_h[begin + 1 : end + 1], 0, packed_h_after, products_h_after[: end - begin], first, stop)
+        product_of_steps(
+            kept_h[begin + 1 : end + 1], 0, packed_h_after, products_h_after[: end - begin], first, stop, board
+        )
         for t in range(begin, end):
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -292,28 +299,28 @@ def _backward_pieces(itemsize, input_size, hidden_size, output_size):
 
 @compiled
 def _fill_backward(
-    block, input_size, hidden_size, output_size, given_W_i, given_U_i, given_W_f, given_U_f, given_W_g, given_U_g,
-    given_W_o, given_U_o, given_V
+    part, first, stop, parts, block, input_size, hidden_size, output_size, given_W_i, given_U_i, given_W_f, given_U_f,
+    given_W_g, given_U_g, given_W_o, given_U_o, given_V
 ):
-    """Write what the backward pass reads of the parameters into its block."""
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_x, packed_h_before, packed_h_after,) = (
         carved(block, _backward_pieces(block.itemsize, input_size, hidden_size, output_size))
     )
     edge = np.int64(0)
-    fill_panels(given_W_i, packed_x, edge, edge)
-    fill_panels(given_W_f, packed_x, hidden_size, edge)
-    fill_panels(given_W_g, packed_x, 2 * hidden_size, edge)
-    fill_panels(given_W_o, packed_x, 3 * hidden_size, edge)
-    fill_panels(given_U_i, packed_h_before, edge, edge)
-    fill_panels(given_U_f, packed_h_before, hidden_size, edge)
-    fill_panels(given_U_g, packed_h_before, 2 * hidden_size, edge)
-    fill_panels(given_U_o, packed_h_before, 3 * hidden_size, edge)
-    fill_panels(given_V, packed_h_after, edge, edge)
+    fill_panels(given_W_i, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_f, packed_x, hidden_size, edge, part, parts)
+    fill_panels(given_W_g, packed_x, 2 * hidden_size, edge, part, parts)
+    fill_panels(given_W_o, packed_x, 3 * hidden_size, edge, part, parts)
+    fill_panels(given_U_i, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U_f, packed_h_before, hidden_size, edge, part, parts)
+    fill_panels(given_U_g, packed_h_before, 2 * hidden_size, edge, part, parts)
+    fill_panels(given_U_o, packed_h_before, 3 * hidden_size, edge, part, parts)
+    fill_panels(given_V, packed_h_after, edge, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, output_size, error_y, sums,
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, output_size, error_y, sums,
     adjoints_h_after, pulled_h_after, d_h_from_suffix, carry_h, last_error_h, kept_function_1, kept_o, carry_c,
     last_error_c, kept_f, kept_i, kept_c, kept_g, adjoints_x, pulled_h_before, pulled_x
 ):
@@ -339,7 +346,7 @@ def _backward_part(
                     d_y = error_y_  # (B.1)
                     sums[part, unit] += d_y  # (B.26)
                     adjoints_h_after[t, item, unit] = d_y
-        product_of_steps(adjoints_h_after[begin:end], 0, packed_h_after, pulled_h_after[begin:end], first, stop)
+        product_of_steps(adjoints_h_after[begin:end], 0, packed_h_after, pulled_h_after[begin:end], first, stop, board)
         for t in range(end - 1, begin - 1, -1):
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -403,7 +410,7 @@ def _backward_part(
                     adjoints_x[t, item, 2 * hidden_size + unit] = d_g_bar
                     adjoints_x[t, item, 3 * hidden_size + unit] = d_o_bar
             product_of_step(
-                adjoints_x[t, first:stop, 0 : 4 * hidden_size], packed_h_before, pulled_h_before[first:stop], t
+                adjoints_x[t, first:stop, 0 : 4 * hidden_size], packed_h_before, pulled_h_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -412,7 +419,7 @@ def _backward_part(
                     unit = units(start, hidden_size, error_y)
                     pulled_product_2 = pulled_h_before[item, unit]
                     carry_h[t & 1, item, unit] = pulled_product_2
-        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -449,8 +456,8 @@ def _one_step(
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
-        products_x, kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1,
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, output_size,
+        kept_x, products_x, kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1,
         products_h_after, out_y, kept_y
     )
     copy_rows(kept_c[1], after_c)
@@ -478,10 +485,11 @@ def _packed(params, sizes, dtype):
     hidden_size = sizes["hidden_size"]
     output_size = sizes["output_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size, output_size)
-    _fill_forward(
-        block, input_size, hidden_size, output_size, *map(contiguous, (params.W_i, params.U_i, params.b_i, params.W_f,
-        params.U_f, params.b_f, params.W_g, params.U_g, params.b_g, params.W_o, params.U_o, params.b_o, params.V,
-        params.b_y, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, output_size, *map(contiguous, (params.W_i,
+        params.U_i, params.b_i, params.W_f, params.U_f, params.b_f, params.W_g, params.U_g, params.b_g, params.W_o,
+        params.U_o, params.b_o, params.V, params.b_y, ))
     )
     alone = threads.alone(
         (4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + (output_size) * hidden_size + input_size +
@@ -584,10 +592,10 @@ def _run(packed, call, keep_tape):
         batch, steps * ((4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + (output_size) * hidden_size +
         input_size + hidden_size + output_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, output_size,
-        kept_x, products_x, kept_h, products_h_before, kept_i, kept_f, kept_g, kept_o, kept_c, kept_function_1,
-        products_h_after, out_y, kept_y
+    sharing.run(
+        _forward_part, parts, (4 * hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, keep_tape, block,
+        input_size, hidden_size, output_size, kept_x, products_x, kept_h, products_h_before, kept_i, kept_f, kept_g,
+        kept_o, kept_c, kept_function_1, products_h_after, out_y, kept_y
     )
     y = out_y
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_h, call))
@@ -627,9 +635,10 @@ def _backward_block(params, sizes, dtype):
     hidden_size = sizes["hidden_size"]
     output_size = sizes["output_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size, output_size)
-    _fill_backward(
-        block, input_size, hidden_size, output_size, *map(contiguous, (params.W_i, params.U_i, params.W_f, params.U_f,
-        params.W_g, params.U_g, params.W_o, params.U_o, params.V, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, output_size, *map(contiguous, (params.W_i,
+        params.U_i, params.W_f, params.U_f, params.W_g, params.U_g, params.W_o, params.U_o, params.V, ))
     )
     return block
 
@@ -660,10 +669,11 @@ def _gradients(block, tape, errors, ends):
         (steps, batch, hidden_size),
     )
     sums = memory.zeros((len(parts), output_size + 4 * hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, output_size, error_y, sums,
-        adjoints_h_after, pulled_h_after, d_h_from_suffix, carry_h, last_error_h, kept_function_1, kept_o, carry_c,
-        last_error_c, kept_f, kept_i, kept_c, kept_g, adjoints_x, pulled_h_before, pulled_x
+    sharing.run(
+        _backward_part, parts, (4 * hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, block, input_size,
+        hidden_size, output_size, error_y, sums, adjoints_h_after, pulled_h_after, d_h_from_suffix, carry_h,
+        last_error_h, kept_function_1, kept_o, carry_c, last_error_c, kept_f, kept_i, kept_c, kept_g, adjoints_x,
+        pulled_h_before, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
@@ -671,9 +681,14 @@ def _gradients(block, tape, errors, ends):
     weights_h_before = memory.empty((4 * hidden_size, hidden_size), dtype)
     weights_h_after = memory.empty((output_size, hidden_size), dtype)
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (4 * hidden_size) * input_size + (4 * hidden_size) * hidden_size + (output_size) * hidden_size +
+        input_size + hidden_size + output_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_x, 0, kept_x, weights_x),
         (adjoints_x, 0, kept_h[:-1], weights_h_before),
         (adjoints_h_after, 0, kept_h[1:], weights_h_after),

@@ -1,7 +1,7 @@
 """LSTM with a recurrent projection layer: cpu kernels.
 
 Source: Sak, Senior and Beaufays 2014, Long Short-Term Memory Based Recurrent Neural Network Architectures for Large Vocabulary Speech Recognition, arXiv:1402.1128, equations 7 to 12, with g = h = tanh, without the non-recurrent projection and the softmax
-Equations: 9e34926d3c536012, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: 9e34926d3c536012, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     i_bar = W_ix @ x + W_ir @ r[t-1] + w_ic * c[t-1] + b_i
     f_bar = W_fx @ x + W_fr @ r[t-1] + w_fc * c[t-1] + b_f
@@ -26,18 +26,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -193,37 +194,40 @@ def _forward_pieces(itemsize, input_size, hidden_size, cell_size):
 
 @compiled
 def _fill_forward(
-    block, input_size, hidden_size, cell_size, given_W_ix, given_W_ir, given_w_ic, given_b_i, given_W_fx, given_W_fr,
-    given_w_fc, given_b_f, given_W_cx, given_W_cr, given_b_c, given_W_ox, given_W_or, given_w_oc, given_b_o, given_W_rm
+    part, first, stop, parts, block, input_size, hidden_size, cell_size, given_W_ix, given_W_ir, given_w_ic, given_b_i,
+    given_W_fx, given_W_fr, given_w_fc, given_b_f, given_W_cx, given_W_cr, given_b_c, given_W_ox, given_W_or,
+    given_w_oc, given_b_o, given_W_rm
 ):
-    """Write what the forward pass reads of the parameters into its block."""
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_x, packed_r_before, packed_m, w_ic, b_i, w_fc, b_f, b_c, w_oc, b_o,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, cell_size))
     )
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W_ix.T, packed_x, edge, edge)
-    fill_panels(given_W_fx.T, packed_x, edge, cell_size)
-    fill_panels(given_W_cx.T, packed_x, edge, 2 * cell_size)
-    fill_panels(given_W_ox.T, packed_x, edge, 3 * cell_size)
-    fill_panels(given_W_ir.T, packed_r_before, edge, edge)
-    fill_panels(given_W_fr.T, packed_r_before, edge, cell_size)
-    fill_panels(given_W_cr.T, packed_r_before, edge, 2 * cell_size)
-    fill_panels(given_W_or.T, packed_r_before, edge, 3 * cell_size)
-    fill_panels(given_W_rm.T, packed_m, edge, edge)
-    copy_vector(given_w_ic, w_ic)
-    copy_vector(given_b_i, b_i)
-    copy_vector(given_w_fc, w_fc)
-    copy_vector(given_b_f, b_f)
-    copy_vector(given_b_c, b_c)
-    copy_vector(given_w_oc, w_oc)
-    copy_vector(given_b_o, b_o)
+    fill_panels(given_W_ix.T, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_fx.T, packed_x, edge, cell_size, part, parts)
+    fill_panels(given_W_cx.T, packed_x, edge, 2 * cell_size, part, parts)
+    fill_panels(given_W_ox.T, packed_x, edge, 3 * cell_size, part, parts)
+    fill_panels(given_W_ir.T, packed_r_before, edge, edge, part, parts)
+    fill_panels(given_W_fr.T, packed_r_before, edge, cell_size, part, parts)
+    fill_panels(given_W_cr.T, packed_r_before, edge, 2 * cell_size, part, parts)
+    fill_panels(given_W_or.T, packed_r_before, edge, 3 * cell_size, part, parts)
+    fill_panels(given_W_rm.T, packed_m, edge, edge, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_w_ic, w_ic)
+        copy_vector(given_b_i, b_i)
+        copy_vector(given_w_fc, w_fc)
+        copy_vector(given_b_f, b_f)
+        copy_vector(given_b_c, b_c)
+        copy_vector(given_w_oc, w_oc)
+        copy_vector(given_b_o, b_o)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, cell_size, kept_x, products_x,
-    kept_r, products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m, products_m, out_r
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, cell_size, kept_x,
+    products_x, kept_r, products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m, products_m,
+    out_r
 ):
     (made_for, packed_x, packed_r_before, packed_m, w_ic, b_i, w_fc, b_f, b_c, w_oc, b_o,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, cell_size))
@@ -233,11 +237,11 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
             product_of_step(
-                kept_r[before, first:stop, 0 : hidden_size], packed_r_before, products_r_before[first:stop], t
+                kept_r[before, first:stop, 0 : hidden_size], packed_r_before, products_r_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -275,7 +279,7 @@ def _forward_part(
                     kept_function_1[here, item, unit] = function_1
                     m = o * function_1  # (F.10)
                     kept_m[here, item, unit] = m
-            product_of_step(kept_m[here, first:stop, 0 : cell_size], packed_m, products_m[first:stop], t)
+            product_of_step(kept_m[here, first:stop, 0 : cell_size], packed_m, products_m[first:stop], t, board)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -306,32 +310,33 @@ def _backward_pieces(itemsize, input_size, hidden_size, cell_size):
 
 @compiled
 def _fill_backward(
-    block, input_size, hidden_size, cell_size, given_W_ix, given_W_ir, given_w_ic, given_W_fx, given_W_fr, given_w_fc,
-    given_W_cx, given_W_cr, given_W_ox, given_W_or, given_w_oc, given_W_rm
+    part, first, stop, parts, block, input_size, hidden_size, cell_size, given_W_ix, given_W_ir, given_w_ic, given_W_fx,
+    given_W_fr, given_w_fc, given_W_cx, given_W_cr, given_W_ox, given_W_or, given_w_oc, given_W_rm
 ):
-    """Write what the backward pass reads of the parameters into its block."""
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_x, packed_r_before, packed_m, w_ic, w_fc, w_oc,) = (
         carved(block, _backward_pieces(block.itemsize, input_size, hidden_size, cell_size))
     )
     edge = np.int64(0)
-    fill_panels(given_W_ix, packed_x, edge, edge)
-    fill_panels(given_W_fx, packed_x, cell_size, edge)
-    fill_panels(given_W_cx, packed_x, 2 * cell_size, edge)
-    fill_panels(given_W_ox, packed_x, 3 * cell_size, edge)
-    fill_panels(given_W_ir, packed_r_before, edge, edge)
-    fill_panels(given_W_fr, packed_r_before, cell_size, edge)
-    fill_panels(given_W_cr, packed_r_before, 2 * cell_size, edge)
-    fill_panels(given_W_or, packed_r_before, 3 * cell_size, edge)
-    fill_panels(given_W_rm, packed_m, edge, edge)
-    copy_vector(given_w_ic, w_ic)
-    copy_vector(given_w_fc, w_fc)
-    copy_vector(given_w_oc, w_oc)
+    fill_panels(given_W_ix, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_fx, packed_x, cell_size, edge, part, parts)
+    fill_panels(given_W_cx, packed_x, 2 * cell_size, edge, part, parts)
+    fill_panels(given_W_ox, packed_x, 3 * cell_size, edge, part, parts)
+    fill_panels(given_W_ir, packed_r_before, edge, edge, part, parts)
+    fill_panels(given_W_fr, packed_r_before, cell_size, edge, part, parts)
+    fill_panels(given_W_cr, packed_r_before, 2 * cell_size, edge, part, parts)
+    fill_panels(given_W_or, packed_r_before, 3 * cell_size, edge, part, parts)
+    fill_panels(given_W_rm, packed_m, edge, edge, part, parts)
+    if part == 0:
+        copy_vector(given_w_ic, w_ic)
+        copy_vector(given_w_fc, w_fc)
+        copy_vector(given_w_oc, w_oc)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, cell_size, carry_r, last_error_r, error_r,
-    adjoints_m, pulled_m, kept_function_1, kept_o, carry_c, last_error_c, kept_i, kept_c, kept_z, kept_f, sums,
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, cell_size, carry_r, last_error_r,
+    error_r, adjoints_m, pulled_m, kept_function_1, kept_o, carry_c, last_error_c, kept_i, kept_c, kept_z, kept_f, sums,
     adjoints_x, pulled_r_before, pulled_x
 ):
     (packed_x, packed_r_before, packed_m, w_ic, w_fc, w_oc,) = (
@@ -357,7 +362,7 @@ def _backward_part(
                     error_r_ = error_r[t, item, unit]
                     d_r = next_r_before_from_loop + last_error_r_ + error_r_  # (B.1)
                     adjoints_m[t, item, unit] = d_r
-            product_of_step(adjoints_m[t, first:stop, 0 : hidden_size], packed_m, pulled_m[first:stop], t)
+            product_of_step(adjoints_m[t, first:stop, 0 : hidden_size], packed_m, pulled_m[first:stop], t, board)
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, cell_size, width(carry_r)):
@@ -407,7 +412,7 @@ def _backward_part(
                     adjoints_x[t, item, 2 * cell_size + unit] = d_z_bar
                     adjoints_x[t, item, 3 * cell_size + unit] = d_o_bar
             product_of_step(
-                adjoints_x[t, first:stop, 0 : 4 * cell_size], packed_r_before, pulled_r_before[first:stop], t
+                adjoints_x[t, first:stop, 0 : 4 * cell_size], packed_r_before, pulled_r_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -416,7 +421,7 @@ def _backward_part(
                     unit = units(start, hidden_size, carry_r)
                     pulled_product_2 = pulled_r_before[item, unit]
                     carry_r[t & 1, item, unit] = pulled_product_2
-        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -453,8 +458,8 @@ def _one_step(
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, cell_size, kept_x,
-        products_x, kept_r, products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m,
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, cell_size,
+        kept_x, products_x, kept_r, products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m,
         products_m, out_r
     )
     copy_rows(kept_c[1], after_c)
@@ -482,10 +487,11 @@ def _packed(params, sizes, dtype):
     hidden_size = sizes["hidden_size"]
     cell_size = sizes["cell_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size, cell_size)
-    _fill_forward(
-        block, input_size, hidden_size, cell_size, *map(contiguous, (params.W_ix, params.W_ir, params.w_ic, params.b_i,
-        params.W_fx, params.W_fr, params.w_fc, params.b_f, params.W_cx, params.W_cr, params.b_c, params.W_ox,
-        params.W_or, params.w_oc, params.b_o, params.W_rm, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, cell_size, *map(contiguous, (params.W_ix,
+        params.W_ir, params.w_ic, params.b_i, params.W_fx, params.W_fr, params.w_fc, params.b_f, params.W_cx,
+        params.W_cr, params.b_c, params.W_ox, params.W_or, params.w_oc, params.b_o, params.W_rm, ))
     )
     alone = threads.alone(
         (4 * cell_size) * input_size + (4 * cell_size) * hidden_size + (hidden_size) * cell_size + input_size +
@@ -588,10 +594,10 @@ def _run(packed, call, keep_tape):
         batch, steps * ((4 * cell_size) * input_size + (4 * cell_size) * hidden_size + (hidden_size) * cell_size +
         input_size + hidden_size + cell_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, cell_size, kept_x,
-        products_x, kept_r, products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m,
-        products_m, out_r
+    sharing.run(
+        _forward_part, parts, max((4 * cell_size) * hidden_size, (hidden_size) * cell_size), dtype, steps, chunk,
+        call.lengths, keep_tape, block, input_size, hidden_size, cell_size, kept_x, products_x, kept_r,
+        products_r_before, kept_c, kept_i, kept_f, kept_z, kept_o, kept_function_1, kept_m, products_m, out_r
     )
     y = out_r
     state = State(calls.last_rows(kept_c, call), calls.last_rows(kept_r, call))
@@ -628,9 +634,11 @@ def _backward_block(params, sizes, dtype):
     hidden_size = sizes["hidden_size"]
     cell_size = sizes["cell_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size, cell_size)
-    _fill_backward(
-        block, input_size, hidden_size, cell_size, *map(contiguous, (params.W_ix, params.W_ir, params.w_ic, params.W_fx,
-        params.W_fr, params.w_fc, params.W_cx, params.W_cr, params.W_ox, params.W_or, params.w_oc, params.W_rm, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, cell_size, *map(contiguous, (params.W_ix,
+        params.W_ir, params.w_ic, params.W_fx, params.W_fr, params.w_fc, params.W_cx, params.W_cr, params.W_ox,
+        params.W_or, params.w_oc, params.W_rm, ))
     )
     return block
 
@@ -660,10 +668,11 @@ def _gradients(block, tape, errors, ends):
         (batch, cell_size),
     )
     sums = memory.zeros((len(parts), 7 * cell_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, cell_size, carry_r,
-        last_error_r, error_r, adjoints_m, pulled_m, kept_function_1, kept_o, carry_c, last_error_c, kept_i, kept_c,
-        kept_z, kept_f, sums, adjoints_x, pulled_r_before, pulled_x
+    sharing.run(
+        _backward_part, parts, max((4 * cell_size) * hidden_size, (hidden_size) * cell_size), dtype, steps, chunk,
+        call.lengths, block, input_size, hidden_size, cell_size, carry_r, last_error_r, error_r, adjoints_m, pulled_m,
+        kept_function_1, kept_o, carry_c, last_error_c, kept_i, kept_c, kept_z, kept_f, sums, adjoints_x,
+        pulled_r_before, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
@@ -671,9 +680,14 @@ def _gradients(block, tape, errors, ends):
     weights_r_before = memory.empty((4 * cell_size, hidden_size), dtype)
     weights_m = memory.empty((hidden_size, cell_size), dtype)
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size, cell_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (4 * cell_size) * input_size + (4 * cell_size) * hidden_size + (hidden_size) * cell_size +
+        input_size + hidden_size + cell_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_x, 0, kept_x, weights_x),
         (adjoints_x, 0, kept_r[:-1], weights_r_before),
         (adjoints_m, 0, kept_m, weights_m),

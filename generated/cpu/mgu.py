@@ -1,7 +1,7 @@
 """Minimal gated unit: cpu kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -20,18 +20,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -146,24 +147,28 @@ def _forward_pieces(itemsize, input_size, hidden_size):
 
 
 @compiled
-def _fill_forward(block, input_size, hidden_size, given_W_f, given_U_f, given_b_f, given_W_h, given_U_h, given_b_h):
-    """Write what the forward pass reads of the parameters into its block."""
+def _fill_forward(
+    part, first, stop, parts, block, input_size, hidden_size, given_W_f, given_U_f, given_b_f, given_W_h, given_U_h,
+    given_b_h
+):
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_x, packed_h_before, packed_operand_4, b_f, b_h,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     )
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W_f.T, packed_x, edge, edge)
-    fill_panels(given_W_h.T, packed_x, edge, hidden_size)
-    fill_panels(given_U_f.T, packed_h_before, edge, edge)
-    fill_panels(given_U_h.T, packed_operand_4, edge, edge)
-    copy_vector(given_b_f, b_f)
-    copy_vector(given_b_h, b_h)
+    fill_panels(given_W_f.T, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_h.T, packed_x, edge, hidden_size, part, parts)
+    fill_panels(given_U_f.T, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U_h.T, packed_operand_4, edge, edge, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b_f, b_f)
+        copy_vector(given_b_h, b_h)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, kept_f, kept_operand_4, products_operand_4, kept_n, out_h
 ):
     (made_for, packed_x, packed_h_before, packed_operand_4, b_f, b_h,) = (
@@ -175,11 +180,11 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
             product_of_step(
-                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t
+                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -198,7 +203,8 @@ def _forward_part(
                     operand_4 = f * h_before
                     kept_operand_4[here, item, unit] = operand_4
             product_of_step(
-                kept_operand_4[here, first:stop, 0 : hidden_size], packed_operand_4, products_operand_4[first:stop], t
+                kept_operand_4[here, first:stop, 0 : hidden_size], packed_operand_4, products_operand_4[first:stop], t,
+                board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -232,22 +238,24 @@ def _backward_pieces(itemsize, input_size, hidden_size):
 
 
 @compiled
-def _fill_backward(block, input_size, hidden_size, given_W_f, given_U_f, given_W_h, given_U_h):
-    """Write what the backward pass reads of the parameters into its block."""
+def _fill_backward(
+    part, first, stop, parts, block, input_size, hidden_size, given_W_f, given_U_f, given_W_h, given_U_h
+):
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_x, packed_h_before, packed_operand_4,) = (
         carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     )
     edge = np.int64(0)
-    fill_panels(given_W_f, packed_x, edge, edge)
-    fill_panels(given_W_h, packed_x, hidden_size, edge)
-    fill_panels(given_U_f, packed_h_before, edge, edge)
-    fill_panels(given_U_h, packed_operand_4, edge, edge)
+    fill_panels(given_W_f, packed_x, edge, edge, part, parts)
+    fill_panels(given_W_h, packed_x, hidden_size, edge, part, parts)
+    fill_panels(given_U_f, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U_h, packed_operand_4, edge, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, d_h,
-    kept_f, kept_n, sums, adjoints_x, pulled_operand_4, kept_h, pulled_h_before, pulled_x
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h,
+    d_h, kept_f, kept_n, sums, adjoints_x, pulled_operand_4, kept_h, pulled_h_before, pulled_x
 ):
     (packed_x, packed_h_before, packed_operand_4,) = (
         carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
@@ -281,7 +289,7 @@ def _backward_part(
                     adjoints_x[t, item, hidden_size + unit] = d_n_bar
             product_of_step(
                 adjoints_x[t, first:stop, hidden_size : 2 * hidden_size], packed_operand_4,
-                pulled_operand_4[first:stop], t
+                pulled_operand_4[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -301,7 +309,9 @@ def _backward_part(
                     d_f_bar = f * d_f * (one - f)  # (B.5)
                     sums[part, hidden_size + unit] += d_f_bar  # (B.9)
                     adjoints_x[t, item, unit] = d_f_bar
-            product_of_step(adjoints_x[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t)
+            product_of_step(
+                adjoints_x[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t, board
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     continue
@@ -314,7 +324,7 @@ def _backward_part(
                     d_h_ = d_h[item, unit]
                     d_h_before_from_loop = pulled_product_2 + pulled_product_4 * f + d_h_ * (one - f)
                     carry_h[t & 1, item, unit] = d_h_before_from_loop
-        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -344,8 +354,8 @@ def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
-        kept_h, products_h_before, kept_f, kept_operand_4, products_operand_4, kept_n, out_h
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x,
+        products_x, kept_h, products_h_before, kept_f, kept_operand_4, products_operand_4, kept_n, out_h
     )
     copy_rows(kept_h[1], after_h)
 
@@ -370,9 +380,10 @@ def _packed(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size)
-    _fill_forward(
-        block, input_size, hidden_size, *map(contiguous, (params.W_f, params.U_f, params.b_f, params.W_h, params.U_h,
-        params.b_h, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_f, params.U_f,
+        params.b_f, params.W_h, params.U_h, params.b_h, ))
     )
     alone = threads.alone(
         (2 * hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size + input_size +
@@ -466,9 +477,10 @@ def _run(packed, call, keep_tape):
         batch, steps * ((2 * hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size +
         input_size + hidden_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
-        kept_h, products_h_before, kept_f, kept_operand_4, products_operand_4, kept_n, out_h
+    sharing.run(
+        _forward_part, parts, (hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, keep_tape, block,
+        input_size, hidden_size, kept_x, products_x, kept_h, products_h_before, kept_f, kept_operand_4,
+        products_operand_4, kept_n, out_h
     )
     y = out_h
     state = State(calls.last_rows(kept_h, call))
@@ -502,7 +514,11 @@ def _backward_block(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size)
-    _fill_backward(block, input_size, hidden_size, *map(contiguous, (params.W_f, params.U_f, params.W_h, params.U_h, )))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_f, params.U_f,
+        params.W_h, params.U_h, ))
+    )
     return block
 
 
@@ -529,9 +545,10 @@ def _gradients(block, tape, errors, ends):
         (batch, hidden_size),
     )
     sums = memory.zeros((len(parts), 2 * hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_h, error_h,
-        last_error_h, d_h, kept_f, kept_n, sums, adjoints_x, pulled_operand_4, kept_h, pulled_h_before, pulled_x
+    sharing.run(
+        _backward_part, parts, (hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, block, input_size,
+        hidden_size, carry_h, error_h, last_error_h, d_h, kept_f, kept_n, sums, adjoints_x, pulled_operand_4, kept_h,
+        pulled_h_before, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
@@ -539,9 +556,14 @@ def _gradients(block, tape, errors, ends):
     weights_h_before = memory.empty((hidden_size, hidden_size), dtype)
     weights_operand_4 = memory.empty((hidden_size, hidden_size), dtype)
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (2 * hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size +
+        input_size + hidden_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_x, 0, kept_x, weights_x),
         (adjoints_x, 0, kept_h[:-1], weights_h_before),
         (adjoints_x, hidden_size, kept_operand_4, weights_operand_4),

@@ -1,7 +1,7 @@
 """MinimalRNN: cpu kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)
@@ -20,18 +20,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import sigmoid, tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -142,23 +143,26 @@ def _forward_pieces(itemsize, input_size, hidden_size):
 
 
 @compiled
-def _fill_forward(block, input_size, hidden_size, given_W_x, given_b_z, given_U_h, given_U_z, given_b_u):
-    """Write what the forward pass reads of the parameters into its block."""
+def _fill_forward(
+    part, first, stop, parts, block, input_size, hidden_size, given_W_x, given_b_z, given_U_h, given_U_z, given_b_u
+):
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_x, packed_h_before, packed_z, b_z, b_u,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
     )
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W_x.T, packed_x, edge, edge)
-    fill_panels(given_U_h.T, packed_h_before, edge, edge)
-    fill_panels(given_U_z.T, packed_z, edge, edge)
-    copy_vector(given_b_z, b_z)
-    copy_vector(given_b_u, b_u)
+    fill_panels(given_W_x.T, packed_x, edge, edge, part, parts)
+    fill_panels(given_U_h.T, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U_z.T, packed_z, edge, edge, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b_z, b_z)
+        copy_vector(given_b_u, b_u)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_z,
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_z,
     products_z, kept_h, products_h_before, kept_u, out_h
 ):
     (made_for, packed_x, packed_h_before, packed_z, b_z, b_u,) = (
@@ -170,7 +174,7 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -184,11 +188,11 @@ def _forward_part(
                     z_bar = W_x_product + b_z[unit]  # (F.1)
                     z = tanh(z_bar)  # (F.2)
                     kept_z[t, item, unit] = z
-        product_of_steps(kept_z[begin:end], 0, packed_z, products_z[: end - begin], first, stop)
+        product_of_steps(kept_z[begin:end], 0, packed_z, products_z[: end - begin], first, stop, board)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
             product_of_step(
-                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t
+                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -222,19 +226,19 @@ def _backward_pieces(itemsize, input_size, hidden_size):
 
 
 @compiled
-def _fill_backward(block, input_size, hidden_size, given_W_x, given_U_h, given_U_z):
-    """Write what the backward pass reads of the parameters into its block."""
+def _fill_backward(part, first, stop, parts, block, input_size, hidden_size, given_W_x, given_U_h, given_U_z):
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_x, packed_h_before, packed_z,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     edge = np.int64(0)
-    fill_panels(given_W_x, packed_x, edge, edge)
-    fill_panels(given_U_h, packed_h_before, edge, edge)
-    fill_panels(given_U_z, packed_z, edge, edge)
+    fill_panels(given_W_x, packed_x, edge, edge, part, parts)
+    fill_panels(given_U_h, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U_z, packed_z, edge, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, d_h,
-    kept_h, kept_z, kept_u, d_z_from_loop, sums, adjoints_h_before, pulled_h_before, pulled_z, adjoints_x, pulled_x
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h,
+    d_h, kept_h, kept_z, kept_u, d_z_from_loop, sums, adjoints_h_before, pulled_h_before, pulled_z, adjoints_x, pulled_x
 ):
     (packed_x, packed_h_before, packed_z,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     real = carry_h.dtype.type
@@ -269,7 +273,8 @@ def _backward_part(
                     sums[part, unit] += d_u_bar  # (B.11)
                     adjoints_h_before[t, item, unit] = d_u_bar
             product_of_step(
-                adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t
+                adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t,
+                board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -282,7 +287,7 @@ def _backward_part(
                     d_h_ = d_h[item, unit]
                     d_h_before_from_loop = pulled_product_2 + u * d_h_
                     carry_h[t & 1, item, unit] = d_h_before_from_loop
-        product_of_steps(adjoints_h_before[begin:end], 0, packed_z, pulled_z[begin:end], first, stop)
+        product_of_steps(adjoints_h_before[begin:end], 0, packed_z, pulled_z[begin:end], first, stop, board)
         for t in range(end - 1, begin - 1, -1):
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -300,7 +305,7 @@ def _backward_part(
                     d_z_bar = d_z * (one - z * z)  # (B.5)
                     sums[part, hidden_size + unit] += d_z_bar  # (B.8)
                     adjoints_x[t, item, unit] = d_z_bar
-        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_x[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -329,8 +334,8 @@ def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
-        kept_z, products_z, kept_h, products_h_before, kept_u, out_h
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x,
+        products_x, kept_z, products_z, kept_h, products_h_before, kept_u, out_h
     )
     copy_rows(kept_h[1], after_h)
 
@@ -355,8 +360,10 @@ def _packed(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size)
-    _fill_forward(
-        block, input_size, hidden_size, *map(contiguous, (params.W_x, params.b_z, params.U_h, params.U_z, params.b_u, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_x, params.b_z,
+        params.U_h, params.U_z, params.b_u, ))
     )
     alone = threads.alone(
         (hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size + input_size +
@@ -449,9 +456,9 @@ def _run(packed, call, keep_tape):
         batch, steps * ((hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size +
         input_size + hidden_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
-        kept_z, products_z, kept_h, products_h_before, kept_u, out_h
+    sharing.run(
+        _forward_part, parts, (hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, keep_tape, block,
+        input_size, hidden_size, kept_x, products_x, kept_z, products_z, kept_h, products_h_before, kept_u, out_h
     )
     y = out_h
     state = State(calls.last_rows(kept_h, call))
@@ -485,7 +492,11 @@ def _backward_block(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size)
-    _fill_backward(block, input_size, hidden_size, *map(contiguous, (params.W_x, params.U_h, params.U_z, )))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W_x, params.U_h,
+        params.U_z, ))
+    )
     return block
 
 
@@ -514,10 +525,10 @@ def _gradients(block, tape, errors, ends):
         (steps, batch, hidden_size),
     )
     sums = memory.zeros((len(parts), 2 * hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_h, error_h,
-        last_error_h, d_h, kept_h, kept_z, kept_u, d_z_from_loop, sums, adjoints_h_before, pulled_h_before, pulled_z,
-        adjoints_x, pulled_x
+    sharing.run(
+        _backward_part, parts, (hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, block, input_size,
+        hidden_size, carry_h, error_h, last_error_h, d_h, kept_h, kept_z, kept_u, d_z_from_loop, sums,
+        adjoints_h_before, pulled_h_before, pulled_z, adjoints_x, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
@@ -525,9 +536,14 @@ def _gradients(block, tape, errors, ends):
     weights_h_before = memory.empty((hidden_size, hidden_size), dtype)
     weights_z = memory.empty((hidden_size, hidden_size), dtype)
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (hidden_size) * input_size + (hidden_size) * hidden_size + (hidden_size) * hidden_size +
+        input_size + hidden_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_x, 0, kept_x, weights_x),
         (adjoints_h_before, 0, kept_h[:-1], weights_h_before),
         (adjoints_h_before, 0, kept_z, weights_z),

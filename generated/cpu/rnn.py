@@ -1,7 +1,7 @@
 """Simple recurrent network: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -17,18 +17,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -129,19 +130,20 @@ def _forward_pieces(itemsize, input_size, hidden_size):
 
 
 @compiled
-def _fill_forward(block, input_size, hidden_size, given_b, given_W, given_U):
-    """Write what the forward pass reads of the parameters into its block."""
+def _fill_forward(part, first, stop, parts, block, input_size, hidden_size, given_b, given_W, given_U):
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_h_before, packed_x, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W.T, packed_h_before, edge, edge)
-    fill_panels(given_U.T, packed_x, edge, edge)
-    copy_vector(given_b, b)
+    fill_panels(given_W.T, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U.T, packed_x, edge, edge, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b, b)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, kept_x, products_x, kept_h,
     products_h_before, out_h
 ):
     (made_for, packed_h_before, packed_x, b,) = carved(block, _forward_pieces(block.itemsize, input_size, hidden_size))
@@ -150,11 +152,11 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
             product_of_step(
-                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t
+                kept_h[before, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t, board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -183,18 +185,18 @@ def _backward_pieces(itemsize, input_size, hidden_size):
 
 
 @compiled
-def _fill_backward(block, input_size, hidden_size, given_W, given_U):
-    """Write what the backward pass reads of the parameters into its block."""
+def _fill_backward(part, first, stop, parts, block, input_size, hidden_size, given_W, given_U):
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_h_before, packed_x,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     edge = np.int64(0)
-    fill_panels(given_W, packed_h_before, edge, edge)
-    fill_panels(given_U, packed_x, edge, edge)
+    fill_panels(given_W, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U, packed_x, edge, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h, kept_h,
-    sums, adjoints_h_before, pulled_h_before, pulled_x
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, carry_h, error_h, last_error_h,
+    kept_h, sums, adjoints_h_before, pulled_h_before, pulled_x
 ):
     (packed_h_before, packed_x,) = carved(block, _backward_pieces(block.itemsize, input_size, hidden_size))
     real = carry_h.dtype.type
@@ -221,7 +223,8 @@ def _backward_part(
                     sums[part, unit] += d_a  # (B.4)
                     adjoints_h_before[t, item, unit] = d_a
             product_of_step(
-                adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t
+                adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t,
+                board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -230,7 +233,7 @@ def _backward_part(
                     unit = units(start, hidden_size, carry_h)
                     pulled_product_1 = pulled_h_before[item, unit]
                     carry_h[t & 1, item, unit] = pulled_product_1
-        product_of_steps(adjoints_h_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_h_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -254,8 +257,8 @@ def _one_step(scratch, lengths, block, input_size, hidden_size, given_x, before_
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x, products_x,
-        kept_h, products_h_before, out_h
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, kept_x,
+        products_x, kept_h, products_h_before, out_h
     )
     copy_rows(kept_h[1], after_h)
 
@@ -280,7 +283,11 @@ def _packed(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size)
-    _fill_forward(block, input_size, hidden_size, *map(contiguous, (params.b, params.W, params.U, )))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.b, params.W,
+        params.U, ))
+    )
     alone = threads.alone((hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size)
     return Packed(params, block, (input_size, hidden_size, ), alone)
 
@@ -365,9 +372,9 @@ def _run(packed, call, keep_tape):
     parts = threads.parts(
         batch, steps * ((hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, kept_x, products_x,
-        kept_h, products_h_before, out_h
+    sharing.run(
+        _forward_part, parts, (hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, keep_tape, block,
+        input_size, hidden_size, kept_x, products_x, kept_h, products_h_before, out_h
     )
     y = out_h
     state = State(calls.last_rows(kept_h, call))
@@ -401,7 +408,10 @@ def _backward_block(params, sizes, dtype):
     input_size = sizes["input_size"]
     hidden_size = sizes["hidden_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size)
-    _fill_backward(block, input_size, hidden_size, *map(contiguous, (params.W, params.U, )))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, *map(contiguous, (params.W, params.U, ))
+    )
     return block
 
 
@@ -425,18 +435,22 @@ def _gradients(block, tape, errors, ends):
         (batch, hidden_size),
     )
     sums = memory.zeros((len(parts), hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, carry_h, error_h,
-        last_error_h, kept_h, sums, adjoints_h_before, pulled_h_before, pulled_x
+    sharing.run(
+        _backward_part, parts, (hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, block, input_size,
+        hidden_size, carry_h, error_h, last_error_h, kept_h, sums, adjoints_h_before, pulled_h_before, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
     weights_h_before = memory.empty((hidden_size, hidden_size), dtype)
     weights_x = memory.empty((hidden_size, input_size), dtype)
     widest = gradient_scratch(steps * batch, max(hidden_size, input_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (hidden_size) * hidden_size + (hidden_size) * input_size + input_size + hidden_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_h_before, 0, kept_h[:-1], weights_h_before),
         (adjoints_h_before, 0, kept_x, weights_x),
     )

@@ -1,7 +1,7 @@
 """Network that remembers the previous input only: cpu kernels.
 
 Source: Trask 2015, Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN), iamtrask.github.io, input layer recurrence; written after Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, equations 10.8 to 10.11, with x[t-1] in the place of h[t-1]
-Equations: 19651f7560fa0e53, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: 19651f7560fa0e53, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     a = b + W @ x[t-1] + U @ x
     h = tanh(a)
@@ -18,18 +18,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -139,23 +140,26 @@ def _forward_pieces(itemsize, input_size, hidden_size, output_size):
 
 
 @compiled
-def _fill_forward(block, input_size, hidden_size, output_size, given_b, given_W, given_U, given_c_o, given_V):
-    """Write what the forward pass reads of the parameters into its block."""
+def _fill_forward(
+    part, first, stop, parts, block, input_size, hidden_size, output_size, given_b, given_W, given_U, given_c_o, given_V
+):
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_x_before, packed_x, packed_h, b, c_o,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, output_size))
     )
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W.T, packed_x_before, edge, edge)
-    fill_panels(given_U.T, packed_x, edge, edge)
-    fill_panels(given_V.T, packed_h, edge, edge)
-    copy_vector(given_b, b)
-    copy_vector(given_c_o, c_o)
+    fill_panels(given_W.T, packed_x_before, edge, edge, part, parts)
+    fill_panels(given_U.T, packed_x, edge, edge, part, parts)
+    fill_panels(given_V.T, packed_h, edge, edge, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b, b)
+        copy_vector(given_c_o, c_o)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
     products_x_before, products_x, kept_h, products_h, out_o, kept_o
 ):
     (made_for, packed_x_before, packed_x, packed_h, b, c_o,) = (
@@ -166,8 +170,8 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x_before, products_x_before[: end - begin], first, stop)
-        product_of_steps(kept_x[begin + 1 : end + 1], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x_before, products_x_before[: end - begin], first, stop, board)
+        product_of_steps(kept_x[begin + 1 : end + 1], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -182,7 +186,7 @@ def _forward_part(
                     a = b[unit] + W_product + U_product  # (F.1)
                     h = tanh(a)  # (F.2)
                     kept_h[t, item, unit] = h
-        product_of_steps(kept_h[begin:end], 0, packed_h, products_h[: end - begin], first, stop)
+        product_of_steps(kept_h[begin:end], 0, packed_h, products_h[: end - begin], first, stop, board)
         for t in range(begin, end):
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -210,21 +214,21 @@ def _backward_pieces(itemsize, input_size, hidden_size, output_size):
 
 
 @compiled
-def _fill_backward(block, input_size, hidden_size, output_size, given_W, given_U, given_V):
-    """Write what the backward pass reads of the parameters into its block."""
+def _fill_backward(part, first, stop, parts, block, input_size, hidden_size, output_size, given_W, given_U, given_V):
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_x_before, packed_x, packed_h,) = (
         carved(block, _backward_pieces(block.itemsize, input_size, hidden_size, output_size))
     )
     edge = np.int64(0)
-    fill_panels(given_W, packed_x_before, edge, edge)
-    fill_panels(given_U, packed_x, edge, edge)
-    fill_panels(given_V, packed_h, edge, edge)
+    fill_panels(given_W, packed_x_before, edge, edge, part, parts)
+    fill_panels(given_U, packed_x, edge, edge, part, parts)
+    fill_panels(given_V, packed_h, edge, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, output_size, error_o, sums, adjoints_h,
-    pulled_h, kept_h, adjoints_x_before, pulled_x_before, pulled_x, from_prefix_x, last_error_x, d_x
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, output_size, error_o, sums,
+    adjoints_h, pulled_h, kept_h, adjoints_x_before, pulled_x_before, pulled_x, from_prefix_x, last_error_x, d_x
 ):
     (packed_x_before, packed_x, packed_h,) = (
         carved(block, _backward_pieces(block.itemsize, input_size, hidden_size, output_size))
@@ -248,7 +252,7 @@ def _backward_part(
                     d_o = error_o_  # (B.1)
                     sums[part, unit] += d_o  # (B.8)
                     adjoints_h[t, item, unit] = d_o
-        product_of_steps(adjoints_h[begin:end], 0, packed_h, pulled_h[begin:end], first, stop)
+        product_of_steps(adjoints_h[begin:end], 0, packed_h, pulled_h[begin:end], first, stop, board)
         for t in range(end - 1, begin - 1, -1):
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -265,8 +269,10 @@ def _backward_part(
                     d_a = d_h * (one - h * h)  # (B.3)
                     sums[part, output_size + unit] += d_a  # (B.5)
                     adjoints_x_before[t, item, unit] = d_a
-        product_of_steps(adjoints_x_before[begin:end], 0, packed_x_before, pulled_x_before[begin:end], first, stop)
-        product_of_steps(adjoints_x_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(
+            adjoints_x_before[begin:end], 0, packed_x_before, pulled_x_before[begin:end], first, stop, board
+        )
+        product_of_steps(adjoints_x_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
         for t in range(end - 1, begin - 1, -1):
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -313,8 +319,8 @@ def _one_step(scratch, lengths, block, input_size, hidden_size, output_size, giv
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
-        products_x_before, products_x, kept_h, products_h, out_o, kept_o
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, output_size,
+        kept_x, products_x_before, products_x, kept_h, products_h, out_o, kept_o
     )
     copy_rows(kept_x[1], after_x)
 
@@ -340,9 +346,10 @@ def _packed(params, sizes, dtype):
     hidden_size = sizes["hidden_size"]
     output_size = sizes["output_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size, output_size)
-    _fill_forward(
-        block, input_size, hidden_size, output_size, *map(contiguous, (params.b, params.W, params.U, params.c_o,
-        params.V, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, output_size, *map(contiguous, (params.b,
+        params.W, params.U, params.c_o, params.V, ))
     )
     alone = threads.alone(
         (hidden_size) * input_size + (hidden_size) * input_size + (output_size) * hidden_size + input_size + hidden_size
@@ -435,9 +442,9 @@ def _run(packed, call, keep_tape):
         batch, steps * ((hidden_size) * input_size + (hidden_size) * input_size + (output_size) * hidden_size +
         input_size + hidden_size + output_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, output_size,
-        kept_x, products_x_before, products_x, kept_h, products_h, out_o, kept_o
+    sharing.run(
+        _forward_part, parts, 0, dtype, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size,
+        output_size, kept_x, products_x_before, products_x, kept_h, products_h, out_o, kept_o
     )
     y = out_o
     state = State(calls.last_rows(kept_x, call))
@@ -475,7 +482,11 @@ def _backward_block(params, sizes, dtype):
     hidden_size = sizes["hidden_size"]
     output_size = sizes["output_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size, output_size)
-    _fill_backward(block, input_size, hidden_size, output_size, *map(contiguous, (params.W, params.U, params.V, )))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, output_size, *map(contiguous, (params.W,
+        params.U, params.V, ))
+    )
     return block
 
 
@@ -504,9 +515,10 @@ def _gradients(block, tape, errors, ends):
         (steps, batch, hidden_size),
     )
     sums = memory.zeros((len(parts), output_size + hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, output_size, error_o, sums,
-        adjoints_h, pulled_h, kept_h, adjoints_x_before, pulled_x_before, pulled_x, from_prefix_x, last_error_x, d_x
+    sharing.run(
+        _backward_part, parts, 0, dtype, steps, chunk, call.lengths, block, input_size, hidden_size, output_size,
+        error_o, sums, adjoints_h, pulled_h, kept_h, adjoints_x_before, pulled_x_before, pulled_x, from_prefix_x,
+        last_error_x, d_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
@@ -514,9 +526,14 @@ def _gradients(block, tape, errors, ends):
     weights_x = memory.empty((hidden_size, input_size), dtype)
     weights_h = memory.empty((output_size, hidden_size), dtype)
     widest = gradient_scratch(steps * batch, max(input_size, hidden_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (hidden_size) * input_size + (hidden_size) * input_size + (output_size) * hidden_size +
+        input_size + hidden_size + output_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_x_before, 0, kept_x[:-1], weights_x_before),
         (adjoints_x_before, 0, kept_x[1:], weights_x),
         (adjoints_h, 0, kept_h, weights_h),

@@ -1,7 +1,7 @@
 """Simple recurrent network with a softmax readout: cpu kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 to 10.11
-Equations: b83afa337e09a185, written by derive 0.1.0 with support 50d5be58ed4db875. Do not edit: derive writes this file.
+Equations: b83afa337e09a185, written by derive 0.1.0 with support bb58dd96980925c1. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -18,18 +18,19 @@ from functools import partial
 
 from numba.extending import register_jitable
 
-from generated.support import arrays, calls, checkpoints, losses, memory, threads, workspaces
+from generated.support import arrays, calls, checkpoints, losses, memory, sharing, threads, workspaces
 from generated.support import init as parameters
 from generated.support.blocks import carved, copy_rows, copy_vector, new_block, room
 from generated.support.compiling import compiled
 from generated.support.elementwise import tanh
 from generated.support.expected import contiguous
 from generated.support.lanes import total, units, width
-from generated.support.packing import fill_panels
+from generated.support.packing import FILLED, fill_panels
 from generated.support.prefetching import prefetch
 from generated.support.products import (
-    check_panels, gradient_scratch, panel_shape, product, product_of_step, product_of_steps, weight_gradients,
+    check_panels, gradient_scratch, panel_shape, product, weight_gradients,
 )
+from generated.support.sharing import product_of_step, product_of_steps
 from generated.support.signature import Signature
 from generated.support.tiles import PANEL_BYTES
 
@@ -139,24 +140,27 @@ def _forward_pieces(itemsize, input_size, hidden_size, output_size):
 
 
 @compiled
-def _fill_forward(block, input_size, hidden_size, output_size, given_b, given_W, given_U, given_c_o, given_V):
-    """Write what the forward pass reads of the parameters into its block."""
+def _fill_forward(
+    part, first, stop, parts, block, input_size, hidden_size, output_size, given_b, given_W, given_U, given_c_o, given_V
+):
+    """Write what the forward pass reads of the parameters into its block, of the panels one of `parts`."""
     (made_for, packed_h_before, packed_x, packed_h_after, b, c_o,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, output_size))
     )
-    made_for[0] = PANEL_BYTES
     edge = np.int64(0)
-    fill_panels(given_W.T, packed_h_before, edge, edge)
-    fill_panels(given_U.T, packed_x, edge, edge)
-    fill_panels(given_V.T, packed_h_after, edge, edge)
-    copy_vector(given_b, b)
-    copy_vector(given_c_o, c_o)
+    fill_panels(given_W.T, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U.T, packed_x, edge, edge, part, parts)
+    fill_panels(given_V.T, packed_h_after, edge, edge, part, parts)
+    if part == 0:
+        made_for[0] = PANEL_BYTES
+        copy_vector(given_b, b)
+        copy_vector(given_c_o, c_o)
 
 
 @compiled
 def _forward_part(
-    part, first, stop, steps, chunk, lengths, keep, block, input_size, hidden_size, output_size, kept_x, products_x,
-    kept_h, products_h_before, products_h_after, out_o, kept_o
+    part, first, stop, board, steps, chunk, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
+    products_x, kept_h, products_h_before, products_h_after, out_o, kept_o
 ):
     (made_for, packed_h_before, packed_x, packed_h_after, b, c_o,) = (
         carved(block, _forward_pieces(block.itemsize, input_size, hidden_size, output_size))
@@ -166,10 +170,12 @@ def _forward_part(
     zero = real(0)
     for begin in range(0, steps, chunk):
         end = min(begin + chunk, steps)
-        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop)
+        product_of_steps(kept_x[begin:end], 0, packed_x, products_x[: end - begin], first, stop, board)
         for t in range(begin, end):
             now, before, here = (t + 1, t, t) if keep else ((t + 1) & 1, t & 1, 0)
-            product_of_step(kept_h[t, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t)
+            product_of_step(
+                kept_h[t, first:stop, 0 : hidden_size], packed_h_before, products_h_before[first:stop], t, board
+            )
             for item in range(first, stop):
                 if t >= lengths[item]:
                     for start in range(0, hidden_size, width(kept_x)):
@@ -183,7 +189,9 @@ def _forward_part(
                     a = b[unit] + W_product + U_product  # (F.1)
                     h = tanh(a)  # (F.2)
                     kept_h[t + 1, item, unit] = h
-        product_of_steps(kept_h[begin + 1 : end + 1], 0, packed_h_after, products_h_after[: end - begin], first, stop)
+        product_of_steps(
+            kept_h[begin + 1 : end + 1], 0, packed_h_after, products_h_after[: end - begin], first, stop, board
+        )
         for t in range(begin, end):
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -211,20 +219,20 @@ def _backward_pieces(itemsize, input_size, hidden_size, output_size):
 
 
 @compiled
-def _fill_backward(block, input_size, hidden_size, output_size, given_W, given_U, given_V):
-    """Write what the backward pass reads of the parameters into its block."""
+def _fill_backward(part, first, stop, parts, block, input_size, hidden_size, output_size, given_W, given_U, given_V):
+    """Write what the backward pass reads of the parameters into its block, of the panels one of `parts`."""
     (packed_h_before, packed_x, packed_h_after,) = (
         carved(block, _backward_pieces(block.itemsize, input_size, hidden_size, output_size))
     )
     edge = np.int64(0)
-    fill_panels(given_W, packed_h_before, edge, edge)
-    fill_panels(given_U, packed_x, edge, edge)
-    fill_panels(given_V, packed_h_after, edge, edge)
+    fill_panels(given_W, packed_h_before, edge, edge, part, parts)
+    fill_panels(given_U, packed_x, edge, edge, part, parts)
+    fill_panels(given_V, packed_h_after, edge, edge, part, parts)
 
 
 @compiled
 def _backward_part(
-    part, first, stop, steps, chunk, lengths, block, input_size, hidden_size, output_size, error_o, sums,
+    part, first, stop, board, steps, chunk, lengths, block, input_size, hidden_size, output_size, error_o, sums,
     adjoints_h_after, pulled_h_after, d_h_from_suffix, carry_h, last_error_h, kept_h, adjoints_h_before,
     pulled_h_before, pulled_x
 ):
@@ -250,7 +258,7 @@ def _backward_part(
                     d_o = error_o_  # (B.1)
                     sums[part, unit] += d_o  # (B.8)
                     adjoints_h_after[t, item, unit] = d_o
-        product_of_steps(adjoints_h_after[begin:end], 0, packed_h_after, pulled_h_after[begin:end], first, stop)
+        product_of_steps(adjoints_h_after[begin:end], 0, packed_h_after, pulled_h_after[begin:end], first, stop, board)
         for t in range(end - 1, begin - 1, -1):
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -282,7 +290,8 @@ def _backward_part(
                     sums[part, output_size + unit] += d_a  # (B.5)
                     adjoints_h_before[t, item, unit] = d_a
             product_of_step(
-                adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t
+                adjoints_h_before[t, first:stop, 0 : hidden_size], packed_h_before, pulled_h_before[first:stop], t,
+                board
             )
             for item in range(first, stop):
                 if t >= lengths[item]:
@@ -291,7 +300,7 @@ def _backward_part(
                     unit = units(start, hidden_size, error_o)
                     pulled_product_1 = pulled_h_before[item, unit]
                     carry_h[t & 1, item, unit] = pulled_product_1
-        product_of_steps(adjoints_h_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop)
+        product_of_steps(adjoints_h_before[begin:end], 0, packed_x, pulled_x[begin:end], first, stop, board)
 
 
 @register_jitable
@@ -319,8 +328,8 @@ def _one_step(scratch, lengths, block, input_size, hidden_size, output_size, giv
     # Not literal numbers, for which Numba would compile it once more.
     edge, one_step, keep = np.int64(0), np.int64(1), np.bool_(False)
     _forward_part(
-        edge, edge, batch, one_step, one_step, lengths, keep, block, input_size, hidden_size, output_size, kept_x,
-        products_x, kept_h, products_h_before, products_h_after, out_o, kept_o
+        edge, edge, batch, lengths[:0], one_step, one_step, lengths, keep, block, input_size, hidden_size, output_size,
+        kept_x, products_x, kept_h, products_h_before, products_h_after, out_o, kept_o
     )
     copy_rows(kept_h[1], after_h)
 
@@ -346,9 +355,10 @@ def _packed(params, sizes, dtype):
     hidden_size = sizes["hidden_size"]
     output_size = sizes["output_size"]
     block = new_block(dtype, _forward_pieces, input_size, hidden_size, output_size)
-    _fill_forward(
-        block, input_size, hidden_size, output_size, *map(contiguous, (params.b, params.W, params.U, params.c_o,
-        params.V, ))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_forward, parts, len(parts), block, input_size, hidden_size, output_size, *map(contiguous, (params.b,
+        params.W, params.U, params.c_o, params.V, ))
     )
     alone = threads.alone(
         (hidden_size) * hidden_size + (hidden_size) * input_size + (output_size) * hidden_size + input_size +
@@ -443,9 +453,10 @@ def _run(packed, call, keep_tape):
         batch, steps * ((hidden_size) * hidden_size + (hidden_size) * input_size + (output_size) * hidden_size +
         input_size + hidden_size + output_size)
     )
-    threads.run(
-        _forward_part, parts, steps, chunk, call.lengths, keep_tape, block, input_size, hidden_size, output_size,
-        kept_x, products_x, kept_h, products_h_before, products_h_after, out_o, kept_o
+    sharing.run(
+        _forward_part, parts, (hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, keep_tape, block,
+        input_size, hidden_size, output_size, kept_x, products_x, kept_h, products_h_before, products_h_after, out_o,
+        kept_o
     )
     y = out_o
     state = State(calls.last_rows(kept_h, call))
@@ -483,7 +494,11 @@ def _backward_block(params, sizes, dtype):
     hidden_size = sizes["hidden_size"]
     output_size = sizes["output_size"]
     block = new_block(dtype, _backward_pieces, input_size, hidden_size, output_size)
-    _fill_backward(block, input_size, hidden_size, output_size, *map(contiguous, (params.W, params.U, params.V, )))
+    parts = threads.parts(len(block), FILLED)
+    threads.run(
+        _fill_backward, parts, len(parts), block, input_size, hidden_size, output_size, *map(contiguous, (params.W,
+        params.U, params.V, ))
+    )
     return block
 
 
@@ -512,10 +527,10 @@ def _gradients(block, tape, errors, ends):
         (steps, batch, hidden_size),
     )
     sums = memory.zeros((len(parts), output_size + hidden_size))
-    threads.run(
-        _backward_part, parts, steps, chunk, call.lengths, block, input_size, hidden_size, output_size, error_o, sums,
-        adjoints_h_after, pulled_h_after, d_h_from_suffix, carry_h, last_error_h, kept_h, adjoints_h_before,
-        pulled_h_before, pulled_x
+    sharing.run(
+        _backward_part, parts, (hidden_size) * hidden_size, dtype, steps, chunk, call.lengths, block, input_size,
+        hidden_size, output_size, error_o, sums, adjoints_h_after, pulled_h_after, d_h_from_suffix, carry_h,
+        last_error_h, kept_h, adjoints_h_before, pulled_h_before, pulled_x
     )
     sums = calls.total(sums)
     sums = memory.copied(sums[0], dtype)
@@ -523,9 +538,14 @@ def _gradients(block, tape, errors, ends):
     weights_x = memory.empty((hidden_size, input_size), dtype)
     weights_h_after = memory.empty((output_size, hidden_size), dtype)
     widest = gradient_scratch(steps * batch, max(hidden_size, input_size), dtype.itemsize)
-    (scratch,) = memory.arrays(dtype, (len(parts), widest))
+    # A share is of rows of the results, whatever the batch is.
+    shares = threads.parts(
+        steps * batch, (hidden_size) * hidden_size + (hidden_size) * input_size + (output_size) * hidden_size +
+        input_size + hidden_size + output_size
+    )
+    (scratch,) = memory.arrays(dtype, (len(shares), widest))
     threads.run(
-        weight_gradients, parts, len(parts), scratch,
+        weight_gradients, shares, len(shares), scratch,
         (adjoints_h_before, 0, kept_h[:-1], weights_h_before),
         (adjoints_h_before, 0, kept_x, weights_x),
         (adjoints_h_after, 0, kept_h[1:], weights_h_after),

@@ -100,9 +100,7 @@ def _carve(_typing, block, shapes):
         number = source.nitems.type
         arrays, start = [], ir.Constant(number, 0)
         for kind, sizes in zip(kinds, _sizes(context, builder, shapes, values[1]), strict=True):
-            strides = [ir.Constant(number, itemsize)]
-            for size in reversed(sizes[1:]):
-                strides.insert(0, builder.mul(strides[0], size))
+            strides = _strides(builder, sizes, itemsize)
             array = make_array(kind)(context, builder)
             populate_array(
                 array, builder.gep(source.data, [start]), sizes, strides, itemsize, source.meminfo, source.parent
@@ -114,6 +112,45 @@ def _carve(_typing, block, shapes):
         return context.make_tuple(builder, sig.return_type, arrays)
 
     return types.Tuple(kinds)(block, shapes), emit
+
+
+@intrinsic
+def address_of(_typing, array):
+    """Where the first element of an array is, for `array_at`."""
+
+    def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        data = make_array(array)(context, builder, values[0]).data
+        return builder.ptrtoint(data, context.get_value_type(types.intp))
+
+    return types.intp(array), emit
+
+
+@intrinsic
+def array_at(_typing, address, shape, like):
+    """The array of this shape and the dtype of `like` at an address, in C order; it keeps no memory alive."""
+    kind = types.Array(like.dtype, len(shape), "C")
+
+    def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        array = make_array(kind)(context, builder)
+        sizes = _whole_numbers(context, builder, shape, values[1])
+        itemsize = context.get_abi_sizeof(array.data.type.pointee)
+        data = builder.inttoptr(values[0], array.data.type)
+        populate_array(array, data, sizes, _strides(builder, sizes, itemsize), itemsize, None)
+        return array._getvalue()
+
+    return kind(types.intp, shape, like), emit
+
+
+@intrinsic
+def copy_bytes(_typing, source, target, count):
+    """Copy so many bytes from one address to another one."""
+
+    def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        pointers = [builder.inttoptr(address, cgutils.voidptr_t) for address in values[:2]]
+        cgutils.raw_memcpy(builder, pointers[1], pointers[0], values[2], 1)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), emit
 
 
 @intrinsic
@@ -133,12 +170,25 @@ def _elements(_typing, like, shapes):
 def _sizes(context: Any, builder: Any, shapes: Any, value: Any) -> list[list[Any]]:
     """The sizes in a tuple of shapes, as whole numbers of one type."""
     return [
-        [
-            context.cast(builder, size, kind, types.intp)
-            for size, kind in zip(cgutils.unpack_tuple(builder, shape), kinds, strict=True)
-        ]
+        _whole_numbers(context, builder, kinds, shape)
         for shape, kinds in zip(cgutils.unpack_tuple(builder, value), shapes, strict=True)
     ]
+
+
+def _whole_numbers(context: Any, builder: Any, kinds: Any, value: Any) -> list[Any]:
+    """The sizes in one shape."""
+    return [
+        context.cast(builder, size, kind, types.intp)
+        for size, kind in zip(cgutils.unpack_tuple(builder, value), kinds, strict=True)
+    ]
+
+
+def _strides(builder: Any, sizes: list[Any], itemsize: int) -> list[Any]:
+    """The bytes from one index to the next along each axis, in C order."""
+    strides = [ir.Constant(sizes[0].type, itemsize)]
+    for size in reversed(sizes[1:]):
+        strides.insert(0, builder.mul(strides[0], size))
+    return strides
 
 
 def _lines(builder: Any, sizes: list[Any], itemsize: int) -> Any:

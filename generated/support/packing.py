@@ -13,20 +13,25 @@ from generated.support.compiling import compiled
 from generated.support.tiles import PANEL
 from generated.support.vectors import HOST, Lanes, Matrix
 
+FILLED = 32
+"""How many multiply-adds take as long as to write one element into a panel."""
 _VECTOR_BYTES = HOST.bytes
 
 
 @compiled
-def fill_panels(matrix, packed, row, column):
+def fill_panels(matrix, packed, row, column, share=0, shares=1):
     """Write `matrix` (k, n) into panels (panels, at least row + k, columns of a panel).
 
     The matrix is in Fortran order, or in C order; then it may be neighbouring columns of a wider array.
     It begins at `row` and `column` of what the panels hold. Behind its last column zeros fill the panel, so that no
     result depends on what was there: of matrices side by side the left one comes first. Other rows stay as they are.
+
+    Written are the panels of one of so many `shares`.
     """
     lanes = _VECTOR_BYTES // packed.itemsize
     across = PANEL * lanes
-    for panel in range(column // across, -(-(column + matrix.shape[1]) // across)):
+    first, stop = len(packed) * share // shares, len(packed) * (share + 1) // shares
+    for panel in range(max(column // across, first), min(-(-(column + matrix.shape[1]) // across), stop)):
         # One vector of columns after the other: a CPU follows no more than so many rows of memory by itself.
         for vector in range(panel * across, (panel + 1) * across, lanes):
             if vector + lanes > column:

@@ -118,7 +118,8 @@ def weight_gradient(share, shares, adjoints, column, scratch, operands, out, mor
     Written are the rows of one of so many `shares`; all rows have the same bits for any number of them. Each share
     works in its row of `scratch` (shares, at least `gradient_scratch` for the wider operands).
     """
-    edge = np.int64(0)  # Not the literal 0, for which Numba would compile what is called here once more.
+    # Not literal numbers, for which Numba would compile what is called here once more.
+    edge, whole = np.int64(0), np.int64(1)
     depth, itemsize = min(len(adjoints), _DEPTH), out.itemsize
     packed, more_packed, panel = carved(
         scratch[share],
@@ -137,42 +138,22 @@ def weight_gradient(share, shares, adjoints, column, scratch, operands, out, mor
     depth = _DEPTH if copies else _SHORT
     for start in range(0, len(adjoints), depth):
         end = min(start + depth, len(adjoints))
-        fill_panels(operands[start:end], packed, edge, edge)
-        fill_panels(more[start:end], more_packed, edge, edge)
+        fill_panels(operands[start:end], packed, edge, edge, edge, whole)
+        fill_panels(more[start:end], more_packed, edge, edge, edge, whole)
         for row in range(first, stop, across):
             last = min(row + across, stop)
             columns = adjoints[start:end, column + row : column + last]
             if copies:
-                fill_panels(columns, panel, edge, edge)
+                fill_panels(columns, panel, edge, edge, edge, whole)
                 columns = panel[0, : end - start, 0:across]
-            _multiply(columns, packed, out[row:last], edge, True)
-            _multiply(columns, more_packed, more_out[row:last], edge, True)
+            _add_gradient(columns, packed, out[row:last])
+            _add_gradient(columns, more_packed, more_out[row:last])
 
 
-@partial(compiled, inline="always")
-def product_of_step(a, packed, out, t):
-    """`product` of the step t of a loop, in which kernels are made to have sizes that fit: nothing is checked.
-
-    Its checks, in each of their products, would be a twentieth of what a cell takes to compile.
-    """
-    _multiply(a, packed, out, t, False)
-
-
-@partial(compiled, inline="always")
-def product_of_steps(a, column, packed, out, first, stop):
-    """out[:, first:stop] = a[:, first:stop, column:] @ b, for as many columns of `a` as b has rows.
-
-    `a` (T, B, k), `out` (T, B, n) and the `panels` of b as for `product`; nothing is checked here either. The rows of a
-    whole batch are those of one product for all steps.
-    """
-    steps, batch, size = out.shape
-    rows, results = a.reshape(steps * batch, a.shape[2]), out.reshape(steps * batch, size)
-    whole = first == 0 and stop == batch
-    height, products = (steps * batch, 1) if whole else (stop - first, steps)
-    for t in range(products):
-        start = t * batch + first
-        factor = rows[start : start + height, column : column + packed.shape[1]]
-        product_of_step(factor, packed, results[start : start + height], t)
+@compiled
+def _add_gradient(a, packed, out):
+    """out += aᵀ @ b, compiled once for the two matrices of `weight_gradient`."""
+    multiply(a, packed, out, 0, True)
 
 
 @partial(compiled, inline="always")
@@ -191,29 +172,44 @@ def product(a: np.ndarray, packed: np.ndarray, out: np.ndarray, turn: int = 0) -
         raise ValueError("product: the elements of a row of a are not neighbours")
     if packed.shape[2] != columns or packed.shape[0] != -(-out.shape[1] // columns):
         raise ValueError("product: the panels do not fit the columns of out, or another CPU")
-    _multiply(a, packed, out, turn, False)
+    multiply(a, packed, out, turn, False)
 
 
-@compiled
-def _multiply(a, packed, out, turn, gradient):
+@partial(compiled, inline="always")
+def multiply(a, packed, out, turn, gradient):
+    """out = a @ b, or out += aᵀ @ b with a literal True for `gradient`; nothing is checked."""
+    if out.shape[0] <= (ROWS if gradient else ALONE):
+        multiply_few(a, packed, out, out.shape[0], turn, gradient)
+    else:
+        _multiply_many(a, packed, out, turn, gradient)
+
+
+@partial(compiled, inline="always")
+def multiply_few(a, packed, out, rows, turn, gradient):
+    """All `rows` of `out` in one tile: a literal number of them compiles no other tiles.
+
+    They pass whole panels, several at once; where these are all panels, an odd turn has nothing else to visit in
+    reverse than two halves of k.
+    """
+    depth, vectors = a.shape[0 if gradient else 1], -(-out.shape[1] // width(out))
+    together = 1 if gradient or rows == 0 else TOGETHER[rows - 1]
+    groups = -(-len(packed) // together) if rows else 0
+    parts = 2 if groups == 1 and depth > _HALVED else 1
+    for number in range(groups * parts):
+        visited = groups * parts - 1 - number if turn & 1 else number
+        panel, first = (0, visited * (depth // 2)) if parts > 1 else (together * visited, 0)
+        count = depth - first if parts == 1 or visited else depth // 2
+        columns = min(together * PANEL, vectors - panel * PANEL)
+        multiply_rows(a, packed, out, 0, rows, panel, columns, first, count, number > 0 and parts > 1, gradient)
+
+
+@partial(compiled, inline="always")
+def _multiply_many(a, packed, out, turn, gradient):
     """Rows of tiles: a block of them passes a part of each panel by, so that it is read from memory once.
 
-    The part of a panel is as deep as the caches hold. Few rows pass whole panels, several at once; where these are all
-    panels, an odd turn has nothing else to visit in reverse than two halves of k.
+    The part of a panel is as deep as the caches hold.
     """
-    rows, depth = out.shape[0], a.shape[0 if gradient else 1]
-    vectors = -(-out.shape[1] // width(out))
-    if rows <= (ROWS if gradient else ALONE):
-        together = 1 if gradient or rows == 0 else TOGETHER[rows - 1]
-        groups = -(-len(packed) // together) if rows else 0
-        parts = 2 if groups == 1 and depth > _HALVED else 1
-        for number in range(groups * parts):
-            visited = groups * parts - 1 - number if turn & 1 else number
-            panel, first = (0, visited * (depth // 2)) if parts > 1 else (together * visited, 0)
-            count = depth - first if parts == 1 or visited else depth // 2
-            columns = min(together * PANEL, vectors - panel * PANEL)
-            multiply_rows(a, packed, out, 0, rows, panel, columns, first, count, number > 0 and parts > 1, gradient)
-        return
+    rows, depth, vectors = out.shape[0], a.shape[0 if gradient else 1], -(-out.shape[1] // width(out))
     deep = max(min(depth, _DEEP), 1)
     block = max(_LEFT // deep // ROWS, 1) * ROWS
     for start in range(0, rows, block):

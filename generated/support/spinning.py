@@ -34,11 +34,11 @@ _HINTS: dict[str, tuple[str, tuple[int, ...]]] = {
 """The instruction that tells a CPU to leave more to the other thread of its core, by the name of the machine."""
 
 
-def watched() -> Array:
-    """A number (1,), 0 to begin with, that threads can look at, in a cache line that holds nothing else."""
-    numbers = np.zeros(2 * LINE // 8, np.int64)
+def watched(lines: int = 1) -> Array:
+    """Numbers that threads can look at, 0 to begin with, in cache lines that hold nothing else: LINE // 8 in each."""
+    numbers = np.zeros((lines + 1) * LINE // 8, np.int64)
     first = -numbers.ctypes.data % LINE // 8
-    return numbers[first : first + 1]
+    return numbers[first : first + lines * LINE // 8]
 
 
 @cache
@@ -53,26 +53,42 @@ def turns() -> int:
 
 @compiled
 def spin(number, seen, most):
-    """What `number` holds as soon as it is other than `seen`, or `seen` after looking `most` times."""
-    found = _now(number)
+    """What the first of `number` is as soon as it is other than `seen`, or `seen` after looking `most` times."""
+    found = now(number)
     for _ in range(most):
         if found != seen:
             break
         _hint()
-        found = _now(number)
+        found = now(number)
     return found
 
 
 @intrinsic
-def _now(_typing, number):
-    """The first element, read from memory each time, and before everything behind it."""
-    if not isinstance(number, types.Array) or number.dtype != types.int64:
-        raise TypingError("what threads look at is an array of int64")
+def tell(_typing, number, value):
+    """The first of `number` is `value` for other threads, once they can see all that was written before."""
+
+    def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        builder.store_atomic(values[1], make_array(number)(context, builder, values[0]).data, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(_numbers(number), types.int64), emit
+
+
+@intrinsic
+def now(_typing, number):
+    """The first of `number`, read from memory each time, and before everything behind it."""
 
     def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         return builder.load_atomic(make_array(number)(context, builder, values[0]).data, "acquire", 8)
 
-    return types.int64(number), emit
+    return types.int64(_numbers(number)), emit
+
+
+def _numbers(kind: Any) -> Any:
+    """`kind`, if it is the type of what `watched` gives."""
+    if not isinstance(kind, types.Array) or kind.dtype != types.int64:
+        raise TypingError("what threads look at is an array of int64")
+    return kind
 
 
 @intrinsic

@@ -89,6 +89,11 @@ def parts(size: int, work: int) -> tuple[Part, ...]:
     return split(size, count) if count > 1 else ((0, 0, size),)
 
 
+def worth_another(work: int) -> bool:
+    """Whether so many multiply-adds are worth another thread, on a CPU of its own, for whose waking nobody waits."""
+    return _POOL.threads > 1 and _POOL.team.actively and 4 * work >= _LEAST
+
+
 def alone(work: int) -> int:
     """The largest batch that `parts` leaves whole for any number of threads."""
     return max(1, (2 * _LEAST - 1) // max(work, 1))

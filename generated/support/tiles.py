@@ -8,6 +8,7 @@ in the machine code, where all its sums find registers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -56,21 +57,25 @@ def multiply_rows(_typing, a, panels, out, row, rows, panel, vectors, first, dep
     `a` (m, k), or (k, m) for a gradient, may be neighbouring columns of a wider array in C order. `panels` (panels, k,
     PANEL * lanes) holds b, `out` (m, n) is in C order. The columns are those of `vectors` vectors from the panel
     numbered `panel`; those beyond n are not stored. Nothing is checked: there are 1 to ALONE `rows`, of a gradient 1 to
-    ROWS, and all is inside the arrays.
+    ROWS, and all is inside the arrays. For a literal number of rows the tiles of others are not compiled.
     """
     matrices = all(isinstance(item, types.Array) for item in (a, panels, out))
     if not matrices or a.layout == "F" or panels.layout != "C" or out.layout != "C":
         raise TypingError("a product takes arrays in C order")
     if not isinstance(gradient, types.BooleanLiteral):
         raise TypingError("gradient is a literal")
-    numbers = (types.intp,) * 6
-    signature = types.void(a, panels, out, *numbers, types.boolean, gradient)
+    counts = range(1, (ROWS if gradient.literal_value else ALONE) + 1)
+    if isinstance(rows, types.IntegerLiteral):
+        counts = (rows.literal_value,)
+    numbers = (types.intp,) * 4
+    signature = types.void(a, panels, out, types.intp, rows, *numbers, types.boolean, gradient)
 
     def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         arrays = [
             Matrix(context, builder, kind, value) for kind, value in zip((a, panels, out), values[:3], strict=True)
         ]
-        _Rows(builder, *arrays, *values[3:10], gradient.literal_value).emit()
+        number = context.cast(builder, values[4], rows, types.intp)
+        _Rows(builder, *arrays, values[3], number, *values[5:10], gradient.literal_value).emit(counts)
         return context.get_dummy_value()
 
     return signature, emit
@@ -88,12 +93,12 @@ class _Rows:
         self.first, self.depth, self.adds, self.gradient = first, depth, adds, gradient
         self.lanes = Lanes(builder, out.element.pointee)
 
-    def emit(self) -> None:
-        """The choice by the number of rows."""
+    def emit(self, counts: Sequence[int]) -> None:
+        """The choice by the number of rows, one of `counts`."""
         builder = self.builder
         last = builder.append_basic_block("multiplied")
         choice = builder.switch(self.rows, last)
-        for rows in range(1, (ROWS if self.gradient else ALONE) + 1):
+        for rows in counts:
             block = builder.append_basic_block(f"rows_{rows}")
             choice.add_case(self._number(rows), block)
             builder.position_at_end(block)

@@ -85,7 +85,7 @@ class Team:
     """At most so many workers, started when they are needed; those in `_idle` have no caller, the last one last."""
 
     def __init__(self, most: int, *, actively: bool) -> None:
-        self._most, self._actively = most, actively
+        self._most, self.actively = most, actively
         self._started = 0
         self._idle: list[Worker] = []
         self._dissolved = False
@@ -98,7 +98,7 @@ class Team:
             del self._idle[-count:]
             with suppress(RuntimeError):  # The system may have no more threads, or the interpreter may be ending.
                 while len(found) < count and self._started < self._most:
-                    found.append(Worker(spinning.turns() if self._actively else 0))
+                    found.append(Worker(spinning.turns() if self.actively else 0))
                     self._started += 1
         return found
 

@@ -22,9 +22,10 @@ import derive
 from derive.elementary import Value, value
 from derive.plan.model import Kept, Pass, Plan, Region, Stack
 from derive.plan.symbols import adjoint
-from generated.support import threads
+from generated.support import sharing, threads
 from generated.support.compiling import compiled
-from generated.support.products import panels, product, product_of_steps
+from generated.support.products import panels, product
+from generated.support.sharing import product_of_steps
 from tests.bench import contender_ours
 from tests.bench.cases import Arrays, Case, arrays
 from tests.bench.contender import Prepared
@@ -147,7 +148,10 @@ def _product(
     if stack.region is Region.LOOP:
         function, arguments = each_step, (backward, left, later, first, first + packed.shape[1], packed, out)
     else:
-        function, arguments = chunks_of_steps, (backward, named["chunk"], left[later:], first, packed, out)
+        function, arguments = (
+            chunks_of_steps,
+            (backward, named["chunk"], left[later:], first, packed, out, sharing.ALONE),
+        )
     function(0, *arguments)  # No steps: compiled before anything is timed.
     return lambda: function(named["steps"], *arguments)
 
@@ -161,13 +165,13 @@ def each_step(steps, backward, left, later, first, stop, packed, out):
 
 
 @compiled
-def chunks_of_steps(steps, backward, chunk, left, column, packed, out):
+def chunks_of_steps(steps, backward, chunk, left, column, packed, out, board):
     """The products of all steps, as they are made before and behind the loop over time."""
     for number in range(0, steps, chunk):
         begin = max(steps - number - chunk, 0) if backward else number
         end = steps - number if backward else min(number + chunk, steps)
         result = out[begin:end] if len(out) >= steps else out[: end - begin]
-        product_of_steps(left[begin:end], column, packed, result, 0, out.shape[1])
+        product_of_steps(left[begin:end], column, packed, result, 0, out.shape[1], board)
 
 
 def _block(run: Callable[[], Any]) -> float:

@@ -201,6 +201,24 @@ def test_panels_hold_every_column_and_zeros_beyond_the_last(dtype: Any) -> None:
 
 
 @DTYPES
+@pytest.mark.parametrize("shares", [1, 2, 3, 7])
+def test_shares_of_panels_are_all_of_them(dtype: Any, shares: int) -> None:
+    """Of two matrices side by side, whose border lies inside a panel; each share writes its own panels alone."""
+    left, right = normal(5, 100, dtype, shares), normal(40, 5, dtype, shares).T
+    whole = panels(np.hstack([left, right]))
+    together = np.full_like(whole, np.nan)
+    for share in range(shares):
+        alone = np.full_like(whole, np.nan)
+        for packed in (together, alone):
+            fill_panels(left, packed, 0, 0, share, shares)
+            fill_panels(right, packed, 0, 100, share, shares)
+        written = ~np.isnan(alone).all(axis=(1, 2))
+        first, stop = len(whole) * share // shares, len(whole) * (share + 1) // shares
+        assert np.flatnonzero(written).tolist() == list(range(first, stop))
+    np.testing.assert_array_equal(together, whole)
+
+
+@DTYPES
 def test_panels_of_several_matrices_are_those_of_all_in_one(dtype: Any) -> None:
     width = PANEL_BYTES // np.dtype(dtype).itemsize
     sizes = (1, 3, width // 2 - 1, width // 2, width // 2 + 1, width, 2 * width + 3)

@@ -23,7 +23,7 @@ def forward_block(naming: Naming, functions: Functions, preamble: Iterable[str])
     stacks, read = plan.stacks, _parameters_read(naming, functions)
     once = [array for array in plan.arrays if array.origin is Origin.FORWARD and array.kept is Kept.ONCE]
     made_for = (Allocation("made_for", "(1,)"),) if stacks else ()
-    fills = ("made_for[0] = PANEL_BYTES",) if stacks else ()
+    made = ("made_for[0] = PANEL_BYTES",) if stacks else ()
     return BlockView(
         direction="forward",
         sizes=_stated(naming),
@@ -35,7 +35,8 @@ def forward_block(naming: Naming, functions: Functions, preamble: Iterable[str])
         ),
         once=tuple(array.name for array in once),
         given=_given(naming, stacks, read),
-        fills=(*fills, *_fills(naming, stacks, read, backward=False), *preamble),
+        fills=tuple(_fills(naming, stacks, backward=False)),
+        rest=(*made, *_copies(naming, read), *preamble),
     )
 
 
@@ -53,7 +54,8 @@ def backward_block(naming: Naming, functions: Functions) -> BlockView:
         ),
         once=(),
         given=_given(naming, stacks, read),
-        fills=tuple(_fills(naming, stacks, read, backward=True)),
+        fills=tuple(_fills(naming, stacks, backward=True)),
+        rest=tuple(_copies(naming, read)),
     )
 
 
@@ -147,8 +149,8 @@ def _given(naming: Naming, stacks: Sequence[Stack], read: Sequence[str]) -> tupl
     )
 
 
-def _fills(naming: Naming, stacks: Sequence[Stack], read: Sequence[str], *, backward: bool) -> Iterator[str]:
-    """The lines that copy matrices and other parameters to their places.
+def _fills(naming: Naming, stacks: Sequence[Stack], *, backward: bool) -> Iterator[str]:
+    """The lines that copy matrices to their panels, of which each part writes its share.
 
     The way back multiplies by the stack, whose matrices lie below each other; the way forward by its transpose.
     """
@@ -160,6 +162,10 @@ def _fills(naming: Naming, stacks: Sequence[Stack], read: Sequence[str], *, back
             matrix = f"{naming.given[name]}{'.T' if transposed is backward else ''}"
             before = columns(stack.rows[:number]) or "edge"
             place = f"{before}, edge" if backward else f"edge, {before}"
-            yield f"fill_panels({matrix}, packed_{stack.name}, {place})"
+            yield f"fill_panels({matrix}, packed_{stack.name}, {place}, part, parts)"
+
+
+def _copies(naming: Naming, read: Sequence[str]) -> Iterator[str]:
+    """The lines that copy the other parameters to their places."""
     for name in read:
         yield f"copy_vector({naming.given[name]}, {naming.names[name]})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from derive.elementary import value
 from derive.plan.model import Array, Kept, Origin, Plan, Region
@@ -61,6 +61,7 @@ class _Driver(Driver):
             saved=tuple(array.name for array in plan.arrays if array.saved),
             sums=columns(dimension for array in naming.sums for dimension in array.columns),
             work=self._work(),
+            largest=self._largest(),
             backward_preamble=backward_preamble,
             loss_variable=self.rows_of(equations.loss.variable) if equations.loss else "",
             outputs=tuple(plan.outputs[name].name for name in equations.outputs),
@@ -75,9 +76,22 @@ class _Driver(Driver):
 
     def _work(self) -> str:
         """About how many multiply-adds one sequence takes in one step."""
-        timed = [stack for stack in self.plan.stacks if stack.region is not Region.PREAMBLE]
-        products = [f"({columns(stack.rows)}) * {columns([stack.columns])}" for stack in timed]
+        products = self._sizes(region for region in Region if region is not Region.PREAMBLE)
         return " + ".join((*products, *(dimension.name for dimension in self.equations.dimensions)))
+
+    def _largest(self) -> str:
+        """How many elements the largest matrix has that is read in every step of the loop."""
+        sizes = tuple(dict.fromkeys(self._sizes([Region.LOOP])))
+        return f"max({', '.join(sizes)})" if len(sizes) > 1 else "".join(sizes) or "0"
+
+    def _sizes(self, regions: Iterable[Region]) -> list[str]:
+        """How many elements the matrices have that products of these regions read, each once for all its gates."""
+        among = set(regions)
+        return [
+            f"({columns(stack.rows)}) * {columns([stack.columns])}"
+            for stack in self.plan.stacks
+            if stack.region in among
+        ]
 
     def _arrays(self, arrays: Sequence[Array]) -> Arrays:
         """The arrays of one pass by who keeps them: the caller, the tape, or this call alone."""

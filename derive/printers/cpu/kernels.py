@@ -101,6 +101,6 @@ def _product(stack: Stack, body: Body) -> str:
     if stack.region is Region.LOOP:
         # The columns also where these are all: so every product has arrays of one type and is compiled once.
         left = body.running_rows(factor.array, lag, " : ".join(body.columns(factor, factor_rows)))
-        return f"product_of_step({left}, {packed}, {body.running_rows(result.array)}, t)"
+        return f"product_of_step({left}, {packed}, {body.running_rows(result.array)}, t, board)"
     left = f"{body.chunk_rows(factor.array, lag)}, {body.columns(factor, factor_rows)[0]}"
-    return f"product_of_steps({left}, {packed}, {body.chunk_rows(result.array)}, first, stop)"
+    return f"product_of_steps({left}, {packed}, {body.chunk_rows(result.array)}, first, stop, board)"

@@ -63,7 +63,8 @@ class BlockView:
 
     These are the panels of stacks, all other parameters that the pass reads, and `once`, what the forward pass computes
     from parameters alone; in front of its panels stands what tells for which CPU they are. `fills` are the lines of the
-    compiled function that fills the block from the `given` parameters; `sizes` are the dimensions that these state.
+    compiled function that fill panels from the `given` parameters, which threads share, and `rest` those that one of
+    them runs; `sizes` are the dimensions that the parameters state.
     """
 
     direction: str
@@ -72,6 +73,7 @@ class BlockView:
     once: tuple[str, ...]
     given: tuple[Allocation, ...]
     fills: tuple[str, ...]
+    rest: tuple[str, ...]
 
     @property
     def made_for(self) -> bool:
@@ -140,6 +142,7 @@ class CpuView:
     saved: tuple[str, ...]
     sums: str
     work: str
+    largest: str
     backward_preamble: tuple[str, ...]
     loss_variable: str
     outputs: tuple[str, ...]
