@@ -179,12 +179,18 @@ def test_only_one_sequence_with_enough_work_is_shared(monkeypatch: pytest.Monkey
 
 
 def test_what_the_loop_raises_ends_the_other_thread() -> None:
-    def fails(*_: Any) -> None:
+    boards: list[Any] = []
+
+    def fails(part: int, first: int, stop: int, board: Any, steps: int) -> None:
+        boards.append(board)
         raise ArithmeticError("part 0")
 
     for _ in range(3):
         with pytest.raises(ArithmeticError, match="part 0"):
             sharing.run(fails, ((0, 0, 1),), LONG, np.dtype(np.float32), 100)
+    for board in boards:
+        assert board[sharing._ASKED] == sharing._OVER
+        assert board[sharing._DONE] == sharing._AWAY
 
 
 def test_where_no_thread_is_free_the_caller_does_it_all() -> None:
