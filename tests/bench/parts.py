@@ -91,13 +91,14 @@ def _one_thread() -> Iterator[None]:
 
 
 def record(prepared: Prepared) -> dict[str, Recorded]:
-    """The compiled functions that one call runs, by their names here. The call has to keep to one thread."""
+    """The passes that one call runs, by their names here; to pack is none. The call has to keep to one thread."""
     found: dict[str, Recorded] = {}
     run = threads.run
 
     def recording(function: Callable[..., None], parts: Any, *arguments: Any) -> None:
         (part,) = parts
-        found[PASSES[function.__name__]] = Recorded(function, (*part, *arguments))
+        if function.__name__ in PASSES:
+            found[PASSES[function.__name__]] = Recorded(function, (*part, *arguments))
         run(function, parts, *arguments)
 
     with mock.patch.object(threads, "run", recording):
