@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from generated.support.workers import Team
+from generated.support.workers import Team, Worker
 
 Part = tuple[int, int, int]
 """The number of a part of the batch, its first sequence, and the one behind its last."""
@@ -127,14 +127,16 @@ def run(function: Callable[..., None], parts: Sequence[Part], *arguments: Any) -
     workers = team.hire(len(parts) - 1)
     cpus = _other_cpus()
     own = (parts[0], *parts[1 + len(workers) :])
-    for worker, part in zip(workers, parts[1:], strict=False):
-        worker.place(cpus)
-        worker.begin(partial(function, *part, *arguments))
+    begun: list[Worker] = []
     try:
+        for worker, part in zip(workers, parts[1:], strict=False):
+            worker.place(cpus)
+            worker.begin(partial(function, *part, *arguments))
+            begun.append(worker)
         for part in own:
             function(*part, *arguments)
     finally:
-        errors = [worker.ended() for worker in workers]
+        errors = [worker.ended() for worker in begun]
         team.dismiss(workers)
     for error in errors:
         if error is not None:

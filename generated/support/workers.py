@@ -55,7 +55,7 @@ class Worker:
         self._told.give()
 
     def ended(self) -> BaseException | None:
-        """What the work raised, once it has ended; an interrupt of the caller waits for that, too."""
+        """What the work raised, or what interrupted the caller meanwhile, once the work has ended."""
         interrupt: BaseException | None = None
         while True:
             try:
@@ -64,9 +64,7 @@ class Worker:
             except KeyboardInterrupt as error:
                 interrupt = error
         error, self._error = self._error, None
-        if interrupt is not None:
-            raise interrupt
-        return error
+        return interrupt or error
 
     def _run(self) -> None:
         while True:

@@ -227,11 +227,12 @@ def used_team() -> list[Any]:
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers on this system")
 def test_an_interrupt_comes_when_all_parts_have_ended() -> None:
+    """Of three, the last of which ends last; the threads can be used again."""
+    threads.limit(3)
     ended: list[int] = []
 
     def part(number: int, first: int, stop: int) -> None:
-        if number:
-            time.sleep(0.4)
+        time.sleep(0.3 * number)
         ended.append(number)
 
     def interrupt(*_: object) -> None:
@@ -241,12 +242,13 @@ def test_an_interrupt_comes_when_all_parts_have_ended() -> None:
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         with pytest.raises(KeyboardInterrupt):
-            threads.run(part, threads.split(2, 2))
+            threads.run(part, threads.split(3, 3))
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert ended == [0, 1]
-    threads.run(part, threads.split(2, 2))
-    assert sorted(ended) == [0, 0, 1, 1]
+    assert ended == [0, 1, 2]
+    assert len(threads._POOL.team._idle) == 2
+    threads.run(part, threads.split(3, 3))
+    assert sorted(ended) == [0, 0, 1, 1, 2, 2]
 
 
 def test_a_signal_is_looked_for_from_the_last_one_on(monkeypatch: pytest.MonkeyPatch) -> None:
