@@ -105,11 +105,16 @@ class Graph:
             work()
 
 
+class DriverError(RuntimeError):
+    """What CuPy raises for an error of the driver."""
+
+
 class Cupy:
     """The module. `calls` is what was called, `own` the bytes of static shared memory of every kernel.
 
-    `code` are the functions of Python by machine code. Arrays lie where those of an equal size lay that were made as
-    the first, the second and so on since the last call of `again`, as the memory pool of CuPy does for equal calls.
+    `code` are the functions of Python by machine code; `refused` is what the driver says of all of it, if anything.
+    Arrays lie where those of an equal size lay that were made as the first, the second and so on since the last call of
+    `again`, as the memory pool of CuPy does for equal calls.
     """
 
     ndarray = Array
@@ -117,6 +122,7 @@ class Cupy:
     def __init__(self, own: int = 1024, capability: str = "90") -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.code: dict[bytes, Callable[..., None]] = {}
+        self.refused = ""
         self.allocated: list[int] = []
         self.own = own
         self.number = 0
@@ -131,6 +137,7 @@ class Cupy:
             Stream=self._new_stream,
             alloc=self._alloc,
             driver=SimpleNamespace(
+                CUDADriverError=DriverError,
                 CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES=1,
                 CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES=8,
                 funcGetAttribute=lambda attribute, pointer: {1: self.own}[attribute],
@@ -213,6 +220,8 @@ class Module:
     def load(self, cubin):
         """Take machine code."""
         assert type(cubin) is bytes
+        if self._double.refused:
+            raise DriverError(self._double.refused)
         self._cubin = cubin
         self._double.note("load", cubin[:4])
 

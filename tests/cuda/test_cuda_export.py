@@ -42,7 +42,7 @@ params, (x, dy) = alone.Params(*arrays[:-2]), arrays[-2:]
 try:
     alone.forward(params, x)
     message = "a device"
-except alone._cuda_hardware_UnavailableError as error:
+except alone._cuda_devices_UnavailableError as error:
     message = str(error)
 found = []
 with alone._cuda_devices_using(SimulatedDevice()):

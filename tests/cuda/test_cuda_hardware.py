@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from generated.support.cuda import hardware
-from generated.support.cuda.devices import current
+from generated.support.cuda.devices import UnavailableError, current
 from tests.cuda.test_cuda_kernels import case
 
 ROOT = Path(__file__).parents[2]
@@ -22,9 +22,7 @@ def test_what_is_not_installed_is_said_in_one_line(monkeypatch):
     hardware.hardware.cache_clear()
     module = case("gru", "cuda").module
     for call in (current, lambda: module.init(2, 3)):
-        with pytest.raises(
-            hardware.UnavailableError, match=r"need CuPy, which cannot be imported .*pip install"
-        ) as raised:
+        with pytest.raises(UnavailableError, match=r"need CuPy, which cannot be imported .*pip install") as raised:
             call()
         assert "\n" not in str(raised.value)
 
@@ -38,7 +36,7 @@ def test_a_driver_that_is_missing_is_said_in_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba_cuda", SimpleNamespace())
     hardware.hardware.cache_clear()
     monkeypatch.setattr(hardware.importlib, "import_module", lambda name: sys.modules.get(name, SimpleNamespace()))
-    with pytest.raises(hardware.UnavailableError, match=r"need a device and its driver, .*driver is too old"):
+    with pytest.raises(UnavailableError, match=r"need a device and its driver, .*driver is too old"):
         current()
 
 
@@ -92,7 +90,19 @@ def test_the_kinds_of_arguments_become_types():
 
 def test_all_support_can_be_imported_without_a_device():
     names = (
-        *("calls", "cubins", "cublas", "devices", "dtypes", "graphs", "hardware", "init", "kernels", "kinds"),
+        *(
+            "calls",
+            "compiler",
+            "cubins",
+            "cublas",
+            "devices",
+            "dtypes",
+            "graphs",
+            "hardware",
+            "init",
+            "kernels",
+            "kinds",
+        ),
         *("launches", "losses", "regimes"),
     )
     imports = f"import sys, {', '.join(f'generated.support.cuda.{name}' for name in names)}"

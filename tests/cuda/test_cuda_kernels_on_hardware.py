@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from generated.cuda import gru
-from generated.support.cuda import cubins, hardware
-from generated.support.cuda.cubins import Source
-from generated.support.cuda.devices import using
+from generated.support.cuda import compiler, cubins, hardware
+from generated.support.cuda.compiler import Source
+from generated.support.cuda.devices import UnavailableError, using
 from generated.support.cuda.kernels import Kernel
 from generated.support.cuda.kinds import Count, Reals
 from tests.cuda.cublas_double import hardware_on
@@ -153,6 +153,19 @@ def test_a_kernel_is_loaded_once_a_device_and_launched_with_addresses_and_int32(
         kernel.launch(1, 32, (1 << 31, x), 0, False)
 
 
+def test_a_driver_older_than_the_compiler_is_said_in_one_line(compilations, folder):
+    cupy = Cupy()
+    cupy.refused = "CUDA_ERROR_UNSUPPORTED_PTX_VERSION: the provided PTX was compiled with an unsupported toolchain."
+    with pytest.raises(
+        UnavailableError, match=r"need ptxas: .* the driver is too old .*: pip install 'derive"
+    ) as raised:
+        Kernel(cupy, source()).launch(1, 32, (), 0, False)
+    assert "\n" not in str(raised.value)
+    cupy.refused = "CUDA_ERROR_NO_BINARY_FOR_GPU: no kernel image is available"
+    with pytest.raises(cupy.cuda.driver.CUDADriverError, match="NO_BINARY"):
+        Kernel(cupy, source()).launch(1, 32, (), 0, False)
+
+
 def test_much_shared_memory_is_asked_for_once(compilations, folder):
     cupy = Cupy()
     kernel = Kernel(cupy, source())
@@ -185,7 +198,7 @@ def test_what_is_compiled_is_machine_code_with_an_entry_of_the_kernels_name(fold
     (function,) = factory(cuda, np.float32, 3)
     arguments = tuple(hardware.kernel_types(types, function, np.dtype(np.float32)))
     made = Source(function, arguments, hardware.launch_bounds(64), factory, np.dtype(np.float32), (3,))
-    text = cubins.ptx(made, (9, 0))
+    text = compiler.ptx(made, (9, 0))
     head = text[text.index(".visible .entry kernel(") :]
     assert [line.split()[1] for line in head.splitlines()[1:3]] == [".u32", ".u64"]
     assert ".maxntid 64" in text

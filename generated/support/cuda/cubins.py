@@ -1,9 +1,4 @@
-"""Machine code of kernels: compiled by numba-cuda, assembled for a device, and kept on disk.
-
-The dispatcher of numba-cuda is not used: every argument of a launch costs it time, and it cannot give a block more than
-48 KB of shared memory. Its compiler alone needs no device, so that what runs is what the offline gate has seen. PTX is
-assembled here where that is possible, and not by the driver, which may be older than the compiler and refuse it.
-"""
+"""Machine code of kernels, kept on disk."""
 
 from __future__ import annotations
 
@@ -14,42 +9,16 @@ import importlib.metadata
 import inspect
 import os
 import platform
-import re
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generated.support.cuda.devices import Factory
-from generated.support.expected import Dtype
+from generated.support.cuda.compiler import Source, assembled, ptx, ptxas
 
 _PACKAGES = ("numba", "numba-cuda", "llvmlite")
 """The packages whose versions machine code depends on."""
 _DIGEST = 32
 """Bytes of the digest that a file of the cache begins with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A kernel as a function of Python, with the types of its arguments, and what made it.
-
-    `bounds` are the most threads of a block and the fewest blocks of a multiprocessor, for which it is compiled.
-    """
-
-    function: Callable[..., None]
-    types: tuple[Any, ...]
-    bounds: tuple[int, int]
-    factory: Factory
-    dtype: Dtype
-    sizes: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        """The name of the kernel, also that of its entry."""
-        return self.function.__name__
 
 
 def cubin(source: Source, capability: tuple[int, int]) -> bytes:
@@ -65,58 +34,6 @@ def cubin(source: Source, capability: tuple[int, int]) -> bytes:
         if path:
             _write(path, code)
     return code
-
-
-def ptx(source: Source, capability: tuple[int, int]) -> str:
-    """The PTX of a kernel, its entry renamed from what Numba makes of all types to the name of the kernel."""
-    cuda: Any = importlib.import_module("numba.cuda")
-    text, _ = cuda.compile(
-        source.function,
-        importlib.import_module("numba").types.void(*source.types),
-        device=False,
-        abi="numba",
-        output="ptx",
-        cc=capability,
-        launch_bounds=source.bounds,
-    )
-    (entry,) = re.findall(r"\.visible \.entry ([\w$]+)\(", text)
-    return str(text.replace(entry, source.name))
-
-
-@functools.cache
-def ptxas() -> str | None:
-    """The path of the assembler, from its package or from a CUDA toolkit; None where there is none."""
-    try:
-        finders: Any = importlib.import_module("cuda.pathfinder")
-    except ImportError:
-        return shutil.which("ptxas")
-    return finders.find_nvidia_binary_utility("ptxas") or shutil.which("ptxas")
-
-
-def assembled(text: str, capability: tuple[int, int]) -> bytes:
-    """The machine code of PTX, by ptxas; where there is none the PTX itself, which the driver assembles as it loads it.
-
-    Not by nvJitLink, which comes with numba-cuda. It assembles what is to be linked with other code, as ptxas does when
-    told to compile only: then parts of a kernel are functions that it calls, and block kernels spill registers for the
-    calls on sm_80, which they do not as programs of their own.
-    """
-    assembler = ptxas()
-    if assembler is None:
-        return text.encode()
-    code, report = run_ptxas(assembler, text, "sm_{}{}".format(*capability))
-    if not code:
-        raise RuntimeError(f"ptxas refuses a kernel: {report.strip()}")
-    return code
-
-
-def run_ptxas(assembler: str, text: str, architecture: str, *options: str) -> tuple[bytes, str]:
-    """The machine code of PTX for an architecture, "sm_90", b"" where ptxas refuses it; and what it says."""
-    with tempfile.TemporaryDirectory(prefix="derive-ptx-") as folder:
-        given, made = Path(folder, "kernel.ptx"), Path(folder, "kernel.cubin")
-        given.write_text(text, encoding="utf-8")
-        command = [assembler, f"--gpu-name={architecture}", *options, str(given), "--output-file", str(made)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return b"" if done.returncode else made.read_bytes(), done.stdout + done.stderr
 
 
 def _path(source: Source, capability: tuple[int, int]) -> Path | None:

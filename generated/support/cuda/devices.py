@@ -27,6 +27,10 @@ Factory = Callable[..., tuple[Callable[..., None], ...]]
 """Makes kernels from the CUDA module, the dtype and the sizes that they are made for."""
 
 
+class UnavailableError(RuntimeError):
+    """There is no device, or what it needs is not installed; the message is one line that says which."""
+
+
 class Device(Holder):
     """One device. A subclass says what `xp` is, which arrays it takes, how it multiplies and how it launches."""
 
@@ -148,7 +152,7 @@ _CHOSEN: ContextVar[Device | None] = ContextVar("device", default=None)
 def current() -> Device:
     """The device that calls run on: the hardware, unless `using` names another.
 
-    Raises `hardware.UnavailableError`, in one line that says what to install, where there is none.
+    Raises UnavailableError, in one line that says what to install, where there is none.
     """
     chosen = _CHOSEN.get()
     if chosen is not None:

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from generated.support.cuda.cubins import Source
+from generated.support.cuda.compiler import Source
 from generated.support.cuda.cublas import Cublas, allows_tf32, load
-from generated.support.cuda.devices import Array, Device, Factory
+from generated.support.cuda.devices import Array, Device, Factory, UnavailableError
 from generated.support.cuda.dtypes import INSTALL as BFLOAT16
 from generated.support.cuda.dtypes import real
 from generated.support.cuda.graphs import Graphs
@@ -29,10 +29,6 @@ INSTALL = "pip install 'derive[cuda]', or the CuPy and numba-cuda of your CUDA v
 """What a machine with a device needs."""
 _CUDA_DEVICE = 2
 """The number of CUDA devices in DLPack."""
-
-
-class UnavailableError(RuntimeError):
-    """There is no device, or what it needs is not installed; the message is one line that says which."""
 
 
 @functools.cache

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from generated.support.cuda.cubins import Source, cubin
+from generated.support.cuda.compiler import INSTALL, Source
+from generated.support.cuda.cubins import cubin
+from generated.support.cuda.devices import UnavailableError
 
 _GRANTED = 48 * 1024
 """Bytes of dynamic shared memory that a kernel may have without being allowed more."""
@@ -47,10 +49,7 @@ class Kernel:
         """The function of CuPy on the current device, allowed so much dynamic shared memory."""
         number = self._cupy.cuda.runtime.getDevice()
         if number not in self._functions:
-            digits = self._cupy.cuda.Device().compute_capability
-            module = self._cupy.cuda.function.Module()
-            module.load(cubin(self._source, (int(digits[:-1]), int(digits[-1]))))
-            self._functions[number] = module.get_function(self._source.name)
+            self._functions[number] = self._loaded()
             self._allowed[number] = _GRANTED
         function = self._functions[number]
         if shared > self._allowed[number]:
@@ -58,3 +57,17 @@ class Kernel:
             driver.funcSetAttribute(function.ptr, driver.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, shared)
             self._allowed[number] = shared
         return function
+
+    def _loaded(self) -> Any:
+        """The function of CuPy, loaded on the current device."""
+        digits = self._cupy.cuda.Device().compute_capability
+        module = self._cupy.cuda.function.Module()
+        code = cubin(self._source, (int(digits[:-1]), int(digits[-1])))
+        try:
+            module.load(code)
+        except self._cupy.cuda.driver.CUDADriverError as error:
+            if "UNSUPPORTED_PTX_VERSION" not in str(error):
+                raise
+            unread = "there is none, and the driver is too old for the PTX of libNVVM"
+            raise UnavailableError(f"CUDA kernels need ptxas: {unread}: {INSTALL}") from error
+        return module.get_function(self._source.name)

@@ -19,8 +19,8 @@ from contextlib import ExitStack, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from generated.support.cuda.devices import Device, current, using
-from generated.support.cuda.hardware import UnavailableError
+from generated.support.cuda.compiler import compiler
+from generated.support.cuda.devices import Device, UnavailableError, current, using
 from tests.cuda.bench import correctness, ours, peers, sanitizer
 from tests.cuda.bench.cases import Case
 from tests.cuda.bench.rounds import BrokenError, Clock, EventClock
@@ -96,7 +96,9 @@ def _freed(device: Device) -> None:
 
 
 def _hardware() -> tuple[Device, Clock | None]:
+    """The device; what kernels are compiled by is found now, and not by every case that lacks it."""
     device = current()
+    compiler()
     return device, EventClock(device.xp)
 
 

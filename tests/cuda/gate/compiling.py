@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generated.support.cuda.cubins import ptxas, run_ptxas
+from generated.support.cuda.compiler import compiler, ptxas, run_ptxas
 from generated.support.cuda.dtypes import real
 from generated.support.cuda.hardware import kernel_types, launch_bounds
 from tests.cuda.gate.launched import Kernel
@@ -93,8 +93,8 @@ def _library(kernel: Kernel) -> Any:
     `cuda.compile` takes one architecture and infers all types again for the next one, which is nearly all of its time;
     it is this call with `get_asm_strs` behind it. A test holds the PTX of both together.
     """
-    compiler, types = importlib.import_module("numba.cuda.compiler"), importlib.import_module("numba").types
-    code, _ = compiler._compile_pyfunc_with_fixup(
+    types = importlib.import_module("numba").types
+    code, _ = compiler().compiler._compile_pyfunc_with_fixup(
         kernel.function,
         types.void(*kernel_types(types, kernel.function, kernel.dtype)),
         device=False,
