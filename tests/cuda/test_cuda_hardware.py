@@ -27,6 +27,20 @@ def test_what_is_not_installed_is_said_in_one_line(monkeypatch):
         assert "\n" not in str(raised.value)
 
 
+def test_a_package_that_does_not_go_with_others_is_said_in_one_line(monkeypatch):
+    def imported(name):
+        if name == "numba.cuda":
+            raise AttributeError("module 'numba.cuda.types' has no attribute 'NPDatetime'")
+        return SimpleNamespace()
+
+    hardware.hardware.cache_clear()
+    monkeypatch.setattr(hardware.importlib, "import_module", imported)
+    with pytest.raises(
+        UnavailableError, match=r"need numba-cuda, .*imported \(module 'numba.*NPDatetime'\): pip install"
+    ):
+        current()
+
+
 def test_a_driver_that_is_missing_is_said_in_one_line(monkeypatch):
     def no_driver():
         raise RuntimeError("cudaErrorInsufficientDriver: the driver is too old")

@@ -43,7 +43,7 @@ class Hardware(Device):
     def __init__(self) -> None:
         self.xp = self._cupy = _imported("cupy", "CuPy")
         _imported("numba_cuda", "numba-cuda")
-        self._cuda = importlib.import_module("numba.cuda")
+        self._cuda = _imported("numba.cuda", "numba-cuda")
         try:
             self._cupy.cuda.runtime.getDeviceCount()
             self._cupy.zeros(1)
@@ -158,10 +158,13 @@ def kernel_types(types: Any, function: Any, dtype: Dtype) -> list[Any]:
 
 
 def _imported(name: str, title: str) -> Any:
-    """A module, or UnavailableError with what to install."""
+    """A module, or UnavailableError with what to install.
+
+    A version that does not go with those of other packages ends in errors of any kind.
+    """
     try:
         return importlib.import_module(name)
-    except ImportError as error:
+    except Exception as error:
         raise UnavailableError(f"CUDA kernels need {title}, which cannot be imported ({error}): {INSTALL}") from error
 
 
