@@ -13,7 +13,7 @@ import jinja2
 
 @cache
 def environment(kind: str) -> jinja2.Environment:
-    """The templates of one target: "reference", "cpu", "tex" or "html".
+    """The templates of one target: "reference", "cpu", "cuda", "tex" or "html".
 
     Those of "tex" write `<< value >>` and `<% block %>`; those of "html" escape what is not marked up already.
     """
