@@ -31,8 +31,9 @@ DOCUMENTS = (
     ("Notation", "notation.md"),
     ("Kernels", "kernels.md"),
     ("Vectors", "vectors.md"),
+    ("CUDA", "cuda.md"),
     ("Checks", "checks.md"),
-    ("Measurements", "measurements/README.md"),
+    ("Speed", "measurements/README.md"),
     ("Examples", "examples/README.md"),
 )
 """The documents of the navigation, by their paths in the folder docs."""

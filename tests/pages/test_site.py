@@ -235,16 +235,6 @@ def test_mistakes_are_told_without_a_traceback(arguments: list[str], message: st
 
 
 def test_names_of_cells_are_those_of_no_other_page() -> None:
-    taken = {
-        "index",
-        "comparisons",
-        "travel",
-        "guide",
-        "routes",
-        "language",
-        "notation",
-        "kernels",
-        "vectors",
-        "checks",
-    }
+    documents = Path(__file__).parents[2] / "docs"
+    taken = {"index", "comparisons", "travel", *(path.stem for path in documents.glob("*.md"))}
     assert not taken & set(names())
