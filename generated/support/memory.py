@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 
 from generated.support.expected import Array, Dtype, describe
-from generated.support.workspaces import LINE, PAGE, RUNNING, STAGGER, Lease, Workspace
+from generated.support.workspaces import LINE, PAGE, RUNNING, STAGGER, Lease, Workspace, from_line
 
 _SMALL = 1 << 16
 """Bytes below which every array is allocated by itself: there the allocator of NumPy needs no fresh pages."""
@@ -56,7 +56,7 @@ class _Blocks:
             for number, free in enumerate(self.free):
                 if size <= len(free) <= _WASTE * size and (best < 0 or len(free) < len(self.free[best])):
                     best = number
-            block = memoryview(_from_line(np.empty(size + LINE, np.uint8), size)) if best < 0 else self.free.pop(best)
+            block = memoryview(from_line(np.empty(size + LINE, np.uint8), size)) if best < 0 else self.free.pop(best)
             del self.free[: -self.most_free]
         loan = np.frombuffer(block, np.uint8)
         reference = weakref.ref(loan, lambda reference: self.take_back(reference, block))
@@ -130,13 +130,7 @@ def aligned(size: int, dtype: Dtype) -> Array:
     """An uninitialised array (`size`,) that starts at a cache line, so that no load in it spans two of them."""
     if RUNNING.workspace is None:
         return np.ndarray((size,), dtype, _BLOCKS.lend(size * dtype.itemsize))
-    return _from_line(RUNNING.workspace.take((size + LINE // dtype.itemsize,), dtype), size)
-
-
-def _from_line(array: Array, size: int) -> Array:
-    """`size` elements of `array` (at least a cache line more,) from the start of a line on."""
-    start = -array.__array_interface__["data"][0] % LINE // array.itemsize
-    return array[start : start + size]
+    return from_line(RUNNING.workspace.take((size + LINE // dtype.itemsize,), dtype), size)
 
 
 def zeros(shape: Sequence[int], dtype: Dtype = _SUMS) -> Array:

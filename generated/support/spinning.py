@@ -20,7 +20,7 @@ from numba.np.arrayobj import make_array
 
 from generated.support.compiling import compiled
 from generated.support.expected import Array
-from generated.support.workspaces import LINE
+from generated.support.workspaces import LINE, from_line
 
 _ACTIVE = 200e-6
 """Seconds that a thread looks before it sleeps: longer than what lies between two calls of a training loop."""
@@ -36,9 +36,7 @@ _HINTS: dict[str, tuple[str, tuple[int, ...]]] = {
 
 def watched(lines: int = 1) -> Array:
     """Numbers that threads can look at, 0 to begin with, in cache lines that hold nothing else: LINE // 8 in each."""
-    numbers = np.zeros((lines + 1) * LINE // 8, np.int64)
-    first = -numbers.ctypes.data % LINE // 8
-    return numbers[first : first + lines * LINE // 8]
+    return from_line(np.zeros((lines + 1) * LINE // 8, np.int64), lines * LINE // 8)
 
 
 @cache

@@ -21,6 +21,12 @@ STAGGER = 3 * LINE
 """Bytes between arrays, so that rows of the same number in several arrays do not meet in one set of the caches."""
 
 
+def from_line(array: Array, size: int) -> Array:
+    """`size` elements of `array` (at least a cache line more,) from the start of a line on."""
+    start = -array.__array_interface__["data"][0] % LINE // array.itemsize
+    return array[start : start + size]
+
+
 class Lease:
     """Stands for one tape: whether `backward` has consumed it, and the workspace that its arrays lie in, if any.
 
@@ -110,8 +116,7 @@ class Workspace:
 
     def _block(self, number: int, size: int) -> Array:
         """New memory of at least `size` bytes for the array of this number."""
-        block = np.empty(size + PAGE + LINE, np.uint8)
-        return block[-block.__array_interface__["data"][0] % LINE + number * STAGGER % PAGE :]
+        return from_line(np.empty(size + PAGE + LINE, np.uint8), size + PAGE)[number * STAGGER % PAGE :]
 
     @contextmanager
     def again(self) -> Iterator[None]:
