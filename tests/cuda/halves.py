@@ -13,8 +13,8 @@ import numpy as np
 from generated.support.cuda.devices import using
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.test_cuda_kernels import InRegime, case
+from tests.kernels.arguments import Arguments
 from tests.kernels.harness import call_backward, call_forward, draw_arguments, named_results
-from tests.kernels.oracle import Arguments
 
 DTYPES = {"float16": np.dtype(np.float16), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
 TOLERANCE = {"float16": 2.5e-3, "bfloat16": 2e-2}

@@ -20,9 +20,8 @@ from generated.support.cuda.devices import using
 from tests.cuda.cases import SCHEDULES
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.simulator import FORWARD
-from tests.kernels.cases import PAIR, Case
+from tests.kernels.cases import PAIR, Case, crowded
 from tests.kernels.harness import assert_agree, assert_same_bits, draw_arguments, run_module
-from tests.kernels.test_names import crowded
 
 CELLS = (*names(), "pair")
 LOOPS = {"library": None, "block": "loop", "grid": "grid_loop"}

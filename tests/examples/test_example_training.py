@@ -93,6 +93,15 @@ def test_another_file_is_not_taken_for_a_checkpoint(tmp_path):
             load_checkpoint(path)
 
 
+@pytest.fixture
+def _interruptible():
+    """A process in the background may ignore interrupts."""
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, found)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_the_first_signal_is_noted_and_the_second_acts_as_usual():
     usual = signal.getsignal(signal.SIGINT)
     with Interrupt() as interrupt:

@@ -14,8 +14,9 @@ import pytest
 from derive.build import build
 from derive.cell import Cell
 from derive.equations import Equations, load, parse
+from derive.printers.compiled.naming import WORDS
+from tests.kernels.arguments import Arguments
 from tests.kernels.harness import call_backward, call_forward, draw_arguments
-from tests.kernels.oracle import Arguments
 
 ZOO = ("lstm_peephole", "gru", "lstm_readout", "lstm_regression", "dense", "rnn_input_recurrence", "lstmp")
 TARGETS = ("reference", "cpu")
@@ -79,6 +80,14 @@ def case(target: str, name: str) -> Case:
         cell = parse(PAIR, "pair")
         return Case(build(Cell(cell), target, "float64"), cell)
     return Case(importlib.import_module(f"generated.{target}.{name}"), load(name))
+
+
+def crowded(reserved):
+    """A cell whose variables are called like what the code around them uses."""
+    names = [name for name in sorted({*reserved, *WORDS.values()}) if name not in ("abs", "t")]
+    lines = [f"{name} = tanh(x + {names[i - 1] if i else 'h[t-1]'})" for i, name in enumerate(names)]
+    weights = [f"h = {' + '.join(f'{name}_W @ {name}' for name in names[:8])}"]
+    return parse("\n".join([*lines, *weights]), "crowded")
 
 
 all_cases = pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from derive.printers.cpu import naming as cpu
 from derive.printers.cuda import naming as cuda
 from derive.render import render
 from tests.kernels import oracle
+from tests.kernels.cases import crowded
 from tests.kernels.harness import assert_agree, draw_arguments, interpreted, run_module
 
 RESERVED = {"cpu": cpu.RESERVED, "cuda": cuda.RESERVED, "reference": reference.RESERVED}
@@ -57,14 +58,6 @@ def test_every_name_that_the_templates_use_is_reserved(target, reserved):
     elsewhere = {"x", "y", "sizes"}
     words = {"cpu": {*WORDS.values(), "tanh"}, "cuda": {*WORDS.values()}}.get(target, set())
     assert {name for name in used if not re.fullmatch(handed_out, name)} - set(reserved) - words - elsewhere == set()
-
-
-def crowded(reserved):
-    """A cell whose variables are called like what the code around them uses."""
-    names = [name for name in sorted({*reserved, *WORDS.values()}) if name not in ("abs", "t")]
-    lines = [f"{name} = tanh(x + {names[i - 1] if i else 'h[t-1]'})" for i, name in enumerate(names)]
-    weights = [f"h = {' + '.join(f'{name}_W @ {name}' for name in names[:8])}"]
-    return parse("\n".join([*lines, *weights]), "crowded")
 
 
 @pytest.mark.parametrize("reserved", RESERVED.values(), ids=RESERVED)

@@ -22,8 +22,8 @@ from derive.plan.model import Kept, Origin, Pass, Plan, Region, Tape
 from derive.plan.prices import DIVISION, FUNCTION, SAVED, SIMPLE_FUNCTION, operations
 from derive.plan.symbols import unlagged
 from derive.plan.tape import ForwardValues, choose, recompute
+from tests.kernels.arguments import Arguments
 from tests.kernels.harness import assert_agree, draw_arguments, interpreted, run_module
-from tests.kernels.oracle import Arguments
 from tests.kernels.strategies import Drawn, cells
 
 CELLS = {
