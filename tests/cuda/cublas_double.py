@@ -87,9 +87,7 @@ def matrix(address: int, dtype: Any, rows: int, columns: int, step: int) -> np.n
 
 def hardware_on(cupy: Cupy, monkeypatch: Any, module: Any) -> hardware.Hardware:
     """The device for hardware, with doubles of CuPy and cuBLAS; `module` is what kernels are written for."""
-    backend, compiler = SimpleNamespace(), SimpleNamespace()
-    modules = {"cupy": cupy, "cupy_backends.cuda.libs.cublas": backend, "numba_cuda": compiler, "numba.cuda": module}
-    for name, item in modules.items():
+    for name, item in {"cupy": cupy, "numba_cuda": SimpleNamespace(), "numba.cuda": module}.items():
         monkeypatch.setitem(sys.modules, name, item)
     library = Cublas(cupy.do)
     monkeypatch.setattr(hardware, "load", lambda: cublas.load(library))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +14,8 @@ import pytest
 
 from generated.support.cuda import hardware
 from generated.support.cuda.devices import UnavailableError, current
+from tests.cuda.cublas_double import hardware_on
+from tests.cuda.cupy_double import Cupy
 from tests.cuda.test_cuda_kernels import case
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +56,37 @@ def test_a_driver_that_is_missing_is_said_in_one_line(monkeypatch):
     monkeypatch.setattr(hardware.importlib, "import_module", lambda name: sys.modules.get(name, SimpleNamespace()))
     with pytest.raises(UnavailableError, match=r"need a device and its driver, .*driver is too old"):
         current()
+
+
+def test_a_library_of_products_that_is_missing_is_said_in_one_line(monkeypatch):
+    def missing():
+        raise RuntimeError('Failure finding "libcublas.so"\nsearched here\nand there')
+
+    with monkeypatch.context() as patch:
+        made = hardware_on(Cupy(), patch, SimpleNamespace())
+        assert made.xp is made._cupy
+        patch.setattr(hardware, "load", missing)
+        with pytest.raises(UnavailableError, match=r"need cuBLAS, .*finding \"libcublas.so\"\): pip install") as raised:
+            hardware.Hardware()
+    assert "\n" not in str(raised.value)
+
+
+def test_the_library_of_products_is_found_where_cupy_finds_it():
+    """In a package too, which CuPy loads when it needs it, and not before."""
+    program = (
+        "import cupy; from generated.support.cuda.hardware import _cublas; print(_cublas().cublasGetStatusName(0))"
+    )
+    pytest.importorskip("cupy")
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    if "Failure finding" in done.stderr:
+        pytest.skip("cuBLAS is not installed")
+    assert done.stdout == "b'CUBLAS_STATUS_SUCCESS'\n", done.stderr
+
+
+def test_the_extra_brings_the_libraries_that_cupy_leaves_out():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    brought = {name for item in extras["cuda"] for name in re.findall(r"[a-z]+", item)}
+    assert {"cupy", "cublas", "curand"} <= brought
 
 
 class FakeArray:

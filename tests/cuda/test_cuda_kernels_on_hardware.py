@@ -242,6 +242,7 @@ def test_cupy_has_what_is_called_of_its_double():
     driver = cupy.cuda.driver
     assert driver.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES == 1
     assert driver.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES == 8
+    assert issubclass(driver.CUDADriverError, Exception)
     for name in ("funcGetAttribute", "funcSetAttribute", "occupancyMaxActiveBlocksPerMultiprocessor"):
         assert callable(getattr(driver, name))
     kinds = {

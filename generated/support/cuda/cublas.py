@@ -1,4 +1,4 @@
-"""Matrix products by cuBLAS, the one that CuPy has loaded, called through ctypes.
+"""Matrix products by cuBLAS, the library that CuPy finds, called through ctypes.
 
 Not through CuPy: its wrapper refuses every call while a stream is captured into a graph (CuPy 13 and 14), though cuBLAS
 can be captured. Not through nvmath-python: it is one package more, which machines that have CuPy mostly lack, for the

@@ -25,7 +25,7 @@ from generated.support.cuda.kernels import Kernel
 from generated.support.cuda.regimes import Limits
 from generated.support.expected import Dtype, describe
 
-INSTALL = "pip install 'derive[cuda]', or the CuPy and numba-cuda of your CUDA version"
+INSTALL = "pip install 'derive[cuda]', or the CuPy, numba-cuda and cuBLAS of your CUDA version"
 """What a machine with a device needs."""
 _CUDA_DEVICE = 2
 """The number of CUDA devices in DLPack."""
@@ -169,11 +169,13 @@ def _imported(name: str, title: str) -> Any:
 
 
 def _cublas() -> Any:
-    """The cuBLAS of CuPy, or UnavailableError with what to install."""
-    _imported("cupy_backends.cuda.libs.cublas", "the cuBLAS of CuPy")
+    """The library of matrix products, or UnavailableError with what to install.
+
+    It is searched as CuPy does it, which finds that of a package too; to import CuPy's own module of it does not.
+    """
     try:
         return load()
-    except (OSError, RuntimeError) as error:
+    except (ImportError, OSError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise UnavailableError(f"CUDA kernels need cuBLAS, which cannot be loaded ({reason}): {INSTALL}") from error
 
