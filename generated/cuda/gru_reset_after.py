@@ -1,7 +1,7 @@
 """GRU, reset after the product: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 27e4ef03486dd4c7. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 89eac5ee4c27ee3a. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z

@@ -1,7 +1,7 @@
 """LSTM: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.LSTM, the equations of one layer; the cell of Gers, Schmidhuber and Cummins 2000, Learning to Forget, Neural Computation 12(10)
-Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 27e4ef03486dd4c7. Do not edit: derive writes this file.
+Equations: cc6b1fe0df5fc905, written by derive 0.1.0 with support 89eac5ee4c27ee3a. Do not edit: derive writes this file.
 
     i_bar = W_i @ x + U_i @ h[t-1] + b_i
     f_bar = W_f @ x + U_f @ h[t-1] + b_f

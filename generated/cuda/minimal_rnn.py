@@ -1,7 +1,7 @@
 """MinimalRNN: cuda kernels.
 
 Source: Chen 2017, MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks, arXiv:1711.06788, with one tanh layer as the map of the input
-Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 27e4ef03486dd4c7. Do not edit: derive writes this file.
+Equations: ae05a124f37be1f8, written by derive 0.1.0 with support 89eac5ee4c27ee3a. Do not edit: derive writes this file.
 
     z_bar = W_x @ x + b_z
     z = tanh(z_bar)

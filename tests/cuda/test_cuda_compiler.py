@@ -177,6 +177,20 @@ def test_without_numba_cuda_ptxas_is_searched_all_the_same(monkeypatch, tmp_path
     assert compiler.ptxas() == str(tmp_path / "cuda" / "bin" / "ptxas")
 
 
+@pytest.mark.parametrize(("says", "release"), [("tools, release 13.0, V13.0.88", "13.0.88"), ("none", "none")])
+def test_the_release_of_ptxas_is_what_it_says(says, release, monkeypatch, tmp_path):
+    path = tmp_path / "ptxas"
+    path.write_text(f"#!/bin/sh\n[ $1 = --version ] && echo '{says}'\n", encoding="utf-8")
+    path.chmod(0o755)
+    monkeypatch.setattr(compiler, "ptxas", lambda: str(path))
+    assert compiler.ptxas_release() == release
+
+
+def test_without_ptxas_there_is_no_release(monkeypatch):
+    monkeypatch.setattr(compiler, "ptxas", lambda: None)
+    assert compiler.ptxas_release() == ""
+
+
 def test_without_ptxas_the_driver_gets_the_text(monkeypatch):
     monkeypatch.setattr(compiler, "ptxas", lambda: None)
     assert compiler.assembled("text", (9, 0)) == b"text"

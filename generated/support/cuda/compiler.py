@@ -138,6 +138,16 @@ def ptxas() -> str | None:
     return finder.find_nvidia_binary_utility("ptxas") or shutil.which("ptxas") or beside
 
 
+def ptxas_release() -> str:
+    """The release of `ptxas`, "13.0.88"; "" where there is none."""
+    assembler = ptxas()
+    if assembler is None:
+        return ""
+    told = subprocess.run([assembler, "--version"], capture_output=True, text=True, check=True).stdout
+    release = re.search(r"\bV([\d.]+)", told)
+    return release[1] if release else told.strip()
+
+
 def assembled(text: str, capability: tuple[int, int]) -> bytes:
     """The machine code of PTX, by ptxas; where there is none the PTX itself, which the driver assembles as it loads it.
 

@@ -19,7 +19,7 @@ from contextlib import ExitStack, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from generated.support.cuda.compiler import compiler
+from generated.support.cuda.compiler import compiler, ptxas_release
 from generated.support.cuda.devices import Device, UnavailableError, current, using
 from tests.cuda.bench import correctness, ours, peers, sanitizer
 from tests.cuda.bench.cases import Case
@@ -108,8 +108,10 @@ def _simulator(stack: ExitStack) -> tuple[Device, Clock | None]:
 
 
 def conditions(device: Device) -> dict[str, Any]:
-    """What results depend on, beside the sources."""
+    """What results depend on, beside the sources; ptxas stands with the packages, wherever it is from."""
     packages = {name: found for name in PACKAGES if (found := _version(name))}
+    if release := ptxas_release():
+        packages["ptxas"] = release
     return {"device": _described_device(device), "python": platform.python_version(), "packages": packages}
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generated.support.cuda.compiler import compiler, ptxas, run_ptxas
+from generated.support.cuda.compiler import compiler, ptxas, ptxas_release, run_ptxas
 from generated.support.cuda.dtypes import real
 from generated.support.cuda.hardware import kernel_types, launch_bounds
 from tests.cuda.gate.launched import Kernel
@@ -52,9 +52,7 @@ def versions() -> str:
     """What the figures depend on, Python among it, whose byte code the compiler starts from."""
     python = ".".join(platform.python_version_tuple()[:2])
     packages = [f"{name} {_version(name) or 'of the system'}" for name in ("numba", "numba-cuda", "nvidia-nvvm")]
-    told = subprocess.run([str(ptxas()), "--version"], capture_output=True, text=True, check=True).stdout
-    release = re.search(r"\bV([\d.]+)", told)
-    return ", ".join([f"Python {python}", *packages, f"ptxas {release[1] if release else told.strip()}"])
+    return ", ".join([f"Python {python}", *packages, f"ptxas {ptxas_release()}"])
 
 
 def _version(package: str) -> str:
