@@ -1,7 +1,7 @@
 """GRU, reset after the product: cuda kernels.
 
 Source: PyTorch 2.13 documentation, torch.nn.GRU, the equations of one layer; this order first in Cho et al. 2014, arXiv:1406.1078v1
-Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 89eac5ee4c27ee3a. Do not edit: derive writes this file.
+Equations: 63190d6a73b3e84c, written by derive 0.1.0 with support 499a052071def029. Do not edit: derive writes this file.
 
     r_bar = W_r @ x + U_r @ h[t-1] + b_r
     z_bar = W_z @ x + U_z @ h[t-1] + b_z
@@ -21,7 +21,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, tensor, workspaces
+from generated.support.cuda import calls, devices, grids, launches, losses, ordered, regimes, tensor, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -513,7 +513,7 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
     u32, u64 = np.uint32, np.uint64
     load_acquire, store_release = ordered.accesses(cuda)
     halvings = lanes.bit_length() - 1
-    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    tile, moves = min(grids.TILE, lanes), grids.MOVES
     one = real(1)
     zero = real(0)
     count_h_before = -(-(hidden_size) // lanes)
@@ -687,7 +687,7 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
     u32, u64 = np.uint32, np.uint64
     load_acquire, store_release = ordered.accesses(cuda)
     halvings = lanes.bit_length() - 1
-    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    tile, moves = min(grids.TILE, lanes), grids.MOVES
     one = real(1)
     zero = real(0)
     count_h_before = -(-(3 * hidden_size) // (4 * lanes))

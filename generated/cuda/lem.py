@@ -1,7 +1,7 @@
 """Long expressive memory: cuda kernels.
 
 Source: Rusch, Mishra, Erichson and Mahoney 2022, Long Expressive Memory for Sequence Modeling, ICLR, section 2, equation 3
-Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 89eac5ee4c27ee3a. Do not edit: derive writes this file.
+Equations: 98f821ce46acbe8b, written by derive 0.1.0 with support 499a052071def029. Do not edit: derive writes this file.
 
     Delta_1_bar = W_1 @ y[t-1] + V_1 @ x + b_1
     Delta_2_bar = W_2 @ y[t-1] + V_2 @ x + b_2
@@ -22,7 +22,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, tensor, workspaces
+from generated.support.cuda import calls, devices, grids, launches, losses, ordered, regimes, tensor, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -650,7 +650,7 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
     u32, u64 = np.uint32, np.uint64
     load_acquire, store_release = ordered.accesses(cuda)
     halvings = lanes.bit_length() - 1
-    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    tile, moves = min(grids.TILE, lanes), grids.MOVES
     dt = real(1)
     one = real(1)
     zero = real(0)
@@ -985,7 +985,7 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
     u32, u64 = np.uint32, np.uint64
     load_acquire, store_release = ordered.accesses(cuda)
     halvings = lanes.bit_length() - 1
-    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    tile, moves = min(grids.TILE, lanes), grids.MOVES
     dt = real(1)
     one = real(1)
     zero = real(0)

@@ -1,7 +1,7 @@
 """LSTM without input activation function: cuda kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NIAF (no input activation function)
-Equations: b70e50900e0e1007, written by derive 0.1.0 with support 89eac5ee4c27ee3a. Do not edit: derive writes this file.
+Equations: b70e50900e0e1007, written by derive 0.1.0 with support 499a052071def029. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in
@@ -24,7 +24,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, tensor, workspaces
+from generated.support.cuda import calls, devices, grids, launches, losses, ordered, regimes, tensor, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -596,7 +596,7 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
     u32, u64 = np.uint32, np.uint64
     load_acquire, store_release = ordered.accesses(cuda)
     halvings = lanes.bit_length() - 1
-    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    tile, moves = min(grids.TILE, lanes), grids.MOVES
     one = real(1)
     zero = real(0)
     count_y_before = -(-(hidden_size) // lanes)
@@ -802,7 +802,7 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
     u32, u64 = np.uint32, np.uint64
     load_acquire, store_release = ordered.accesses(cuda)
     halvings = lanes.bit_length() - 1
-    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    tile, moves = min(grids.TILE, lanes), grids.MOVES
     one = real(1)
     zero = real(0)
     count_y_before = -(-(4 * hidden_size) // (4 * lanes))

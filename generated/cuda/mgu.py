@@ -1,7 +1,7 @@
 """Minimal gated unit: cuda kernels.
 
 Source: Zhou, Wu, Zhang and Zhou 2016, Minimal Gated Unit for Recurrent Neural Networks, International Journal of Automation and Computing 13(3), section 3, the equations of MGU
-Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 89eac5ee4c27ee3a. Do not edit: derive writes this file.
+Equations: 1477a251b467fa7f, written by derive 0.1.0 with support 499a052071def029. Do not edit: derive writes this file.
 
     f_bar = W_f @ x + U_f @ h[t-1] + b_f
     f = sigmoid(f_bar)
@@ -19,7 +19,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, tensor, workspaces
+from generated.support.cuda import calls, devices, grids, launches, losses, ordered, regimes, tensor, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -508,7 +508,7 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
     u32, u64 = np.uint32, np.uint64
     load_acquire, store_release = ordered.accesses(cuda)
     halvings = lanes.bit_length() - 1
-    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    tile, moves = min(grids.TILE, lanes), grids.MOVES
     one = real(1)
     zero = real(0)
     count_h_before = -(-(hidden_size) // (4 * lanes))
@@ -858,7 +858,7 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
     u32, u64 = np.uint32, np.uint64
     load_acquire, store_release = ordered.accesses(cuda)
     halvings = lanes.bit_length() - 1
-    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    tile, moves = min(grids.TILE, lanes), grids.MOVES
     one = real(1)
     zero = real(0)
     count_operand_4 = -(-(hidden_size) // (4 * lanes))

@@ -1,7 +1,7 @@
 """Simple recurrent network: cuda kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 10.2, equations 10.8 and 10.9
-Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 89eac5ee4c27ee3a. Do not edit: derive writes this file.
+Equations: 6676e59a187a8af8, written by derive 0.1.0 with support 499a052071def029. Do not edit: derive writes this file.
 
     a = b + W @ h[t-1] + U @ x
     h = tanh(a)
@@ -16,7 +16,7 @@ import numpy as np
 import math
 
 from generated.support import checkpoints, memory
-from generated.support.cuda import calls, devices, launches, losses, ordered, regimes, tensor, workspaces
+from generated.support.cuda import calls, devices, grids, launches, losses, ordered, regimes, tensor, workspaces
 from generated.support.cuda import init as parameters
 from generated.support.cuda.kinds import Count, Counts, Reals, Stored
 from generated.support.signature import Signature
@@ -338,7 +338,7 @@ def forward_grid(cuda, real, lanes, items, hidden_size):
     u32, u64 = np.uint32, np.uint64
     load_acquire, store_release = ordered.accesses(cuda)
     halvings = lanes.bit_length() - 1
-    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    tile, moves = min(grids.TILE, lanes), grids.MOVES
     zero = real(0)
     count_h_before = -(-(hidden_size) // (4 * lanes))
     room_h_before = count_h_before * 4 * lanes
@@ -525,7 +525,7 @@ def backward_grid(cuda, real, lanes, items, hidden_size):
     u32, u64 = np.uint32, np.uint64
     load_acquire, store_release = ordered.accesses(cuda)
     halvings = lanes.bit_length() - 1
-    tile, moves = min(regimes.TILE, lanes), regimes.MOVES
+    tile, moves = min(grids.TILE, lanes), grids.MOVES
     one = real(1)
     zero = real(0)
     count_h_before = -(-(hidden_size) // (4 * lanes))

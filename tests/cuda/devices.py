@@ -11,7 +11,7 @@ import numpy as np
 from generated.support.cuda.devices import Array, Device, Factory
 from generated.support.cuda.dtypes import real
 from generated.support.cuda.graphs import key
-from generated.support.cuda.regimes import Limits
+from generated.support.cuda.grids import Limits
 from generated.support.expected import Dtype, describe
 from tests.cuda.limits import H200
 from tests.cuda.simulator import FORWARD, Schedule, cuda, launch

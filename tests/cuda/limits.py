@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generated.support.cuda.regimes import Limits
+from generated.support.cuda.grids import Limits
 
 H200 = Limits(multiprocessors=132, shared=227 * 1024)
 """Another device deals units and lanes differently."""

@@ -29,7 +29,7 @@ sys.modules["alone"] = alone
 spec.loader.exec_module(alone)
 
 # The simulator gets what it needs of the support from the exported file.
-for name in ("cuda.devices", "cuda.dtypes", "cuda.graphs", "cuda.regimes", "expected"):
+for name in ("cuda.devices", "cuda.dtypes", "cuda.graphs", "cuda.grids", "expected"):
     module = sys.modules[f"generated.support.{name}"] = ModuleType(name)
     front = f"_{name.replace('.', '_')}_"
     vars(module).update({key.removeprefix(front): value for key, value in vars(alone).items() if key.startswith(front)})

@@ -11,7 +11,7 @@ from derive.build import in_memory
 from derive.cell import Cell
 from derive.equations import load
 from derive.render import render
-from generated.support.cuda import regimes
+from generated.support.cuda import registers
 from generated.support.cuda.devices import using
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.simulator import KernelError
@@ -60,7 +60,7 @@ def planted():
 
 @pytest.mark.parametrize(("regime", "text"), list(planted()))
 def test_a_planted_fault_is_found(regime, text, monkeypatch):
-    monkeypatch.setattr(regimes, "_COMFORTABLE", 12)
+    monkeypatch.setattr(registers, "COMFORTABLE", 12)
     mutant = in_memory(text, "mutant")
     cell = load("gru")
     given = draw_arguments(cell, {"input_size": 2, "hidden_size": 5}, seed=1, steps=4, batch=3)

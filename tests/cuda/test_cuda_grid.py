@@ -8,9 +8,9 @@ import pytest
 
 from derive.build import in_memory
 from derive.equations import load
-from generated.support.cuda import regimes
+from generated.support.cuda import grids
 from generated.support.cuda.devices import using
-from generated.support.cuda.regimes import Limits
+from generated.support.cuda.grids import Limits
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.simulator import FORWARD, REVERSE, KernelError, ResidencyError, shuffled
 from tests.cuda.test_cuda_generated_mutants import source
@@ -23,9 +23,9 @@ SHARED = 6 * 1024
 @pytest.fixture(autouse=True)
 def few_threads(monkeypatch):
     """Units are shared by four threads, of which each has two elements on their way, and sums of two items."""
-    monkeypatch.setattr(regimes, "_MOST_LANES", 4)
-    monkeypatch.setattr(regimes, "MOVES", 2)
-    monkeypatch.setattr(regimes, "TILE", 2)
+    monkeypatch.setattr(grids, "_MOST_LANES", 4)
+    monkeypatch.setattr(grids, "MOVES", 2)
+    monkeypatch.setattr(grids, "TILE", 2)
 
 
 def drawn(cell, size, steps, lengths):
@@ -143,7 +143,7 @@ def test_a_planted_fault_is_found(name, units, backward, text, monkeypatch):
 
     A local that was never computed is Python's own report.
     """
-    monkeypatch.setattr(regimes, "_MOST_LANES", 2)
+    monkeypatch.setattr(grids, "_MOST_LANES", 2)
     mutant = in_memory(text, "mutant")
     cell = load(name)
     given = draw_arguments(cell, {"input_size": 2, "hidden_size": units}, seed=1, steps=3, batch=3)

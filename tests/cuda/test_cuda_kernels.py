@@ -15,7 +15,7 @@ from derive.cell import Cell
 from derive.equations import load, names, parse
 from derive.printers.cuda.naming import RESERVED
 from derive.render import render
-from generated.support.cuda import regimes
+from generated.support.cuda import grids, registers
 from generated.support.cuda.devices import using
 from tests.cuda.cases import SCHEDULES
 from tests.cuda.devices import SimulatedDevice
@@ -27,7 +27,7 @@ CELLS = (*names(), "pair")
 LOOPS = {"library": None, "block": "loop", "grid": "grid_loop"}
 """What kernels that run a whole loop are called in each regime."""
 REGIMES = tuple(LOOPS)
-SMALL = regimes.Limits(multiprocessors=2, shared=12 * 1024)
+SMALL = grids.Limits(multiprocessors=2, shared=12 * 1024)
 """A device of two blocks, which hold the operands of few sequences at a time."""
 LENGTHS = {1: [1, 0], 2: [2, 1], 3: [0, 3, 2], 4: [4, 2, 0], 5: [5, 1, 3], 6: [6, 6], 7: [7, 3, 5]}
 """Of the sequences of a batch, by T."""
@@ -70,9 +70,9 @@ def compare(name: str, regime: str, given, schedule=FORWARD) -> SimulatedDevice:
 @pytest.fixture
 def several_lanes(monkeypatch):
     """Few weights are comfortable: units of a few numbers are shared by several threads, in a grid by no more."""
-    monkeypatch.setattr(regimes, "_COMFORTABLE", 6)
-    monkeypatch.setattr(regimes, "_MOST_LANES", 4)
-    monkeypatch.setattr(regimes, "MOVES", 2)
+    monkeypatch.setattr(registers, "COMFORTABLE", 6)
+    monkeypatch.setattr(grids, "_MOST_LANES", 4)
+    monkeypatch.setattr(grids, "MOVES", 2)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from derive.build import in_memory
 from derive.cell import Cell
 from derive.render import render
-from generated.support.cuda import regimes
+from generated.support.cuda import grids, registers
 from generated.support.cuda.devices import using
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.test_cuda_kernels import InRegime
@@ -22,11 +22,11 @@ CELLS = 40
 
 
 def test_random_cells_agree_with_autograd_in_all_regimes(monkeypatch):
-    monkeypatch.setattr(regimes, "_COMFORTABLE", 6)
-    monkeypatch.setattr(regimes, "_MOST_LANES", 2)
-    monkeypatch.setattr(regimes, "TILE", 2)
-    monkeypatch.setattr(regimes, "MOVES", 2)
-    limits = regimes.Limits(multiprocessors=2, shared=16 * 1024)
+    monkeypatch.setattr(registers, "COMFORTABLE", 6)
+    monkeypatch.setattr(grids, "_MOST_LANES", 2)
+    monkeypatch.setattr(grids, "TILE", 2)
+    monkeypatch.setattr(grids, "MOVES", 2)
+    limits = grids.Limits(multiprocessors=2, shared=16 * 1024)
     runs: Counter[str] = Counter()
 
     @settings(max_examples=CELLS, **ALWAYS)

@@ -5,9 +5,11 @@ import logging
 import numpy as np
 import pytest
 
-from generated.support.cuda import regimes
+from generated.support.cuda import registers
 from generated.support.cuda.devices import using
-from generated.support.cuda.regimes import Block, Grid, Limits, Loop, Product, choose
+from generated.support.cuda.grids import Grid, Limits
+from generated.support.cuda.regimes import Loop, Product, choose
+from generated.support.cuda.registers import Block
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.limits import H200
 from tests.cuda.test_cuda_kernels import case
@@ -44,12 +46,12 @@ def test_the_block_is_whole_warps_and_its_weights_fit():
             need = 4 * -(-units // lanes)
             assert threads % 32 == 0
             assert units * lanes <= threads <= 1024
-            assert need <= regimes.BUDGET
-            assert need + regimes.OTHERS <= regimes.registers(threads)
+            assert need <= registers.BUDGET
+            assert need + registers.OTHERS <= registers.registers(threads)
 
 
 @pytest.mark.parametrize(
-    ("threads", "registers"),
+    ("threads", "each"),
     [
         (32, 255),
         (256, 255),
@@ -63,8 +65,8 @@ def test_the_block_is_whole_warps_and_its_weights_fit():
         (1024, 64),
     ],
 )
-def test_registers_are_given_to_four_warps_at_a_time(threads, registers):
-    assert regimes.registers(threads) == registers
+def test_registers_are_given_to_four_warps_at_a_time(threads, each):
+    assert registers.registers(threads) == each
 
 
 def test_a_block_of_many_threads_leaves_as_many_registers_as_one_of_few():

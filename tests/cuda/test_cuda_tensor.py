@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from derive.build import in_memory
-from generated.support.cuda import regimes, tensor
+from generated.support.cuda import grids, regimes, tensor
 from generated.support.cuda.devices import using
-from generated.support.cuda.regimes import Limits, TensorGrid, choose
+from generated.support.cuda.grids import Limits, TensorGrid
+from generated.support.cuda.regimes import choose
 from tests.cuda import halves
 from tests.cuda.devices import SimulatedDevice
 from tests.cuda.halves import DTYPES
@@ -26,7 +27,7 @@ BFLOAT16 = DTYPES["bfloat16"]
 @pytest.fixture
 def few_lanes(monkeypatch):
     """Units are shared by four threads, and a block has four sequences at a time."""
-    monkeypatch.setattr(regimes, "_MOST_LANES", 4)
+    monkeypatch.setattr(grids, "_MOST_LANES", 4)
 
 
 def compared(name, dtype, size, lengths, schedule=FORWARD, limits=SMALL):
@@ -68,7 +69,7 @@ def test_any_number_of_steps(name, steps, few_lanes):
 )
 def test_any_shape(limits, size, batch, lanes, monkeypatch):
     """Rows and columns that fill no tile, and ones that do; several warps; more sequences than a product takes."""
-    monkeypatch.setattr(regimes, "_MOST_LANES", lanes)
+    monkeypatch.setattr(grids, "_MOST_LANES", lanes)
     compared("lstm", "float16", size, (2,) * (batch - 1) + (1,), limits=limits)
 
 
@@ -210,7 +211,7 @@ def assert_same_bits_under_schedules(module, cell, given, wanted):
 @pytest.mark.parametrize("text", list(planted()))
 def test_a_planted_fault_is_found(text, monkeypatch):
     """By other bits than those of the kernels as they are, under one of the schedules, or by a report."""
-    monkeypatch.setattr(regimes, "_MOST_LANES", 2)
+    monkeypatch.setattr(grids, "_MOST_LANES", 2)
     each = case("gru", "cuda")
     given = halves.drawn(each.cell, BFLOAT16, {"input_size": 2, "hidden_size": 18}, [2, 1, 2])
     wanted = halves.run(each.module, each.cell, given, "grid", SimulatedDevice(limits=SMALL))

@@ -16,7 +16,7 @@ RESERVED = (
     "carried_rows", "checkpoint_every", "Checkpoints", "checkpoints", "column", "consume_tape", "Count", "Counts",
     "cuda", "device", "devices", "dict", "dstate", "dtype", "dy", "each", "ends", "errors", "every", "filled",
     "first", "forward", "forward_block", "forward_grid", "forward_grid_loop", "forward_loop", "forward_tensor",
-    "forward_tensor_loop", "Grads", "grads", "group", "groups", "halving", "halvings", "held", "here", "index",
+    "forward_tensor_loop", "Grads", "grads", "grids", "group", "groups", "halving", "halvings", "held", "here", "index",
     "init", "init_state", "Inputs", "inside", "int", "isinstance", "item", "items", "keep", "keep_tape", "kept",
     "kernels", "lane", "lanes", "launches", "len", "lengths", "load_acquire", "load_run", "LOOP", "loss", "losses",
     "lower", "lower_1", "lower_2", "lower_3", "lower_4", "map", "math", "matrix", "max", "memory", "min", "moved",

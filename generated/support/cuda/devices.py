@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from generated.support.cuda.dtypes import taken
-from generated.support.cuda.regimes import Limits
+from generated.support.cuda.grids import Limits
 from generated.support.expected import Dtype, Expected, refuse_other
 from generated.support.host import Holder
 from generated.support.workspaces import RUNNING

@@ -21,8 +21,8 @@ from generated.support.cuda.devices import Array, Device, Factory, UnavailableEr
 from generated.support.cuda.dtypes import INSTALL as BFLOAT16
 from generated.support.cuda.dtypes import real
 from generated.support.cuda.graphs import Graphs
+from generated.support.cuda.grids import Limits
 from generated.support.cuda.kernels import Kernel
-from generated.support.cuda.regimes import Limits
 from generated.support.expected import Dtype, describe
 
 INSTALL = "pip install 'derive[cuda]', or the CuPy, numba-cuda and cuBLAS of your CUDA version"

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from generated.support.cuda.devices import Device, Factory
-from generated.support.cuda.regimes import Block, Grid
+from generated.support.cuda.grids import Grid
+from generated.support.cuda.registers import Block
 
 _ENOUGH = 1 << 18
 """Threads that keep any device busy: more of them add nothing but rows of sums."""

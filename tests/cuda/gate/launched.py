@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 import generated.cuda
-from generated.support.cuda import regimes
+from generated.support.cuda import regimes, registers
 from generated.support.cuda.devices import Device
 from generated.support.cuda.dtypes import real
-from generated.support.cuda.regimes import TensorGrid
+from generated.support.cuda.grids import TensorGrid
 from generated.support.expected import Dtype
 from tests.cuda.limits import H200
 
@@ -110,12 +110,12 @@ def tightest(cell: str, dtype: Dtype) -> tuple[int, ...]:
     blocks are so small that each thread can have as many registers as there are for one.
     """
     module = importlib.import_module(f"generated.cuda.{cell}")
-    plans = [_plan(module, dtype, size) for size in range(1, regimes.MOST_THREADS + 2)]
+    plans = [_plan(module, dtype, size) for size in range(1, registers.MOST_THREADS + 2)]
     return tuple(
         size
         for size, (plan, following) in enumerate(pairwise(plans), 1)
         if plan.regime == "block" and _lanes(plan) != _lanes(following)
-        if regimes.registers(max(plan.forward.threads, plan.backward.threads)) < regimes.MOST_REGISTERS
+        if registers.registers(max(plan.forward.threads, plan.backward.threads)) < registers.MOST_REGISTERS
     )
 
 

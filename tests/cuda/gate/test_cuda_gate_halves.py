@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from generated.support.cuda.dtypes import asked
-from generated.support.cuda.regimes import WARP
+from generated.support.cuda.registers import WARP
 from generated.support.cuda.tensor import tiling
 from tests.cuda.gate.compiling import disassembler, instructions, missing, ptx_of
 from tests.cuda.gate.entries import passed

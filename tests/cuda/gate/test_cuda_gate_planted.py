@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from generated.support.cuda import regimes
+from generated.support.cuda import registers
 from generated.support.cuda.hardware import kernel_types
 from generated.support.cuda.kinds import Reals
 from tests.cuda.gate import planted
@@ -49,11 +49,11 @@ def test_registers_that_spill_are_refused(architecture):
 @pytest.mark.parametrize("threads", [544, 640, 672, 1024])
 def test_a_kernel_that_spills_has_all_registers_that_the_choice_of_regime_counts_on(threads):
     _, report = assembled(ptx_of(planted_kernel("sound", threads), "sm_90"), "sm_90")
-    assert f"Used {regimes.registers(threads)} registers" in report
+    assert f"Used {registers.registers(threads)} registers" in report
 
 
 def test_blocks_chosen_with_fewer_registers_to_spare_are_refused(monkeypatch):
-    monkeypatch.setattr(regimes, "OTHERS", 42)
+    monkeypatch.setattr(registers, "OTHERS", 42)
     (largest,) = tightest("gru", np.dtype("float64"))[-1:]
     _, refused = passed("gru", "float64", ("sm_90",), [largest], ())
     assert len(refused) == 1
