@@ -25,7 +25,10 @@ from tests.cuda.bench import correctness, ours, peers, sanitizer
 from tests.cuda.bench.cases import Case
 from tests.cuda.bench.rounds import BrokenError, Clock, EventClock
 
-PACKAGES = ("numpy", "numba", "numba-cuda", "cupy-cuda13x", "cupy-cuda12x", "cupy", "torch", "triton", "flashrnn")
+PACKAGES = (
+    *("numpy", "ml_dtypes", "numba", "numba-cuda", "nvidia-nvvm", "cupy-cuda13x", "cupy-cuda12x", "cupy"),
+    *("nvidia-cublas", "nvidia-cublas-cu12", "torch", "triton", "flashrnn"),
+)
 
 
 def main() -> int:
