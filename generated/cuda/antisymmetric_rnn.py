@@ -1,7 +1,7 @@
 """AntisymmetricRNN: cuda kernels.
 
 Source: Chang, Chen, Haber and Chi 2019, AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks, ICLR, the forward Euler step with diffusion
-Equations: dffbd840c05438a5, written by derive 0.1.0 with support 499a052071def029. Do not edit: derive writes this file.
+Equations: dffbd840c05438a5, written by derive 0.1.0 with support f5f141087af9de20. Do not edit: derive writes this file.
 
     a = U @ h[t-1] - transpose(U) @ h[t-1] - gamma * h[t-1] + V @ x + b
     h = h[t-1] + epsilon * tanh(a)

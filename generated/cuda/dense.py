@@ -1,7 +1,7 @@
 """Dense layer: cuda kernels.
 
 Source: Goodfellow, Bengio and Courville 2016, Deep Learning, MIT Press, section 6.5.4, algorithm 6.3, one layer, with tanh
-Equations: 8a9a34f429532362, written by derive 0.1.0 with support 499a052071def029. Do not edit: derive writes this file.
+Equations: 8a9a34f429532362, written by derive 0.1.0 with support f5f141087af9de20. Do not edit: derive writes this file.
 
     a = b + W @ x
     h = tanh(a)

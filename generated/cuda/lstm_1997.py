@@ -1,7 +1,7 @@
 """The first LSTM, without forget gate: cuda kernels.
 
 Source: Hochreiter and Schmidhuber 1997, Long Short-Term Memory, Neural Computation 9(8), section 4 and appendix A.1, memory cell blocks of size 1
-Equations: 9652316b691b2cd1, written by derive 0.1.0 with support 499a052071def029. Do not edit: derive writes this file.
+Equations: 9652316b691b2cd1, written by derive 0.1.0 with support f5f141087af9de20. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + b_in

@@ -1,7 +1,7 @@
 """LSTM without output gate: cuda kernels.
 
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber 2017, LSTM: A Search Space Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), the variant NOG (no output gate)
-Equations: b65b9e536630a475, written by derive 0.1.0 with support 499a052071def029. Do not edit: derive writes this file.
+Equations: b65b9e536630a475, written by derive 0.1.0 with support f5f141087af9de20. Do not edit: derive writes this file.
 
     z_bar = W_z @ x + R_z @ y[t-1] + b_z
     i_bar = W_in @ x + R_in @ y[t-1] + p_in * c[t-1] + b_in

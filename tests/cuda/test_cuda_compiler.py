@@ -104,7 +104,7 @@ def test_a_name_that_numpy_has_stays_as_it_is(imported, monkeypatch):
 
 
 @COMPILER
-def test_kernels_compile_with_a_numpy_that_lacks_the_name(monkeypatch):
+def test_kernels_compile_with_a_numpy_that_lacks_the_name():
     done = subprocess.run(
         [sys.executable, "-c", COMPILED_WITHOUT_THE_NAME], cwd=ROOT, capture_output=True, text=True, check=False
     )

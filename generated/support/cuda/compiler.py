@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,11 +114,15 @@ def _load_nvvm() -> None:
 
 @functools.cache
 def toolkit() -> Path | None:
-    """The folder of a CUDA toolkit that has libNVVM: by the variables for it, by nvcc, or where it usually is."""
+    """The folder of the first CUDA toolkit that has libNVVM."""
+    return next((folder for folder in toolkits() if _nvvm(folder)), None)
+
+
+def toolkits() -> list[Path]:
+    """Where a CUDA toolkit may be: by the variables for it, by nvcc, and where it usually is."""
     nvcc = shutil.which("nvcc")
     named = [os.environ.get("CUDA_PATH"), os.environ.get("CUDA_HOME"), nvcc and Path(nvcc).resolve().parent.parent]
-    folders = [Path(folder) for folder in (*named, *USUAL) if folder]
-    return next((folder for folder in folders if _nvvm(folder)), None)
+    return [Path(folder) for folder in (*named, *USUAL) if folder]
 
 
 def _nvvm(home: Path) -> Path | None:
@@ -129,13 +133,13 @@ def _nvvm(home: Path) -> Path | None:
 @functools.cache
 def ptxas() -> str | None:
     """The path of the assembler, from its package or from a CUDA toolkit; None where there is none."""
-    home = toolkit()
-    beside = shutil.which("ptxas", path=str(home / "bin")) if home else None
-    try:
-        finder: Any = importlib.import_module("cuda.pathfinder")
-    except ImportError:
-        return shutil.which("ptxas") or beside
-    return finder.find_nvidia_binary_utility("ptxas") or shutil.which("ptxas") or beside
+    found: str | None = None
+    with suppress(ImportError):
+        found = importlib.import_module("cuda.pathfinder").find_nvidia_binary_utility("ptxas")
+    found = found or shutil.which("ptxas")
+    if found is None and (home := toolkit()):
+        found = shutil.which("ptxas", path=str(home / "bin"))
+    return found
 
 
 def ptxas_release() -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from generated.support.cuda.compiler import INSTALL as EXTRA
 from generated.support.cuda.compiler import Source
 from generated.support.cuda.cublas import Cublas, allows_tf32, load
 from generated.support.cuda.devices import Array, Device, Factory, UnavailableError
@@ -25,7 +26,7 @@ from generated.support.cuda.grids import Limits
 from generated.support.cuda.kernels import Kernel
 from generated.support.expected import Dtype, describe
 
-INSTALL = "pip install 'derive[cuda]', or the CuPy, numba-cuda and cuBLAS of your CUDA version"
+INSTALL = f"{EXTRA}, or the CuPy, numba-cuda and cuBLAS of your CUDA version"
 """What a machine with a device needs."""
 _CUDA_DEVICE = 2
 """The number of CUDA devices in DLPack."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from generated.support.cuda.compiler import toolkits
 from tests.cuda.bench.cases import Case
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,8 +63,7 @@ def found() -> str | None:
     on_path = shutil.which(TOOL)
     if on_path:
         return on_path
-    toolkits = [os.environ[name] for name in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(name)]
-    folders = [Path(folder) for folder in (*toolkits, "/usr/local/cuda")]
+    folders = toolkits()
     packages = importlib.util.find_spec("nvidia")
     for place in packages.submodule_search_locations or () if packages else ():
         folders += sorted(Path(place).glob("*"))
